@@ -1,9 +1,10 @@
 """What an import did, as artifacts of its flow run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from flows.markdown import escaped, one_line, table_lines
 from loading.high_water_marks import HighWaterMark
 from loading.import_requests import Imported
 from loading.report import LoadReport
@@ -55,25 +56,27 @@ def summary(imported: Imported) -> str:
             f"This is load {report.load_no}; `tandem load --undo {report.load_no}` takes it back.",
             "",
         ]
-    lines += [f"**Look at this:** {_text(notice)}\n" for notice in imported.notices]
-    rows = [[_text(figure), _text(_value(value))] for figure, value in figures(imported)]
-    lines += _table(["", ""], rows)
+    lines += [f"**Look at this:** {escaped(notice)}\n" for notice in imported.notices]
+    rows = [[escaped(figure), escaped(_value(value))] for figure, value in figures(imported)]
+    lines += table_lines(["", ""], rows)
     if report is not None and report.rejected:
         lines += ["", "## Rejected rows", ""]
         lines += ["One is read again when it, or its file, changes, or with `read_again`.", ""]
-        lines += _table(["reason", "rows", "the first of them"], list(_rejected(imported, report)))
+        lines += table_lines(
+            ["reason", "rows", "the first of them"], list(_rejected(imported, report))
+        )
     if imported.columns:
         lines += ["", "## How the columns were read", ""]
-        lines += _table(
+        lines += table_lines(
             ["file", "column", "meaning", "how"],
             [
-                [_text(row.file), _code(row.column), row.meaning, _text(row.how)]
+                [escaped(row.file), _code(row.column), row.meaning, escaped(row.how)]
                 for row in imported.columns
             ],
         )
         unread = {} if report is None else report.unread_columns
         lines += [
-            f"\nNot read of {_text(file)}: {', '.join(map(_code, columns))}."
+            f"\nNot read of {escaped(file)}: {', '.join(map(_code, columns))}."
             for file, columns in unread.items()
         ]
     if imported.files:
@@ -100,7 +103,7 @@ def _of_load(report: LoadReport) -> list[tuple[str, int | str]]:
 def _rejected(imported: Imported, report: LoadReport) -> Iterator[list[str]]:
     for reason, rows in report.rejected.items():
         samples = imported.samples.get(reason, ())
-        yield [_text(reason), f"{rows:,}", "<br>".join(_code(sample) for sample in samples)]
+        yield [escaped(reason), f"{rows:,}", "<br>".join(_code(sample) for sample in samples)]
 
 
 def _mark(mark: HighWaterMark | None) -> str:
@@ -111,23 +114,6 @@ def _value(value: int | str) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
-
-
 def _code(text: str) -> str:
     """Text as it is; none for none."""
-    return text and f"`{_one_line(text).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
-
-
-def _text(text: str) -> str:
-    """Text in which nothing is taken for Markdown or HTML."""
-    escaped = _one_line(text)
-    for character in "\\`*_[]<>|#":
-        escaped = escaped.replace(character, f"\\{character}")
-    return escaped
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return text and f"`{one_line(text).replace('`', chr(39)).replace('|', chr(92) + '|')}`"

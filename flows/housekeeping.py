@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from batch.history.old_impressions import count_up_old_impressions
 from batch.history.rollups import count_rollups
 from flows.prefect_history import clear_old_runs
+from flows.run_names import by_day
 from flows.settings import HousekeepingSettings
 from sql.audit import delete_old_entries
 from sql.engine import FLOW, make_engine
@@ -53,6 +54,7 @@ class Cleared:
     name="housekeeping",
     description="Make the counts that analysts read, and clear away Prefect's old runs, sign-ins"
     " that are over, old entries of the audit log, and old impressions, which stay as counts.",
+    flow_run_name=by_day("housekeeping"),
     persist_result=False,
 )
 def housekeeping(
@@ -81,11 +83,13 @@ def housekeeping(
     now = datetime.now(UTC)
     count_for_analysts(now)
     oldest_day = (now - timedelta(days=settings.impression_days)).date()
-    by_day = clear_impressions(oldest_day, _IMPRESSIONS_AT_ONCE)
+    cleared_days = clear_impressions(oldest_day, _IMPRESSIONS_AT_ONCE)
     runs, artifacts = clear_runs(now - timedelta(days=settings.prefect_days))
     sign_ins = clear_sign_ins(_SIGN_INS_AT_ONCE)
     entries = clear_audit_log(now - timedelta(days=settings.audit_days))
-    cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts, sign_ins, entries)
+    cleared = Cleared(
+        sum(cleared_days.values()), len(cleared_days), runs, artifacts, sign_ins, entries
+    )
     get_run_logger().info(cleared.to_text())
     create_markdown_artifact(
         f"# Housekeeping\n\n{cleared.to_text()}",
@@ -95,25 +99,40 @@ def housekeeping(
     return cleared
 
 
-@task(name="Count for analysts", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="Count for analysts",
+    task_run_name="Count for analysts",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def count_for_analysts(now: datetime) -> None:
     """What views of the schema `analytics` read; before impressions are deleted."""
     for counted in count_rollups(_engine().begin, now):
         get_run_logger().info("Counted %s.", counted)
 
 
-@task(name="Count up old impressions", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="Count up old impressions",
+    task_run_name="Count up old impressions",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def clear_impressions(before: date, most: int) -> dict[date, int]:
     """Impressions of the days before `before` become counts; how many by day."""
     engine = _engine()
-    by_day: Counter[date] = Counter()
+    counted_days: Counter[date] = Counter()
     for day, counted in count_up_old_impressions(engine.begin, before, most):
-        by_day[day] += counted
+        counted_days[day] += counted
         get_run_logger().info("%s impressions of %s are counted.", f"{counted:,}", day)
-    return dict(by_day)
+    return dict(counted_days)
 
 
-@task(name="Clear away expired sign-ins", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="Clear away expired sign-ins",
+    task_run_name="Clear away expired sign-ins",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def clear_sign_ins(most: int) -> int:
     """How many sessions, tokens, links and attempts were deleted."""
     url = DatabaseSettings().database_url.get_secret_value()
@@ -121,7 +140,12 @@ def clear_sign_ins(most: int) -> int:
     return clear_expired_sign_ins(engine.begin, most)
 
 
-@task(name="Clear away old flow runs", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="Clear away old flow runs",
+    task_run_name="Clear away old flow runs",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def clear_runs(before: datetime) -> tuple[int, int]:
     """How many flow runs that ended before `before` were deleted, and how many artifacts."""
     runs = artifacts = 0
@@ -132,7 +156,12 @@ def clear_runs(before: datetime) -> tuple[int, int]:
     return runs, artifacts
 
 
-@task(name="Clear away old audit entries", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="Clear away old audit entries",
+    task_run_name="Clear away old audit entries",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def clear_audit_log(before: datetime) -> int:
     """How many entries of before `before` were deleted."""
     with _engine().begin() as connection:

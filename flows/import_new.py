@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from domain.errors import InvalidInputError
 from flows.artifacts_of_imports import publish_import
 from flows.giving_way import unless_needless
+from flows.run_names import import_name
 from loading.addresses import check_database, refuse_password
 from loading.high_water_marks import IncrementalQuery
 from loading.import_requests import DatabaseSource, FolderSource, Imported, ImportRequest
@@ -37,6 +38,7 @@ _PARAMETERS = (
 @flow(
     name="import",
     description="Bring in what is new in a folder or a database since it was read last.",
+    flow_run_name=import_name,
     persist_result=False,
 )
 def import_from_source(

@@ -23,6 +23,7 @@ from domain.errors import NightMadeUpForError, RunRefusedError
 from domain.identifiers import RunId
 from flows import choosing_tasks, judging_tasks, learning_tasks, publishing_tasks
 from flows.artifacts import publish_figures
+from flows.artifacts_of_changes import publish_changes
 from flows.giving_way import due_by_schedule, unless_needless
 from flows.nightly_context import (
     Listener,
@@ -32,6 +33,7 @@ from flows.nightly_context import (
     ignore_failure,
     listener,
 )
+from flows.run_names import add_run_to_name, by_day
 from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
@@ -42,6 +44,7 @@ _HYPERPARAMETERS = {"factors", "iterations", "threshold", "confidence"}
 @flow(
     name="nightly",
     description="Learn from the whole history and publish it, if it stands the comparison.",
+    flow_run_name=by_day("night"),
     persist_result=False,
 )
 def nightly(
@@ -138,6 +141,7 @@ def _opened_context(settings: BatchSettings) -> Iterator[NightlyContext]:
 def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:
     """One night from beginning to end, with what was `asked` of the hyperparameters."""
     run = learning_tasks.begin(context, asked)
+    add_run_to_name(run.run_id)
     try:
         _publish(context, run, asked)
     except BaseException as error:
@@ -244,5 +248,6 @@ def _report_figures(context: NightlyContext, run_id: RunId) -> None:
     """The artifacts, if they can be had: neither a published run nor an error depends on them."""
     try:
         publish_figures(context, run_id)
+        publish_changes(context, run_id)
     except Exception as trouble:  # noqa: BLE001 -- whatever it is, the night is what it is
         context.warn(f"The figures of run {run_id} could not be reported to Prefect: {trouble}")

@@ -16,6 +16,7 @@ from sql.settings import DatabaseSettings
 @flow(
     name="rollback",
     description="Serve an earlier model run again, with all that its users have done since.",
+    flow_run_name="back to run {run}",
     persist_result=False,
 )
 def rollback(*, run: Annotated[int, Field(ge=1, le=2**31 - 1)]) -> RunId:

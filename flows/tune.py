@@ -22,6 +22,7 @@ from flows.nightly_context import (
     ignore_failure,
     listener,
 )
+from flows.run_names import by_day
 from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
@@ -29,6 +30,7 @@ from sql.settings import DatabaseSettings
 @flow(
     name="tune",
     description="Search for the hyperparameters of the nightly lists that suit the history best.",
+    flow_run_name=by_day("search"),
     persist_result=False,
 )
 def tune(

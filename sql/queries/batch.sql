@@ -283,3 +283,40 @@ order by finished_at desc, run_id desc;
 -- name: load_figures
 -- Everything that is stored of a run.
 select state, reason, parameters, metrics, step_seconds from model_runs where run_id = :run_id;
+
+-- name: find_run_to_compare
+-- The run that was served before a run was promoted; the one that is served, if it never was. No row: there was none.
+select run_id
+from promotions
+where promotion_no < coalesce((select max(promotion_no) from promotions where run_id = :run_id), 9223372036854775807)
+order by promotion_no desc
+limit 1;
+
+-- name: load_lists_of_two_runs
+-- Titles of the first :listed of the nightly lists of :users users who have one in both runs. It is the same users every
+-- time, as long as they have lists.
+with chosen as (
+    select user_no
+    from batch_recommendations as later join batch_recommendations as earlier using (user_no)
+    where later.run_id = :run_id and earlier.run_id = :before
+    order by hashint4(user_no), user_no
+    limit :users
+)
+select user_no,
+       array(
+           select title
+           from unnest(earlier.item_nos) with ordinality as listed (item_no, rank) join items using (item_no)
+           where rank <= :listed
+           order by rank
+       ) as before,
+       array(
+           select title
+           from unnest(later.item_nos) with ordinality as listed (item_no, rank) join items using (item_no)
+           where rank <= :listed
+           order by rank
+       ) as after
+from chosen
+join batch_recommendations as later using (user_no)
+join batch_recommendations as earlier using (user_no)
+where later.run_id = :run_id and earlier.run_id = :before
+order by user_no;

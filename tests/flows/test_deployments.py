@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import DeploymentSort
 from prefect.deployments.steps.core import run_steps
 
 from domain.errors import InvalidInputError
@@ -15,7 +16,14 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 async def test_the_nightly_deployment_runs_at_three_utc_in_the_pool_tandem() -> None:
-    assert await register_deployments() == ["nightly", "tune", "housekeeping", "rollback", "import"]
+    assert await register_deployments() == [
+        "nightly",
+        "tune",
+        "housekeeping",
+        "rollback",
+        "import",
+        "diagnose",
+    ]
     async with get_client() as client:
         deployment = await client.read_deployment_by_name("nightly/nightly")
         pool = await client.read_work_pool("tandem")
@@ -26,6 +34,25 @@ async def test_the_nightly_deployment_runs_at_three_utc_in_the_pool_tandem() -> 
     assert deployment.parameter_openapi_schema is not None
     described = deployment.parameter_openapi_schema["properties"]["gate_margin"]
     assert "worse than the served run" in described["description"]
+
+
+async def test_the_form_of_every_deployment_explains_itself() -> None:
+    names = await register_deployments()
+    async with get_client() as client:
+        registered = [
+            deployment
+            for deployment in await client.read_deployments(limit=200, sort=DeploymentSort.NAME_ASC)
+            if deployment.name in names
+        ]
+    assert {deployment.name for deployment in registered} == set(names)
+    for deployment in registered:
+        assert len(deployment.description or "") > 100, deployment.name
+        assert deployment.tags[0] == "tandem"
+        assert len(deployment.tags) == 2
+        schema = deployment.parameter_openapi_schema
+        assert schema is not None
+        for name, described in schema["properties"].items():
+            assert described.get("description"), f"{deployment.name}: {name}"
 
 
 async def test_registering_again_leaves_what_was_changed_in_the_ui() -> None:

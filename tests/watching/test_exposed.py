@@ -154,7 +154,7 @@ def _have_nights_of_all_outcomes(engine: Engine) -> None:
         )
         connection.execute(
             text(
-                "update model_runs set started_at = now() - interval '90 s', "
+                "update model_runs set started_at = coalesce(finished_at, now()) - interval '90 s',"
                 " finished_at = coalesce(finished_at, now()),"
                 " metrics = metrics || jsonb_build_object('index', 'hnsw',"
                 " 'index_recall@100', 0.99, 'ndcg@20', 0.2, 'popularity_ndcg@20', 0.1,"
