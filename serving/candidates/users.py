@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 _MOST = 200_000
 _MOST_UNKNOWN = 20_000
-_UNKNOWN_SECONDS = 10.0
+_UNKNOWN_SECONDS = 1.0
 """However quiet it is: nobody moves the clock on at once for whom a load has brought."""
 _ATTEMPTS = 3
 
