@@ -8,7 +8,6 @@ transaction for every 1,000. All of it waits for the disk (fsync).
 
 import json
 import re
-import statistics
 import subprocess
 import tempfile
 import time
@@ -25,12 +24,12 @@ import httpx
 import psycopg
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.closed_loop import each_once_a_second, post_requests
 from benchmarks.command import run_command
 from benchmarks.halved_runs import ITEMS, USERS
 from benchmarks.read_system import running_system
+from benchmarks.rounds import divided, spread, spread_table
 from domain.errors import StackError
 from sql.addresses import libpq_url
 from sql.engine import make_engine
@@ -134,12 +133,12 @@ def measure(
     """Write events and rows a second and their ratios: the median, the least and the most."""
     with _ingest(singles, batches, seconds) as ingest:
         rates = _rates(_measures(ingest), rounds)
-    figures = {name: _figures(found) for name, found in rates.items()}
-    ratios = {f"{a}/{b}": _figures(_divided(rates[a], rates[b])) for a, b in _RATIOS}
+    figures = {name: spread(found) for name, found in rates.items()}
+    ratios = {f"{a}/{b}": spread(divided(rates[a], rates[b])) for a, b in _RATIOS}
     if as_json:
         print(json.dumps({"rounds": rounds, "per_second": figures, "ratios": ratios}))
     else:
-        Console().print(_table(figures, ratios))
+        Console().print(spread_table(figures, ratios))
     return 0
 
 
@@ -226,24 +225,6 @@ _next_position = count(1_000_000_000)
 
 def _positions(rows: int) -> list[int]:
     return [next(_next_position) for _ in range(rows)]
-
-
-def _divided(rates: Sequence[float], baseline: Sequence[float]) -> list[float]:
-    return [rate / base for rate, base in zip(rates, baseline, strict=True)]
-
-
-def _figures(values: Sequence[float]) -> dict[str, float]:
-    found = {"median": statistics.median(values), "least": min(values), "most": max(values)}
-    return {name: round(value, 4) for name, value in found.items()}
-
-
-def _table(*figures: Mapping[str, Mapping[str, float]]) -> Table:
-    table = Table("", "median", "least", "most")
-    for part in figures:
-        for name, found in part.items():
-            table.add_row(name, *(f"{value:,.3f}" for value in found.values()))
-        table.add_section()
-    return table
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ bare ASGI function on the same kind of server, which answer with the bytes of a 
 
 import json
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,11 +20,11 @@ from urllib.parse import urlsplit
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import bare_server
 from benchmarks.closed_loop import get_requests, requests_a_second
 from benchmarks.command import run_command
+from benchmarks.rounds import divided, spread, spread_table
 from benchmarks.soak_system import RunningSystem, running_system
 from stack.local.ports import free_port
 from stack.local.servers.child_process import ending_with_parent
@@ -61,12 +60,12 @@ def measure(
     """Write requests a second and ratios: the median of the rounds, the least and the most."""
     with running_system(settings=_ONE_PROCESS) as system, _bare(_body(system)) as port:
         rates = _rates(_sorts(system, port, requests), rounds)
-    figures = {name: _figures(found) for name, found in rates.items()}
-    ratios = {f"{a}/{b}": _figures(_divided(rates[a], rates[b])) for a, b in _RATIOS}
+    figures = {name: spread(found) for name, found in rates.items()}
+    ratios = {f"{a}/{b}": spread(divided(rates[a], rates[b])) for a, b in _RATIOS}
     if as_json:
         print(json.dumps({"rounds": rounds, "per_second": figures, "ratios": ratios}))
     else:
-        Console().print(_table(figures, ratios))
+        Console().print(spread_table(figures, ratios))
     return 0
 
 
@@ -138,24 +137,6 @@ def _answers(port: int) -> bool:
         return httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).is_success
     except httpx.ConnectError:
         return False
-
-
-def _divided(rates: Sequence[float], baseline: Sequence[float]) -> list[float]:
-    return [rate / base for rate, base in zip(rates, baseline, strict=True)]
-
-
-def _figures(values: Sequence[float]) -> dict[str, float]:
-    found = {"median": statistics.median(values), "least": min(values), "most": max(values)}
-    return {name: round(value, 4) for name, value in found.items()}
-
-
-def _table(*figures: Mapping[str, Mapping[str, float]]) -> Table:
-    table = Table("", "median", "least", "most")
-    for part in figures:
-        for name, found in part.items():
-            table.add_row(name, *(f"{value:,.3f}" for value in found.values()))
-        table.add_section()
-    return table
 
 
 def main() -> None:
