@@ -9,6 +9,7 @@ from stack.cli.lazy import lazy_group
 
 COMMANDS = {
     "up": "stack.cli.up",
+    "demo": "stack.cli.demo",
     "down": "stack.cli.down",
     "load": "stack.cli.load",
     "loads": "stack.cli.loads",

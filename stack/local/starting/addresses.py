@@ -17,6 +17,7 @@ def print_addresses(terminal: Terminal, state: StackState, home: Home, welcome: 
     terminal.line()
     terminal.table(
         [
+            ("Console", f"{state.api_url}/"),
             ("API", f"{state.api_url}/docs"),
             ("Prefect", state.prefect_url),
             ("", f"it asks for {USER}:PASSWORD, which lies in {home.prefect_password_file}"),
