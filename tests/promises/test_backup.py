@@ -15,7 +15,7 @@ from sql.engine import make_engine
 from sql.log import event_horizon
 from sql.migrate import migrate
 from sql.revisions import find_revisions
-from sql.roles import APP, OWNER
+from sql.role_names import APP, OWNER
 from stack.local.roles import ensure_embedded_roles
 from stack.local.servers import postgres as server_module
 from stack.local.servers.binaries import postgres_program
