@@ -20,12 +20,8 @@ from stack.local.roles import ensure_embedded_roles
 from stack.local.servers import postgres as server_module
 from stack.local.servers.binaries import postgres_program
 from stack.local.servers.child_process import run_program
-from stack.local.servers.postgres import (
-    PostgresServer,
-    ensure_database,
-    prepare_postgres,
-    wait_until_ready,
-)
+from stack.local.servers.databases import ensure_database
+from stack.local.servers.postgres import PostgresServer, prepare_postgres, wait_until_ready
 from tests.events import event, record
 from tests.passes import fold_all
 from tests.words_run import open_cinema, publish, two_camps, write_night
