@@ -211,6 +211,7 @@ class Container(ListParts):
             self.settings.database_url.get_secret_value(),
             self.live_runs,
             self.catalogue_changes,
+            self.users,
             exclusion_cache=self.exclusion_cache,
             exclusion_warmer=self.exclusion_warmer,
             subscription=self.subscription,

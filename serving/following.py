@@ -10,6 +10,7 @@ import structlog
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId
 from serving.answering.catalogue_changes import CatalogueChanges
+from serving.candidates.users import UserNumbers
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_warming import ExclusionWarmer
 from serving.recommendations.warming import Warmer
@@ -51,6 +52,7 @@ class Follower:
     database_url: str
     live_runs: LiveRuns
     catalogue: CatalogueChanges
+    users: UserNumbers
     exclusion_cache: ExclusionCache
     exclusion_warmer: ExclusionWarmer
     subscription: Subscription
@@ -102,6 +104,8 @@ class Follower:
             self.exclusion_cache.receive(notification.payload)
         elif notification.kind == "catalogue":
             self.catalogue.note_stale()
+        elif notification.kind == "users":
+            self.users.forget_unknown()
         elif notification.kind == "coming":
             self.warmer.begin(RunId(int(notification.payload)))
         else:
@@ -109,6 +113,7 @@ class Follower:
             with suppress(StoreUnavailableError):
                 await self.live_runs.refresh()
             if not notification.payload:
+                self.users.forget_unknown()
                 await self._begin_subscription()
 
     async def _begin_subscription(self) -> None:

@@ -19,8 +19,8 @@ Answer = TypeVar("Answer")
 
 _MOST = 200_000
 _MOST_UNKNOWN = 20_000
-_UNKNOWN_SECONDS = 1.0
-"""However quiet it is: nobody moves the clock on at once for whom a load has brought."""
+_UNKNOWN_SECONDS = 10.0
+"""However quiet it is: while this process is not notified, a load may have brought the user."""
 _ATTEMPTS = 3
 
 
@@ -32,8 +32,9 @@ class UserNumbers:
         self._redis = redis
         self._numbers: LRUCache[UserId, UserNo] = LRUCache(_MOST)
         # Who is unknown stays so until somebody's answers are dropped, as those of each user are
-        # whom the log sees for the first time.
+        # whom the log sees for the first time, or a load brings users.
         self._unknown: TTLCache[UserId, Moment] = TTLCache(_MOST_UNKNOWN, _UNKNOWN_SECONDS)
+        self._loads = 0
 
     def known(self, user_id: UserId) -> UserNo | None:
         """A user's number if it was asked for before."""
@@ -49,12 +50,18 @@ class UserNumbers:
         moment = None if asked is None else asked[1]
         if moment is not None and self.is_unknown(user_id, moment):
             return None
+        loads = self._loads
         found = await self._recommendations.find_user_no(user_id)
         if found is not None:
             self._numbers[user_id] = found
-        elif moment is not None:
+        elif moment is not None and loads == self._loads:
             self._unknown[user_id] = moment
         return found
+
+    def forget_unknown(self) -> None:
+        """A load has brought users, or may have: of whoever is unknown ask again."""
+        self._unknown.clear()
+        self._loads += 1
 
     def is_unknown(self, user_id: UserId, moment: Moment) -> bool:
         """Whether the log had not seen a user at this moment, as far as was asked before."""

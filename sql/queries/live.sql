@@ -94,6 +94,10 @@ select pg_notify('tandem_warmed', cast(:run_id as text));
 -- And of what users must not be shown, when nothing else can say so.
 listen tandem_exclusions;
 
+-- name: listen_to_users
+-- And of loads that bring users.
+listen tandem_users;
+
 -- name: listen_to_catalogue
 -- And of what happens to items.
 listen tandem_catalogue;

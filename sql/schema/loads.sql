@@ -260,6 +260,10 @@ begin
         where user_no = any(made)
           and not exists (select from interactions where interactions.user_no = users.user_no);
     end if;
+    if made <> '{}' then
+        -- Processes that know of a user that there is none look again.
+        perform pg_notify('tandem_users', '');
+    end if;
     return query select written, staged - written - cardinality(conflicts), unknown, conflicts;
 end
 $$;

@@ -1,10 +1,15 @@
 """Users the log has never seen share one list, until the moment they are known."""
 
+import asyncio
 from functools import partial
+from pathlib import Path
 
 import httpx
+import pytest
 from sqlalchemy import Engine, text
 
+from loading.load import load
+from serving.candidates import users
 from tests.serving.conftest import Gate, Seeds, Start, event, ids, recommended, send, until
 
 
@@ -90,3 +95,27 @@ async def test_a_list_that_is_less_than_it_might_have_been_is_not_kept(
     assert less.json()["degraded"] is not None
     whole = await recommended(client, "stranger")
     assert (whole.json()["source"], whole.json()["degraded"]) == ("popular", None)
+
+
+async def test_whom_a_load_brings_is_no_stranger_from_then_on(
+    start: Start,
+    seeds: Seeds,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # By itself nobody looks for a stranger again.
+    monkeypatch.setattr(users, "_UNKNOWN_SECONDS", 3600.0)
+    seeds.listed_user("ann", popular=range(30))
+    client = await start()
+    assert "film-0" in ids(await recommended(client, "stranger", limit=5))
+    await until(lambda: kept(client, limit=5))
+    assert await source(client, "stranger", limit=5) == "cache"
+    log = tmp_path / "log.csv"
+    log.write_text("user_id,item_id,timestamp\nstranger,film-0,2026-01-02T03:04:05Z\n")
+    await asyncio.to_thread(load, [str(log)], database_url)
+
+    async def is_known() -> bool:
+        return "film-0" not in ids(await recommended(client, "stranger", limit=5))
+
+    await until(is_known)
