@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -89,7 +90,9 @@ def test_every_query_names_metrics_labels_and_values_that_there_are(
 def test_prometheus_answers_every_query(targets: dict[str, str], tmp_path: Path) -> None:
     with _prometheus(targets, tmp_path) as url:
         wait_until(lambda: len(_ask(url, "up == 1")) == len(targets), seconds=120)
-        wait_until(lambda: _ask(url, "rate(serving_requests_total[1m])"), seconds=120)
+        # A rate needs two scrapes of each.
+        for counter in ("serving_requests_total", "speed_users_total"):
+            wait_until(partial(_ask, url, f"rate({counter}[1m])"), seconds=120)
         nothing = [
             f"{panel['title']}: {target['expr']}"
             for panel in panels()
