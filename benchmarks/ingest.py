@@ -23,13 +23,12 @@ from typing import Annotated
 import httpx
 import psycopg
 import typer
-from rich.console import Console
 
 from benchmarks.closed_loop import each_once_a_second, post_requests
 from benchmarks.command import run_command
 from benchmarks.halved_runs import ITEMS, USERS
 from benchmarks.read_system import running_system
-from benchmarks.rounds import divided, spread, spread_table
+from benchmarks.rounds import report_rounds
 from domain.errors import StackError
 from sql.addresses import libpq_url
 from sql.engine import make_engine
@@ -133,12 +132,7 @@ def measure(
     """Write events and rows a second and their ratios: the median, the least and the most."""
     with _ingest(singles, batches, seconds) as ingest:
         rates = _rates(_measures(ingest), rounds)
-    figures = {name: spread(found) for name, found in rates.items()}
-    ratios = {f"{a}/{b}": spread(divided(rates[a], rates[b])) for a, b in _RATIOS}
-    if as_json:
-        print(json.dumps({"rounds": rounds, "per_second": figures, "ratios": ratios}))
-    else:
-        Console().print(spread_table(figures, ratios))
+    report_rounds(rates, _RATIOS, as_json=as_json)
     return 0
 
 

@@ -1,24 +1,37 @@
 """Rates of interleaved rounds, their ratios to a baseline in the same rounds, and their spread."""
 
+import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from rich.console import Console
 from rich.table import Table
 
+Rates = Mapping[str, Sequence[float]]
+"""By name: how many a second, of each round."""
 
-def divided(rates: Sequence[float], baseline: Sequence[float]) -> list[float]:
-    """Each round's rate as a share of the baseline's in that round."""
+
+def report_rounds(rates: Rates, compared: Iterable[tuple[str, str]], *, as_json: bool) -> None:
+    """Write the rates, and of each pair the first as a share of the second: median, least, most."""
+    figures = {name: _spread(found) for name, found in rates.items()}
+    ratios = {f"{a}/{b}": _spread(_divided(rates[a], rates[b])) for a, b in compared}
+    if as_json:
+        rounds = min(map(len, rates.values()))
+        print(json.dumps({"rounds": rounds, "per_second": figures, "ratios": ratios}))
+    else:
+        Console().print(_table(figures, ratios))
+
+
+def _divided(rates: Sequence[float], baseline: Sequence[float]) -> list[float]:
     return [rate / base for rate, base in zip(rates, baseline, strict=True)]
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """The median of the rounds, the least and the most."""
+def _spread(values: Sequence[float]) -> dict[str, float]:
     found = {"median": statistics.median(values), "least": min(values), "most": max(values)}
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def spread_table(*figures: Mapping[str, Mapping[str, float]]) -> Table:
-    """A table of figures by name, a section each part."""
+def _table(*figures: Mapping[str, Mapping[str, float]]) -> Table:
     table = Table("", "median", "least", "most")
     for part in figures:
         for name, found in part.items():

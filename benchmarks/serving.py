@@ -6,7 +6,6 @@ looked for in the cache, lists of users nobody knows, `/healthz`, and a bare rou
 bare ASGI function on the same kind of server, which answer with the bytes of a list.
 """
 
-import json
 import signal
 import subprocess
 import sys
@@ -19,12 +18,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import typer
-from rich.console import Console
 
 from benchmarks import bare_server
 from benchmarks.closed_loop import get_requests, requests_a_second
 from benchmarks.command import run_command
-from benchmarks.rounds import divided, spread, spread_table
+from benchmarks.rounds import Rates, report_rounds
 from benchmarks.soak_system import RunningSystem, running_system
 from stack.local.ports import free_port
 from stack.local.servers.child_process import ending_with_parent
@@ -47,8 +45,6 @@ _RATIOS = (
 
 Sorts = Mapping[str, tuple[int, Sequence[bytes], int]]
 """By name: port, requests, and how many of them a round asks."""
-Rates = Mapping[str, Sequence[float]]
-"""By name: requests a second, of each round."""
 
 
 def measure(
@@ -60,12 +56,7 @@ def measure(
     """Write requests a second and ratios: the median of the rounds, the least and the most."""
     with running_system(settings=_ONE_PROCESS) as system, _bare(_body(system)) as port:
         rates = _rates(_sorts(system, port, requests), rounds)
-    figures = {name: spread(found) for name, found in rates.items()}
-    ratios = {f"{a}/{b}": spread(divided(rates[a], rates[b])) for a, b in _RATIOS}
-    if as_json:
-        print(json.dumps({"rounds": rounds, "per_second": figures, "ratios": ratios}))
-    else:
-        Console().print(spread_table(figures, ratios))
+    report_rounds(rates, _RATIOS, as_json=as_json)
     return 0
 
 

@@ -1,6 +1,6 @@
 """The figures of a night as artifacts of its flow run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -10,6 +10,7 @@ from batch.choosing.paired import CHOSEN, choices_in
 from batch.evaluation.segments import SEGMENTS
 from domain.identifiers import RunId
 from flows.chart import Bar, as_data_uri, grouped_bars
+from flows.markdown import table_lines
 from flows.nightly_context import NightlyContext
 from sql.statements import statements
 
@@ -72,8 +73,8 @@ def summary(run_id: RunId, row: Row[Any], step_seconds: Mapping[str, float]) -> 
         lines += _comparison(evaluation)
     lines += _choices(row.metrics)
     lines += _published(row.metrics)
-    lines += ["", "| step | seconds |", "|---|---|"]
-    lines += [f"| {step} | {seconds:.1f} |" for step, seconds in step_seconds.items()]
+    steps = [(step, f"{seconds:.1f}") for step, seconds in step_seconds.items()]
+    lines += ["", *table_lines(["step", "seconds"], steps)]
     return "\n".join(lines)
 
 
@@ -116,16 +117,17 @@ def _published(metrics: Mapping[str, Any]) -> list[str]:
     published = {name: metrics[name] for name in _PUBLISHED if metrics.get(name) is not None}
     if not published:
         return []
-    rows = [_row([_PUBLISHED[name], f"{value:.4g}"]) for name, value in published.items()]
-    lines = ["", *_row(["published", ""], ruled=True), *(line for row in rows for line in row)]
+    rows = [(_PUBLISHED[name], f"{value:.4g}") for name, value in published.items()]
+    lines = ["", *table_lines(["published", ""], rows)]
     foreseen = metrics.get("words_foreseen")
     if not foreseen:
         return lines
-    lines += ["", *_row(["foreseen if words count half after", *_FORESEEN.values()], ruled=True)]
-    for candidate in foreseen:
-        cells = [f"{candidate[name]:.4f}" for name in _FORESEEN]
-        lines += _row([f"{candidate['pseudo_count']:g} users", *cells])
-    return lines
+    candidates = [
+        [f"{each['pseudo_count']:g} users", *(f"{each[name]:.4f}" for name in _FORESEEN)]
+        for each in foreseen
+    ]
+    titles = ["foreseen if words count half after", *_FORESEEN.values()]
+    return [*lines, "", *table_lines(titles, candidates)]
 
 
 def _choices(metrics: Mapping[str, Any]) -> list[str]:
@@ -133,12 +135,13 @@ def _choices(metrics: Mapping[str, Any]) -> list[str]:
     choices = choices_in(metrics)
     if not choices:
         return []
-    lines = ["", *_row(["chosen", "gain", "by default", "error", "events", "what"], ruled=True)]
+    rows = []
     for name, choice in choices.items():
         figures = [f"{choice[figure]:.4f}" for figure in ("gain", "default_gain", "error")]
         said = ", ".join(f"{what} {value}" for what, value in choice["chosen"].items())
-        lines += _row([name, *figures, f"{choice['events']:,}", said])
-    return lines
+        rows.append([name, *figures, f"{choice['events']:,}", said])
+    titles = ["chosen", "gain", "by default", "error", "events", "what"]
+    return ["", *table_lines(titles, rows)]
 
 
 def _vanished(metrics: Mapping[str, Any]) -> list[str]:
@@ -174,25 +177,28 @@ def _comparison(evaluation: Mapping[str, Any]) -> list[str]:
     """All figures of all users, and the deciding one by segment."""
     compared = [who for who in _TITLES if who in evaluation]
     titles = [_TITLES[who] for who in compared]
-    lines = _row(["figure", *titles], ruled=True)
-    for name in _SHOWN:
-        lines += _row([name, *(_format_figure(evaluation[who]["all"][name]) for who in compared)])
-    lines += ["", *_row(["nDCG@20 of (users)", *titles], ruled=True)]
-    for segment, users in _segments(evaluation):
-        cells = [_format_figure(evaluation[who][segment][_FIGURE]) for who in compared]
-        lines += _row([f"{segment} ({users:,})", *cells])
-    return lines
+    figures = [
+        [name, *(_format_figure(evaluation[who]["all"][name]) for who in compared)]
+        for name in _SHOWN
+    ]
+    by_segment = [
+        [
+            f"{segment} ({users:,})",
+            *(_format_figure(evaluation[who][segment][_FIGURE]) for who in compared),
+        ]
+        for segment, users in _segments(evaluation)
+    ]
+    return [
+        *table_lines(["figure", *titles], figures),
+        "",
+        *table_lines(["nDCG@20 of (users)", *titles], by_segment),
+    ]
 
 
 def _segments(evaluation: Mapping[str, Any]) -> list[tuple[str, int]]:
     """The segments that have users, and how many; the store does not keep their order."""
     users = evaluation["users"]
     return [(segment, users[segment]) for segment in SEGMENTS if segment in users]
-
-
-def _row(cells: Sequence[str], *, ruled: bool = False) -> list[str]:
-    line = f"| {' | '.join(cells)} |"
-    return [line, "|---" * len(cells) + "|"] if ruled else [line]
 
 
 def _format_figure(figure: Mapping[str, float]) -> str:

@@ -1,11 +1,12 @@
 """The daily housekeeping: analysts' counts are made, and what is old is cleared away."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, ParamSpec, TypeVar
 
-from prefect import flow, get_run_logger, task
+from prefect import Task, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
@@ -25,6 +26,9 @@ from sql.settings import DatabaseSettings
 _IMPRESSIONS_AT_ONCE = 10_000
 """About how many impressions one transaction deletes."""
 _SIGN_INS_AT_ONCE = 10_000
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,11 @@ class Cleared:
             f" {self.artifacts:,} artifacts, {self.audit_entries:,} entries of the audit log, and"
             f" {self.sign_ins:,} sessions, tokens, links and attempts to sign in that were over."
         )
+
+
+def _part(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a function a task, which is called the same in every run."""
+    return task(name=name, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)
 
 
 @flow(
@@ -99,24 +108,14 @@ def housekeeping(
     return cleared
 
 
-@task(
-    name="Count for analysts",
-    task_run_name="Count for analysts",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@_part("Count for analysts")
 def count_for_analysts(now: datetime) -> None:
     """What views of the schema `analytics` read; before impressions are deleted."""
     for counted in count_rollups(_engine().begin, now):
         get_run_logger().info("Counted %s.", counted)
 
 
-@task(
-    name="Count up old impressions",
-    task_run_name="Count up old impressions",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@_part("Count up old impressions")
 def clear_impressions(before: date, most: int) -> dict[date, int]:
     """Impressions of the days before `before` become counts; how many by day."""
     engine = _engine()
@@ -127,25 +126,13 @@ def clear_impressions(before: date, most: int) -> dict[date, int]:
     return dict(counted_days)
 
 
-@task(
-    name="Clear away expired sign-ins",
-    task_run_name="Clear away expired sign-ins",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@_part("Clear away expired sign-ins")
 def clear_sign_ins(most: int) -> int:
     """How many sessions, tokens, links and attempts were deleted."""
-    url = DatabaseSettings().database_url.get_secret_value()
-    engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
-    return clear_expired_sign_ins(engine.begin, most)
+    return clear_expired_sign_ins(_engine().begin, most)
 
 
-@task(
-    name="Clear away old flow runs",
-    task_run_name="Clear away old flow runs",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@_part("Clear away old flow runs")
 def clear_runs(before: datetime) -> tuple[int, int]:
     """How many flow runs that ended before `before` were deleted, and how many artifacts."""
     runs = artifacts = 0
@@ -156,12 +143,7 @@ def clear_runs(before: datetime) -> tuple[int, int]:
     return runs, artifacts
 
 
-@task(
-    name="Clear away old audit entries",
-    task_run_name="Clear away old audit entries",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@_part("Clear away old audit entries")
 def clear_audit_log(before: datetime) -> int:
     """How many entries of before `before` were deleted."""
     with _engine().begin() as connection:

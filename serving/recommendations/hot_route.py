@@ -18,11 +18,11 @@ so it is given here, as plain ASGI:
     middleware calls.
 
 Whatever is not so goes the whole way, with the grant that was found out here, so that nothing is
-counted twice. Nothing is decided here that the whole way does not decide
-by the same function; `tests/serving/test_hot_route.py` compares the two. The whole way is left:
-other methods, tokens and cookies, pages of other origins, bodies, queries with something wrong,
-`cursor`, `explain`, `fields`, `filter`, whatever is not cached, users not asked for before, and
-all that happens while Redis, PostgreSQL or the run are not as they should be.
+counted twice. Nothing is decided here that the whole way does not decide by the same function;
+`tests/serving/test_hot_route.py` compares the two. The whole way is left: other methods, tokens and
+cookies, pages of other origins, bodies, queries with something wrong, `cursor`, `explain`,
+`fields`, `filter`, whatever is not cached, users not asked for before, and all that happens while
+Redis, PostgreSQL or the run are not as they should be.
 """
 
 import time
