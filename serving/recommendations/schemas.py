@@ -34,10 +34,9 @@ WITHHELD = "Causes tell what the user did: this needs an API key with the scope 
 REMOVED = (
     "Only with explain=true: how many of the items that the sources would have given, 200 each, are"
     " not in the list, each for the first reason that holds. disliked: or hidden. rule: hidden by a"
-    " rule. named: by the request, as used or liked. excluded: by exclude. category, filter: they do"
-    " not pass. unavailable: of the nightly list. capped: passed over because a category or a cap"
-    " had enough. Null: no source had anything, the list is degraded, or the key lacks the scope"
-    " users."
+    " rule. named: by the request, as used or liked. excluded: by exclude. category, filter: not"
+    " passed. unavailable: of the nightly list. capped: passed over because a category or a cap had"
+    " enough. Null: no source had anything, the list is degraded, or the key lacks the scope users."
 )
 
 
