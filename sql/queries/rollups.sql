@@ -55,7 +55,7 @@ group by user_no;
 select clear_forgotten_activity();
 
 -- name: find_days_to_count
--- The days (UTC) with lists that were not counted, or that may change still: what was shown since :since.
+-- The days (UTC) with lists that were not counted, or that might still change when they were counted last.
 with days as (
     select cast(generate_series(
         cast(min(shown_at) at time zone 'UTC' as date), cast(max(shown_at) at time zone 'UTC' as date), interval '1 day'
@@ -63,13 +63,19 @@ with days as (
     from impressions
 )
 select day from days
-where day >= :since or day not in (select day from exposure_days)
+where day not in (select day from exposure_days)
+   or day >= (
+       select least(cast(:today as date), cast(max(counted_until) at time zone 'UTC' as date)) - cast(:changing_days as integer)
+       from rollups
+       where rollup = 'click_days'
+   )
 order by day;
 
 -- name: clear_exposure_day
 with
 of_clicks as (delete from click_days where day = :day),
-of_items as (delete from item_exposure_days where day = :day or day < :oldest_of_items)
+of_items as (delete from item_exposure_days where day = :day or day < :oldest_of_items),
+of_lists as (delete from given_days where day = :day)
 delete from exposure_days where day = :day;
 
 -- name: count_exposure_day
@@ -117,6 +123,14 @@ of_items as (
     from counted
     where cast(:day as date) >= :oldest_of_items
     group by item_no
+),
+of_lists as (
+    insert into given_days (day, run_id, source, arm, impressions, items, explored, users)
+    select cast(:day as date), run_id, source, arm, count(*), sum(cardinality(item_nos)), sum(cardinality(explored)),
+           count(distinct user_no)
+    from bounds join impressions on shown_at >= since and shown_at < until
+    where cast(:day as date) < :today
+    group by run_id, source, arm
 ),
 of_day as (
     insert into exposure_days (day, lists, items, catalogue)

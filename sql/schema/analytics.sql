@@ -176,14 +176,18 @@ select day, run_id, source, arm,
 from (
     select day, run_id, source, arm, impressions, items, explored, users from public.impression_days
     union all
+    select day, run_id, source, arm, impressions, items, explored, users from public.given_days
+    union all
     select (shown_at at time zone 'UTC')::date, run_id, source, arm, count(*), sum(cardinality(item_nos)),
            sum(cardinality(explored)), count(distinct user_no)
     from public.impressions
+    where shown_at >= (select coalesce(max(day) + 1, '-infinity') from public.given_days)::timestamp at time zone 'UTC'
+       or shown_at < (select min(day) from public.given_days)::timestamp at time zone 'UTC'
     group by 1, 2, 3, 4
 ) as counted
 group by day, run_id, source, arm;
 
-comment on view analytics.impressions_daily is 'Lists that were given, by day (UTC), however long ago: old ones are kept as these counts only.';
+comment on view analytics.impressions_daily is 'Lists that were given, by day (UTC), however long ago: old ones are kept as these counts only. Days before today as they were when `rollups` was counted.';
 comment on column analytics.impressions_daily.day is 'Day the lists were given, in UTC.';
 comment on column analytics.impressions_daily.run_id is 'The run they were made of; null if there was none.';
 comment on column analytics.impressions_daily.source is 'Where the list came from, as in the answers of the API.';
@@ -197,7 +201,7 @@ create view analytics.rollups as
 select rollup, counted_until, counted_at from public.rollups;
 
 comment on view analytics.rollups is 'When the counts of other views were made: after each night, and by the daily housekeeping.';
-comment on column analytics.rollups.rollup is 'interaction_days (interactions_daily), user_activity (user_segments), click_days (click_through_daily, coverage_daily, catalogue_health), retention_weeks (retention_weekly).';
+comment on column analytics.rollups.rollup is 'interaction_days (interactions_daily), user_activity (user_segments), click_days (impressions_daily, click_through_daily, coverage_daily, catalogue_health), retention_weeks (retention_weekly).';
 comment on column analytics.rollups.counted_until is 'Up to when they count what occurred.';
 comment on column analytics.rollups.counted_at is 'When they were made.';
 
