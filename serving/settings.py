@@ -9,6 +9,7 @@ from serving.access.exposure import Exposure, Openness, resolved
 from serving.access.settings import TokenSettings
 from serving.accounts.settings import AccountSettings
 from serving.diagnosis.settings import DiagnosisSettings
+from serving.freshness.settings import CanarySettings
 from serving.limits.settings import LimitSettings
 from serving.lists.settings import BlendSettings, RerankingSettings
 from serving.postgres.settings import ResilienceSettings
@@ -42,6 +43,7 @@ class ServingSettings(
     LimitSettings,
     UploadSettings,
     TracingSettings,
+    CanarySettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 

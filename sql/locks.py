@@ -57,6 +57,7 @@ ITEM_BATCHES = AdvisoryLock(
 FILTERED_ATTRIBUTES = AdvisoryLock(
     31310, 10, "session", "the indexes of attributes that are filtered often: one process builds"
 )
+FRESHNESS = AdvisoryLock(31310, 11, "transaction", "a check of freshness: one process begins it")
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
 LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has its own")
 UPLOADS = AdvisoryLock(31323, None, "session", "an upload that is loaded; each has its own")
@@ -78,6 +79,7 @@ LOCKS = (
     UNDOING,
     ITEM_BATCHES,
     FILTERED_ATTRIBUTES,
+    FRESHNESS,
     POPULAR_LISTS,
     LOADS,
     UPLOADS,
