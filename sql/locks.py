@@ -4,7 +4,7 @@ Two numbers name a lock, so that it is never taken for that of a writer of event
 `sql/schema/` name some too; a test compares them with these.
 
 A lock of a session is lost where a connection pooler lends another session for every transaction:
-nights and searches need a direct connection, or a pooler in session mode.
+whoever takes one has a connection to DATABASE_URL, never to POOLED_DATABASE_URL.
 """
 
 from collections.abc import Iterator
