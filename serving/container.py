@@ -23,6 +23,8 @@ from serving.events.kind_keeping import KindKeeping
 from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
 from serving.following import Follower
+from serving.freshness.canary import Canary
+from serving.freshness.measured_freshness import FreshnessReader
 from serving.http.routing import Services
 from serving.list_parts import ListParts
 from serving.loads.upload_folder import UploadFolder
@@ -102,6 +104,7 @@ class Container(ListParts):
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
             self.diagnoser,
+            FreshnessReader(self.store, canary_seconds=self.settings.canary_seconds),
             RunKeeping(self.store, self.settings.database_url.get_secret_value(), self.live_runs),
             AnswerRefresh(self.store, self.users, self.answers),
             SettingsReader(self.settings),
@@ -193,6 +196,18 @@ class Container(ListParts):
             replica=self.replica_reading.figures,
             failing=self.failures.failing,
             damages=lambda: self.indexes.damages(self.live_runs.current),
+        )
+
+    @cached_property
+    def canary(self) -> Canary:
+        return Canary(
+            self.store,
+            self.tokens,
+            self.live_runs,
+            self.metrics,
+            host=self.settings.api_host,
+            port=self.settings.api_port,
+            seconds=self.settings.canary_seconds,
         )
 
     @cached_property

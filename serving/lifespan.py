@@ -108,6 +108,10 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
         for name, action, seconds, at_once in works:
             work = repeated(name, action, container.failures, seconds=seconds, at_once=at_once)
             await stack.enter_async_context(work)
+        if container.canary.is_on:
+            check, seconds = container.canary.check, settings.canary_seconds
+            work = repeated("canary", check, container.failures, seconds=seconds, at_once=False)
+            await stack.enter_async_context(work)
         # The subscription begins before the log is read, so that nothing falls between the two; a
         # process that connects only later reads first what came last.
         await stack.enter_async_context(container.follower.following())

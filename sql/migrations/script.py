@@ -20,6 +20,7 @@ FILES = (
     "loads",
     "uploads",
     "imports",
+    "freshness",
     "analytics",
 )
 """Each uses what those before it made."""

@@ -111,3 +111,7 @@ select detach_run_partition(:run_id);
 
 -- name: drop_run_partitions
 select drop_run_partitions(:run_id);
+
+-- name: use_utc
+-- Times are in UTC from now on. For a connection through a pooler, which keeps this with the client and not the session.
+set timezone to 'UTC';
