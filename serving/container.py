@@ -30,6 +30,7 @@ from serving.list_parts import ListParts
 from serving.loads.upload_folder import UploadFolder
 from serving.loads.upload_queue import UploadQueue
 from serving.operation.routes import Readiness
+from serving.placements.placement_keeping import PlacementKeeping
 from serving.preferences.preference_keeping import PreferenceKeeping
 from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.warming import Warmer
@@ -73,6 +74,8 @@ class Container(ListParts):
             self.budgets,
             self.settings.exposure(),
             self.recommender,
+            self.placements,
+            PlacementKeeping(self.store, self.placements),
             ManyUsers(
                 read_seconds=self.settings.request_budget_seconds,
                 seconds=self.settings.many_users_seconds,
@@ -227,6 +230,7 @@ class Container(ListParts):
             self.live_runs,
             self.catalogue_changes,
             self.users,
+            self.placements,
             exclusion_cache=self.exclusion_cache,
             exclusion_warmer=self.exclusion_warmer,
             subscription=self.subscription,

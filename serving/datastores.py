@@ -23,6 +23,7 @@ from serving.limits.limiter import Limiter
 from serving.limits.limits import Limits
 from serving.limits.shared_buckets import SharedBuckets
 from serving.lists.meant_categories import MeantCategories
+from serving.placements.current_placements import CurrentPlacements
 from serving.postgres.limits import StoreLimits
 from serving.postgres.replica import Replica
 from serving.postgres.store import Store
@@ -130,6 +131,10 @@ class Datastores:
     @cached_property
     def kinds(self) -> Kinds:
         return Kinds(self.runs)
+
+    @cached_property
+    def placements(self) -> CurrentPlacements:
+        return CurrentPlacements(self.store, self.copies)
 
     @cached_property
     def users(self) -> UserNumbers:

@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from serving.container import Container
 from serving.http.routing import Services
+from serving.placements.current_placements import POLL_SECONDS
 from serving.runtime.background import repeated, startup_probe
 from serving.runtime.performance import SLOT_SECONDS
 from serving.server.figures import Figures
@@ -63,6 +64,7 @@ async def _startup_probe(container: Container) -> bool:
         container.refresh_access,
         container.live_runs.refresh,
         container.kinds.refresh,
+        container.placements.refresh,
         container.fallback.refresh,
     )
     return await startup_probe(
@@ -89,6 +91,7 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
         ("rules", container.rule_items.catch_up, _RULES_SECONDS, False),
         ("rules_of_time", container.rule_items.follow_time, _TIMED_RULES_SECONDS, False),
         ("kinds", container.kinds.refresh, settings.popular_refresh_seconds, not probed),
+        ("placements", container.placements.refresh, POLL_SECONDS, not probed),
         ("popular", container.fallback.refresh, settings.popular_refresh_seconds, not probed),
         (
             "non_personalized",

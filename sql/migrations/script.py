@@ -15,6 +15,7 @@ FILES = (
     "preferences",
     "rollups",
     "serving",
+    "placements",
     "cold_items",
     "popular",
     "loads",

@@ -98,6 +98,10 @@ listen tandem_exclusions;
 -- And of loads that bring users.
 listen tandem_users;
 
+-- name: listen_to_placements
+-- And of what is decided for placements.
+listen tandem_placements;
+
 -- name: listen_to_catalogue
 -- And of what happens to items.
 listen tandem_catalogue;

@@ -483,13 +483,15 @@ select 1;
 with given as (
     select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_no integer, run_id integer, source text, item_nos integer[], explored integer[],
-        shown_at timestamptz)
+        shown_at timestamptz, placement text, placement_version integer, experiment_id text, arm text)
 ),
 present as (
     select user_no from users where user_no in (select user_no from given where user_no <> 0) order by user_no for key share
 )
-insert into impressions (recommendation_id, user_no, run_id, source, item_nos, explored, shown_at)
-select recommendation_id, user_no, run_id, source, item_nos, explored, shown_at
+insert into impressions (recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement,
+                         placement_version, experiment_id, arm)
+select recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement, placement_version, experiment_id,
+       arm
 from given
 where user_no is null or user_no in (select user_no from present)
 on conflict do nothing
