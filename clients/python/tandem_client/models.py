@@ -802,6 +802,7 @@ class PlacementDefinition(TypedDict):
     fields: NotRequired[list[str] | None]
     fallback: NotRequired[FallbackList | None]
     impressions: NotRequired[bool | None]
+    rules: NotRequired[list[Rule]]
     variants: NotRequired[list[Variant]]
 
 
@@ -1187,6 +1188,26 @@ RowDropReason: TypeAlias = Literal["too_few", "withheld", "away"]
 
 
 RowWindow: TypeAlias = Literal["day", "week", "month"]
+
+
+class Rule(TypedDict):
+    """What is done with some items of a list, for whom, and from when until when."""
+
+    name: str
+    do: RuleAct
+    item_ids: NotRequired[list[str] | None]
+    category: NotRequired[str | None]
+    filter: NotRequired[str | None]
+    factor: NotRequired[float | int | None]
+    position: NotRequired[int | None]
+    at_most: NotRequired[int | None]
+    window: NotRequired[int | None]
+    attribute: NotRequired[str | None]
+    at_least: NotRequired[int | None]
+    users: NotRequired[str | None]
+    when: NotRequired[dict[str, Any] | None]
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
 
 
 RuleAct: TypeAlias = Literal["boost", "bury", "pin", "hide", "cap", "reserve"]
