@@ -59,6 +59,7 @@ from serving.recommendations.routes import router as recommendations_router
 from serving.relations.routes import router as relations_router
 from serving.relations.user_routes import router as related_users_router
 from serving.rows.routes import router as rows_router
+from serving.rule_preview.routes import router as rule_preview_router
 from serving.runtime.metrics import ServingMetrics
 from serving.runtime.performance import PERFORMANCE
 from serving.search.routes import router as search_router
@@ -79,6 +80,7 @@ _ROUTERS = (
     rank_router,
     rows_router,
     placements_router,
+    rule_preview_router,
     kinds_router,
     non_personalized_router,
     similar_router,

@@ -34,6 +34,7 @@ from serving.placements.placement_keeping import PlacementKeeping
 from serving.preferences.preference_keeping import PreferenceKeeping
 from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.warming import Warmer
+from serving.rule_preview.preview import RulePreviewer
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
 from serving.settings import ServingSettings
@@ -76,6 +77,7 @@ class Container(ListParts):
             self.recommender,
             self.placements,
             PlacementKeeping(self.store, self.placements),
+            RulePreviewer(self.store),
             ManyUsers(
                 read_seconds=self.settings.request_budget_seconds,
                 seconds=self.settings.many_users_seconds,

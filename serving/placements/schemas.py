@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from serving.http.values import AS_INTEGER, Text
 from serving.placements.definition import PlacementDefinition
 from serving.placements.placement_keeping import PlacementVersion
+from serving.rules.conflicts import DEFAULT_LIMIT, RuleConflict, conflicts
 
 MOST_VERSIONS = 100
 GREATEST_VERSION = 2**31 - 1
@@ -68,17 +69,23 @@ class PlacementAnswer(BaseModel):
     note: str
     saved_by: str
     saved_at: datetime | None = Field(description="Null: it was not.")
+    conflicts: list[RuleConflict] = Field(
+        description="Rules that get into each other's way, as far as they say so themselves; POST"
+        " /v1/rules/preview compares their items."
+    )
 
     @classmethod
     def of(cls, found: PlacementVersion) -> "PlacementAnswer":
         """What is known of a version."""
+        definition = PlacementDefinition.model_validate(found.definition)
         return cls(
             name=found.name,
             version=found.version,
-            definition=PlacementDefinition.model_validate(found.definition),
+            definition=definition,
             note=found.note,
             saved_by=found.saved_by,
             saved_at=found.saved_at,
+            conflicts=conflicts(definition.rules, limit=definition.limit or DEFAULT_LIMIT),
         )
 
 

@@ -46,6 +46,7 @@ DECLARED = {
     "DELETE /v1/placements/{name}": "admin operator",
     "GET /v1/placements/{name}/versions": "admin viewer",
     "POST /v1/placements/{name}/rollback": "admin operator",
+    "POST /v1/rules/preview": "admin viewer",
     "GET /v1/users/{user_id}/recommendations": "read viewer own",
     "POST /v1/recommendations": "read viewer own",
     "POST /v1/pages": "read viewer own",

@@ -259,6 +259,13 @@ class AsyncCalls:
             await self.call(Call("POST", f"/v1/placements/{in_path(name)}/rollback", body=body)),
         )
 
+    async def preview_rules(self, body: models.RulePreviewBody) -> models.RulePreviewAnswer:
+        """Whom and what rules would touch, and which get into each other's way; nothing is saved."""
+        return cast(
+            "models.RulePreviewAnswer",
+            await self.call(Call("POST", "/v1/rules/preview", body=body)),
+        )
+
     async def find_kind(self, kind: str) -> models.EventKindAnswer:
         """What an event of a kind counts, and which values it takes."""
         return cast(

@@ -243,6 +243,13 @@ class EventsAnswer(TypedDict):
     next: str | None
 
 
+class ExampleItemAnswer(TypedDict):
+    """An item that a rule is about."""
+
+    item_id: str
+    title: str
+
+
 ExclusionKnowledge: TypeAlias = Literal["known", "unknown"]
 
 
@@ -776,6 +783,7 @@ class PlacementAnswer(TypedDict):
     note: str
     saved_by: str
     saved_at: str | None
+    conflicts: list[RuleConflict]
 
 
 class PlacementBody(TypedDict):
@@ -1213,12 +1221,33 @@ class Rule(TypedDict):
 RuleAct: TypeAlias = Literal["boost", "bury", "pin", "hide", "cap", "reserve"]
 
 
+class RuleConflict(TypedDict):
+    """Rules of which one does not come to its own because of the others."""
+
+    rules: list[str]
+    detail: str
+
+
 class RuleEffectAnswer(TypedDict):
     """What a rule did to an item."""
 
     name: str
     do: RuleAct
     change: float | None
+
+
+class RulePreviewAnswer(TypedDict):
+    """Whom and what the rules would touch."""
+
+    rules: list[TouchedByRuleAnswer]
+    conflicts: list[RuleConflict]
+
+
+class RulePreviewBody(TypedDict):
+    """The rules as they would be saved, in their order."""
+
+    rules: list[Rule]
+    limit: NotRequired[int]
 
 
 class RunAnswer(TypedDict):
@@ -1492,6 +1521,16 @@ class TokenBody(TypedDict):
 
 
 TokenType: TypeAlias = Literal["Bearer"]
+
+
+class TouchedByRuleAnswer(TypedDict):
+    """What a rule is about."""
+
+    name: str
+    items: int
+    examples: list[ExampleItemAnswer]
+    users: int | None
+    holds_now: bool
 
 
 class TrendingAnswer(TypedDict):

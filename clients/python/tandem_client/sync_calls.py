@@ -251,6 +251,12 @@ class Calls:
             self.call(Call("POST", f"/v1/placements/{in_path(name)}/rollback", body=body)),
         )
 
+    def preview_rules(self, body: models.RulePreviewBody) -> models.RulePreviewAnswer:
+        """Whom and what rules would touch, and which get into each other's way; nothing is saved."""
+        return cast(
+            "models.RulePreviewAnswer", self.call(Call("POST", "/v1/rules/preview", body=body))
+        )
+
     def find_kind(self, kind: str) -> models.EventKindAnswer:
         """What an event of a kind counts, and which values it takes."""
         return cast(
