@@ -15,6 +15,7 @@ from serving.console.run_pages import RunReader
 from serving.console.watching import Watcher
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
+from serving.events.checking import EventChecker
 from serving.events.deleting import EventUndoer
 from serving.events.group_commit import GroupCommit
 from serving.events.invalidation import Invalidation
@@ -119,19 +120,29 @@ class Container(ListParts):
         return EventRecorder(
             events=self.events,
             group_commit=self.group_commit,
+            checker=self.checker,
+            metrics=self.metrics,
+        )
+
+    @cached_property
+    def checker(self) -> EventChecker:
+        return EventChecker(
             kinds=self.kinds,
             scales=Scales(self.events),
             items=ItemNumbers(self.store),
             catalogue=self.catalogue,
-            metrics=self.metrics,
             future_seconds=self.settings.event_future_seconds,
         )
+
+    @cached_property
+    def invalidation(self) -> Invalidation:
+        return Invalidation(self.answers, self.exclusion_cache)
 
     @cached_property
     def group_commit(self) -> GroupCommit:
         return GroupCommit(
             self.events,
-            Invalidation(self.answers, self.exclusion_cache),
+            self.invalidation,
             self.metrics,
             most_waiting=self.settings.postgres_waiting,
         )
