@@ -129,11 +129,14 @@ class ListMaker:
     ) -> tuple[ListBuilder, RecommendationList]:
         """A list for a user of whom no source knows anything."""
         builder = ListBuilder(request.limit, request.max_per_category)
-        listed = await self._backfiller.load_popular(run, user.excluded, request.filters)
+        wanted = request.decision.fallback if request.decision else None
+        listed, strategy = await self._backfiller.load_for_strangers(
+            run, wanted, user.excluded, request.filters
+        )
         items, preferred = await self._preferences.popular(run, user, candidates, listed, request)
         await self._backfiller.begin(builder, items, user.excluded, request.filters)
         result = RecommendationList(
-            "popular",
+            strategy,
             run,
             AppliedPolicy.of_no_source(policy),
             builder.items,

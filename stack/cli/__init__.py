@@ -29,6 +29,8 @@ COMMANDS = {
     "token": "stack.cli.token",
     "audit": "stack.cli.audit",
     "kind": "stack.cli.kind",
+    "placement": "stack.cli.placement",
+    "apply": "stack.cli.apply",
     "filter": "stack.cli.filter",
     "runs": "stack.cli.runs",
     "repair": "stack.cli.repair",
