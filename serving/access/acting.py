@@ -11,7 +11,8 @@ class Actor:
     """Who acts, and in which request."""
 
     name: str
-    request_id: str
+    request_id: str | None = None
+    """None: in none."""
 
     def doing(self, act: str) -> dict[str, Any]:
         """The parameters of a statement with the part `audited`."""

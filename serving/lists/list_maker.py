@@ -190,7 +190,10 @@ class ListMaker:
     ) -> RecommendationList:
         """A list for a user of whom no source knows anything."""
         builder = ListBuilder(request.limit, request.max_per_category)
-        listed = await self._backfiller.load_popular(run, user.excluded, request.filters)
+        wanted = request.decision.fallback if request.decision else None
+        listed, strategy = await self._backfiller.load_for_strangers(
+            run, wanted, user.excluded, request.filters
+        )
         items, preferred = await self._preferences.popular(run, user, candidates, listed, request)
         boosted = boosted_items(rules, items)
         await self._backfiller.begin(builder, boosted, user.excluded, request.filters)
@@ -200,7 +203,7 @@ class ListMaker:
         pool = RankedPool.of(builder.items, boosted)
         ruled = await self._rules.arranged(run, rules, pool, user.excluded, request)
         result = RecommendationList(
-            "popular",
+            strategy,
             run,
             AppliedPolicy.of_no_source(policy),
             ruled.items,
