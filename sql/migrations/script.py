@@ -13,6 +13,8 @@ FILES = (
     "access",
     "accounts",
     "preferences",
+    "placements",
+    "experiments",
     "rollups",
     "serving",
     "cold_items",

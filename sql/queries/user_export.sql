@@ -62,7 +62,8 @@ select ordinal as key, line
 from (
     select row_number() over (order by shown_at, recommendation_id) as ordinal, cast(json_build_object(
                'record', 'impression', 'recommendation_id', recommendation_id, 'shown_at', shown_at, 'run_id', run_id,
-               'source', source, 'arm', arm,
+               'source', source, 'placement', placement, 'placement_version', placement_version,
+               'experiment_id', experiment_id, 'arm', arm,
                'item_ids', array(select item_id from unnest(item_nos) with ordinality as shown (item_no, ordinal)
                                  join items using (item_no) order by shown.ordinal),
                'explored', array(select item_id from unnest(explored) as shown (item_no) join items using (item_no)))
@@ -70,6 +71,22 @@ from (
     from impressions
     where user_no = :user_no
 ) as shown
+where ordinal > cast(:after as bigint)
+order by ordinal
+limit :most;
+
+-- name: export_experiments
+-- The experiments a user was in, after a row, and what was counted of the user there.
+select ordinal as key, line
+from (
+    select row_number() over (order by experiment_id) as ordinal, cast(json_build_object(
+               'record', 'experiment', 'experiment_id', experiment_id, 'arm', arm, 'first_at', first_at,
+               'completed_at', completed_at, 'earlier_events', earlier, 'lists', lists, 'clicked_lists', clicked_lists,
+               'clicks', clicks, 'conversions', conversions, 'value', value, 'dislikes', dislikes, 'returned', returned)
+           as text) as line
+    from experiment_users join users using (user_id)
+    where user_no = :user_no
+) as counted
 where ordinal > cast(:after as bigint)
 order by ordinal
 limit :most;

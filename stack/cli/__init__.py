@@ -30,6 +30,7 @@ COMMANDS = {
     "audit": "stack.cli.audit",
     "kind": "stack.cli.kind",
     "filter": "stack.cli.filter",
+    "experiment": "stack.cli.experiment",
     "runs": "stack.cli.runs",
     "repair": "stack.cli.repair",
 }
