@@ -15,6 +15,7 @@ from serving.console.run_pages import RunReader
 from serving.console.watching import Watcher
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
+from serving.events.checking import EventChecker
 from serving.events.deleting import EventUndoer
 from serving.events.group_commit import GroupCommit
 from serving.events.invalidation import Invalidation
@@ -26,11 +27,14 @@ from serving.experiments.experiment_counting import ExperimentCounting
 from serving.experiments.experiment_keeping import ExperimentKeeping
 from serving.experiments.experiment_reading import ExperimentReading
 from serving.following import Follower
+from serving.freshness.canary import Canary
+from serving.freshness.measured_freshness import FreshnessReader
 from serving.http.routing import Services
 from serving.list_parts import ListParts
 from serving.loads.upload_folder import UploadFolder
 from serving.loads.upload_queue import UploadQueue
 from serving.operation.routes import Readiness
+from serving.placements.placement_keeping import PlacementKeeping
 from serving.preferences.preference_keeping import PreferenceKeeping
 from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.warming import Warmer
@@ -74,6 +78,8 @@ class Container(ListParts):
             self.budgets,
             self.settings.exposure(),
             self.recommender,
+            self.placements,
+            PlacementKeeping(self.store, self.placements),
             ManyUsers(
                 read_seconds=self.settings.request_budget_seconds,
                 seconds=self.settings.many_users_seconds,
@@ -107,6 +113,7 @@ class Container(ListParts):
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
             self.diagnoser,
+            FreshnessReader(self.store, canary_seconds=self.settings.canary_seconds),
             RunKeeping(self.store, self.settings.database_url.get_secret_value(), self.live_runs),
             AnswerRefresh(self.store, self.users, self.answers),
             SettingsReader(self.settings),
@@ -135,19 +142,29 @@ class Container(ListParts):
         return EventRecorder(
             events=self.events,
             group_commit=self.group_commit,
+            checker=self.checker,
+            metrics=self.metrics,
+        )
+
+    @cached_property
+    def checker(self) -> EventChecker:
+        return EventChecker(
             kinds=self.kinds,
             scales=Scales(self.events),
             items=ItemNumbers(self.store),
             catalogue=self.catalogue,
-            metrics=self.metrics,
             future_seconds=self.settings.event_future_seconds,
         )
+
+    @cached_property
+    def invalidation(self) -> Invalidation:
+        return Invalidation(self.answers, self.exclusion_cache)
 
     @cached_property
     def group_commit(self) -> GroupCommit:
         return GroupCommit(
             self.events,
-            Invalidation(self.answers, self.exclusion_cache),
+            self.invalidation,
             self.metrics,
             most_waiting=self.settings.postgres_waiting,
         )
@@ -218,6 +235,18 @@ class Container(ListParts):
         )
 
     @cached_property
+    def canary(self) -> Canary:
+        return Canary(
+            self.store,
+            self.tokens,
+            self.live_runs,
+            self.metrics,
+            host=self.settings.api_host,
+            port=self.settings.api_port,
+            seconds=self.settings.canary_seconds,
+        )
+
+    @cached_property
     def follower(self) -> Follower:
         """Learns of promotions at once; polling makes up for missed notifications."""
         warmer = Warmer(
@@ -234,6 +263,7 @@ class Container(ListParts):
             self.live_runs,
             self.catalogue_changes,
             self.users,
+            self.placements,
             exclusion_cache=self.exclusion_cache,
             exclusion_warmer=self.exclusion_warmer,
             subscription=self.subscription,

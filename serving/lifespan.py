@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from serving.container import Container
 from serving.http.routing import Services
+from serving.placements.current_placements import POLL_SECONDS
 from serving.runtime.background import repeated, startup_probe
 from serving.runtime.performance import SLOT_SECONDS
 from serving.server.figures import Figures
@@ -13,6 +14,10 @@ from serving.server.refusing import Edge
 
 _USE_SECONDS = 30.0
 """How often it is written when keys were used last."""
+_RULES_SECONDS = 0.1
+"""How often it is looked whether the items of rules are to be read again."""
+_TIMED_RULES_SECONDS = 30.0
+"""How often the items are read of rules that ask for `now`."""
 
 
 class LifespanState(TypedDict):
@@ -59,6 +64,7 @@ async def _startup_probe(container: Container) -> bool:
         container.refresh_access,
         container.live_runs.refresh,
         container.kinds.refresh,
+        container.placements.refresh,
         container.fallback.refresh,
     )
     return await startup_probe(
@@ -82,7 +88,10 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
         ("keys", container.refresh_access, settings.api_key_seconds / 4, not probed),
         ("live_run", container.live_runs.refresh, settings.live_run_poll_seconds, not probed),
         ("catalogue", container.catalogue_changes.refresh, settings.live_run_poll_seconds, True),
+        ("rules", container.rule_items.catch_up, _RULES_SECONDS, False),
+        ("rules_of_time", container.rule_items.follow_time, _TIMED_RULES_SECONDS, False),
         ("kinds", container.kinds.refresh, settings.popular_refresh_seconds, not probed),
+        ("placements", container.placements.refresh, POLL_SECONDS, not probed),
         ("popular", container.fallback.refresh, settings.popular_refresh_seconds, not probed),
         (
             "non_personalized",
@@ -102,6 +111,10 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
         stack.push_async_callback(container.impressions.flush_for_good)
         for name, action, seconds, at_once in works:
             work = repeated(name, action, container.failures, seconds=seconds, at_once=at_once)
+            await stack.enter_async_context(work)
+        if container.canary.is_on:
+            check, seconds = container.canary.check, settings.canary_seconds
+            work = repeated("canary", check, container.failures, seconds=seconds, at_once=False)
             await stack.enter_async_context(work)
         # The subscription begins before the log is read, so that nothing falls between the two; a
         # process that connects only later reads first what came last.

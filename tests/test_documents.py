@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import prose
+from tests import commands_page, prose
 
 ROOT = Path(__file__).parent.parent
 DECISIONS = ROOT / "docs" / "decisions"
@@ -55,6 +55,11 @@ def test_the_files_of_a_first_change_exist() -> None:
         assert (ROOT / name).exists(), name
 
 
+def test_the_page_of_commands_says_what_they_say_of_themselves() -> None:
+    written = commands_page.PAGE.read_text(encoding="utf-8")
+    assert written == commands_page.page(), "run: .venv/bin/python -m tests.commands_page"
+
+
 def test_hooks_and_continuous_integration_run_what_is_here() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     (local,) = hooks["repos"]
@@ -65,7 +70,8 @@ def test_hooks_and_continuous_integration_run_what_is_here() -> None:
     }
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     steps = yaml.safe_load(text)["jobs"]["everything"]["steps"]
-    needed = {"BROWSER_NEEDED": "1", "PROMETHEUS_NEEDED": "1"}
+    programs = ("BROWSER", "PGBOUNCER", "PROMETHEUS")
+    needed = {f"{program}_NEEDED": "1" for program in programs}
     assert steps[-1] == {"run": ".ci/run", "env": needed}
     assert (ROOT / ".ci" / "run").exists()
     assert all(re.fullmatch(r"[\w/-]+@v\d+", step["uses"]) for step in steps if "uses" in step)

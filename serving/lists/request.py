@@ -8,7 +8,9 @@ import orjson
 from domain.identifiers import ItemNo, UserId
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.lists.asked_blend import AS_SET, AskedBlend
+from serving.lists.decision import Decision
 from serving.lists.list_builder import RerankingPolicy
+from serving.rules.rule_set import NO_RULES, HoldingRules
 
 MOST_NOT_AGAIN_DAYS = 30
 LONGEST = 100
@@ -71,9 +73,13 @@ class RecommendationRequest:
     """What was on the pages before this one."""
     not_again_seconds: float | None = None
     """What was shown within and not used gives way to other items; 0: it does not."""
+    rules: HoldingRules = NO_RULES
+    """What a team has set above what was learned."""
     use_cache: bool = True
     in_body: bool = False
     """Whether it came in a body, which faults then point into."""
+    decision: Decision | None = None
+    """Which placement it is for, and what that says beside all this; None: for none."""
 
     @property
     def is_cached(self) -> bool:

@@ -19,6 +19,7 @@ from serving.candidates.groups import GroupReader
 from serving.candidates.users import StateReader, UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.decision import Decision
 from serving.lists.list_builder import RerankingPolicy
 from serving.lists.list_maker import ListMaker
 from serving.lists.meant_categories import NOTHING_MEANT, MeantCategories
@@ -26,6 +27,7 @@ from serving.lists.recommendation_list import RecommendationList, backfill_items
 from serving.lists.request import RecommendationRequest
 from serving.recommendations.impressions import Impression, ImpressionQueue
 from serving.recommendations.warming import RecentRequests
+from serving.rules.rule_items import RuleItems
 from serving.runs.live_runs import LiveRun, same_run
 
 
@@ -38,6 +40,8 @@ class Recommendation:
     categories_meant: Mapping[str, str]
     """Of an empty list: categories asked for that no item has, with those that were meant."""
     generated_at: datetime
+    decision: Decision | None
+    """What was decided for the placement; None: it was for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     recent_requests: RecentRequests
     categories: MeantCategories
     item_fields: ItemFields
+    rule_items: RuleItems
 
     async def recommend(
         self, user_id: UserId | None, request: RecommendationRequest, *, cached: bool = True
@@ -81,7 +86,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
                 await self.impressions.flush()
         answer = await self.pipeline.answer(kind, complete, user_id)
         meant = await self.categories.find_if_possible(request.filters, answer.result.items)
-        recommendation = self._given(answer, meant)
+        recommendation = self._given(request, answer, meant)
         if is_cached and user_id is not None and answer.user_no is not None:
             self.recent_requests.note(user_id, request)
         return recommendation
@@ -102,17 +107,22 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         if found is None or not found[0].result.items:
             return None
         answer, at_hand = found
-        recommendation = self._given(answer, NOTHING_MEANT)
+        recommendation = self._given(asked.request, answer, NOTHING_MEANT)
         if answer.user_no is not None:
             self.recent_requests.note(user_id, asked.request)
         return recommendation, at_hand
 
     def _given(
-        self, answer: Answer[RecommendationList], meant: Mapping[str, str]
+        self,
+        request: RecommendationRequest,
+        answer: Answer[RecommendationList],
+        meant: Mapping[str, str],
     ) -> Recommendation:
-        """It counts as shown."""
-        recommendation = Recommendation(uuid.uuid4(), answer, meant, datetime.now(UTC))
-        self.impressions.put(_impression(recommendation))
+        """It counts as shown, unless it was decided that this is not kept."""
+        decision = request.decision
+        recommendation = Recommendation(uuid.uuid4(), answer, meant, datetime.now(UTC), decision)
+        if decision is None or decision.keeps_impressions:
+            self.impressions.put(_impression(recommendation))
         return recommendation
 
     async def prepare(self, run: LiveRun, user_id: UserId, request: RecommendationRequest) -> None:
@@ -149,6 +159,19 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         """Those of the request."""
         return request.filters
 
+    def asks_attributes(self, request: RecommendationRequest) -> bool:
+        """See `CachedKind`."""
+        return request.filters.written is not None or request.rules.asks_attributes
+
+    def asks_now(self, request: RecommendationRequest) -> bool:
+        """See `CachedKind`."""
+        written = request.filters.written
+        return (written is not None and written.asks_now) or request.rules.asks_now
+
+    def known_position(self, request: RecommendationRequest) -> int | None:
+        """See `CachedKind`."""
+        return self.rule_items.position if request.rules else None
+
     def key(self, request: RecommendationRequest) -> str:
         """The request and the policy."""
         policy = self.policy
@@ -168,15 +191,18 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             policy.half_life_events,
             dict(policy.more),
             request.blend.key(),
+            request.decision.key() if request.decision else "",
+            request.rules.key,
         )
         return ":".join(map(str, parts))
 
     def excluded(
         self, exclusions: Exclusions, request: RecommendationRequest
     ) -> AbstractSet[ItemNo]:
-        """The user's exclusions, and the items that the request names as the user's own."""
+        """The user's exclusions, what the request names as the user's own, and what rules hide."""
         excluded = exclusions.of(exclude_seen=request.exclude_seen)
-        return excluded | self.fallback.numbers_of(request.left_out_ids()) | {*request.shown}
+        named = self.fallback.numbers_of(request.left_out_ids())
+        return excluded | named | {*request.shown} | self.rule_items.hidden(request.rules)
 
     decode = staticmethod(RecommendationList.decode)
 
@@ -229,7 +255,7 @@ class UncachedKind(ListKind[RecommendationRequest, RecommendationList]):
 
 def _impression(recommendation: Recommendation) -> Impression:
     answer = recommendation.answer
-    result = answer.result
+    result, decision = answer.result, recommendation.decision
     return Impression(
         recommendation_id=recommendation.recommendation_id,
         user_no=answer.user_no,
@@ -238,4 +264,8 @@ def _impression(recommendation: Recommendation) -> Impression:
         item_nos=[item.item_no for item in result.items],
         explored=[item.item_no for item in result.items if item.explored],
         shown_at=recommendation.generated_at,
+        placement=decision.placement if decision else None,
+        placement_version=decision.version if decision else None,
+        experiment_id=decision.experiment_id if decision else None,
+        arm=decision.arm if decision else None,
     )

@@ -13,15 +13,16 @@ FILES = (
     "access",
     "accounts",
     "preferences",
-    "placements",
-    "experiments",
     "rollups",
     "serving",
+    "placements",
+    "experiments",
     "cold_items",
     "popular",
     "loads",
     "uploads",
     "imports",
+    "freshness",
     "analytics",
 )
 """Each uses what those before it made."""

@@ -17,13 +17,13 @@ insert into interaction_days (day, kind_no, interactions, users, items)
 with by_user as (
     select (occurred_at at time zone 'UTC')::date as day, kind_no, user_no, count(*) as interactions
     from interactions
-    where occurred_at < :until
+    where occurred_at < :until and user_no <> 0
     group by 1, 2, 3
 ),
 by_item as (
     select distinct (occurred_at at time zone 'UTC')::date as day, kind_no, item_no
     from interactions
-    where occurred_at < :until
+    where occurred_at < :until and user_no <> 0
 ),
 items as (
     select day, kind_no, count(*) as items from by_item group by day, kind_no
@@ -38,12 +38,13 @@ delete from user_activity;
 -- name: count_user_activity
 insert into user_activity (user_no, segment, interactions, items, days, first_at, last_at)
 with by_item as (
-    select user_no, count(*) as items from (select distinct user_no, item_no from interactions) as used group by user_no
+    select user_no, count(*) as items from (select distinct user_no, item_no from interactions where user_no <> 0) as used group by user_no
 ),
 by_day as (
     select user_no, (occurred_at at time zone 'UTC')::date as day, count(*) as interactions,
            min(occurred_at) as first_at, max(occurred_at) as last_at
     from interactions
+    where user_no <> 0
     group by 1, 2
 )
 select user_no, case when sum(interactions) < 5 then 'few' when sum(interactions) < 50 then 'some' else 'many' end,
@@ -158,7 +159,7 @@ with bounds as (
            (cast(:week as date) + 7)::timestamp at time zone 'UTC' as until
 ),
 active as (
-    select distinct user_no from bounds join interactions on occurred_at >= since and occurred_at < until
+    select distinct user_no from bounds join interactions on occurred_at >= since and occurred_at < until and user_no <> 0
 ),
 exposed as (
     select distinct user_no from bounds join impressions on shown_at >= since and shown_at < until

@@ -339,7 +339,7 @@ limit :items;
 select items.item_no, item_id, title, categories, cast(counted.interactions as real) as score
 from (
     select item_no, count(*) as interactions
-    from (select item_no, kind_no, strength from interactions order by position desc limit :events) as newest
+    from (select item_no, kind_no, strength from interactions where user_no <> 0 order by position desc limit :events) as newest
     join event_kinds using (kind_no)
     where weight * coalesce(strength, 1) > 0
     group by item_no
@@ -479,15 +479,15 @@ select 1;
 
 -- name: store_impressions
 -- Writes what was shown, each once. Users are held until the commit: nothing is written of one who was forgotten, and
--- whoever forgets one finds what is. Of an experiment it is noted who was shown it first, and how often whoever the log does
--- not know.
+-- whoever forgets one finds what is. What the canary was shown, nobody was. Of an experiment it is noted who was shown it
+-- first, and how often whoever the log does not know.
 with given as (
     select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_no integer, run_id integer, source text, item_nos integer[], explored integer[],
         shown_at timestamptz, placement text, placement_version integer, experiment_id text, arm text, user_id text)
 ),
 present as (
-    select user_no from users where user_no in (select user_no from given) order by user_no for key share
+    select user_no from users where user_no in (select user_no from given where user_no <> 0) order by user_no for key share
 ),
 stored as (
     insert into impressions (recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement,
@@ -588,7 +588,7 @@ limit cast(:events as integer);
 -- name: list_events_of_item
 -- The events with an item.
 {found_events}
-  and items.item_id = :item_id
+  and items.item_id = :item_id and interactions.user_no <> 0
 order by occurred_at desc, position desc
 limit cast(:events as integer);
 

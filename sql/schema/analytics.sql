@@ -76,7 +76,8 @@ from public.interactions
 join public.event_kinds using (kind_no)
 join public.users using (user_no)
 join public.items using (item_no)
-left join public.rating_scales using (scale_no);
+left join public.rating_scales using (scale_no)
+where user_no <> 0;
 
 comment on view analytics.interactions is 'What users did, one row an event; without events that were deleted.';
 comment on column analytics.interactions.event_id is 'Tandem''s id of the event.';
@@ -98,6 +99,7 @@ select (occurred_at at time zone 'UTC')::date, kind, count(*), count(distinct us
 from public.interactions join public.event_kinds using (kind_no)
 where occurred_at >= coalesce(
     (select counted_until from public.rollups where rollup = 'interaction_days'), timestamptz '-infinity')
+  and user_no <> 0
 group by 1, 2;
 
 comment on view analytics.interactions_daily is 'Interactions a day (UTC) and kind; days before today as they were when `rollups` was counted.';
@@ -113,9 +115,10 @@ select day,
        count(*) filter (where what = 'user') as forgotten_users
 from (
     select (deleted_at at time zone 'UTC')::date as day, 'event' as what from public.event_deletions
+    where user_no <> 0
     union all
     select (forgotten_at at time zone 'UTC')::date, 'user' from public.forgotten_users
-    where user_no not in (select from_user_no from public.merged_users)
+    where user_no <> 0 and user_no not in (select from_user_no from public.merged_users)
 ) as removals
 group by day;
 
@@ -218,7 +221,8 @@ comment on column analytics.run_metrics.value is 'Its value.';
 create view analytics.user_segments as
 select user_id, coalesce(segment, 'unknown') as segment, coalesce(interactions, 0) as interactions,
        coalesce(items, 0) as items, coalesce(days, 0) as active_days, first_at, last_at
-from public.users left join public.user_activity using (user_no);
+from public.users left join public.user_activity using (user_no)
+where user_no <> 0;
 
 comment on view analytics.user_segments is 'What every user has done so far, as it was when `rollups` was counted.';
 comment on column analytics.user_segments.user_id is 'The app''s id of the user.';
@@ -376,3 +380,13 @@ comment on column analytics.experiment_results.users is 'Users whose window is o
 comment on column analytics.experiment_results.acting_users is 'Those with anything else than 0.';
 comment on column analytics.experiment_results.mean is 'Mean per user.';
 comment on column analytics.experiment_results.standard_error is 'Standard error of the mean; null with one user.';
+
+create view analytics.freshness_history as
+select check_no, began_at, outcome, stored_seconds, seconds from public.freshness_checks where outcome is not null;
+
+comment on view analytics.freshness_history is 'How soon lists follow users: one row a check, in which a canary posts an event and reads its list until that shows it. Kept for 30 days; none unless TANDEM_CANARY_SECONDS is set. The canary stands in no other view.';
+comment on column analytics.freshness_history.check_no is 'Number of the check, rising in time.';
+comment on column analytics.freshness_history.began_at is 'When it began.';
+comment on column analytics.freshness_history.outcome is 'fresh: the list showed the event; late: not within five seconds; failed: the API answered with an error, or the check broke off.';
+comment on column analytics.freshness_history.stored_seconds is 'From the sending of the event until it was answered; null if it was not.';
+comment on column analytics.freshness_history.seconds is 'From the sending of the event until a list that shows it was answered; null unless fresh.';

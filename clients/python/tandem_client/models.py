@@ -91,6 +91,7 @@ class AskedAnswer(TypedDict):
 
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
+    placement: NamedPlacement | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -364,6 +365,9 @@ class ExperimentsAnswer(TypedDict):
     experiments: list[Experiment]
 
 
+FallbackList: TypeAlias = Literal["popular", "trending", "latest"]
+
+
 class Fault(TypedDict):
     """One thing that is wrong with a request."""
 
@@ -524,6 +528,7 @@ class ItemAnswer(TypedDict):
     sources: NotRequired[dict[str, SourceScoreAnswer] | None]
     blend_rank: NotRequired[int | None]
     preferences: NotRequired[list[PreferenceChangeAnswer] | None]
+    rules: NotRequired[list[RuleEffectAnswer] | None]
 
 
 class ItemBatch(TypedDict):
@@ -816,6 +821,13 @@ class NamedItemAnswer(TypedDict):
     attributes: NotRequired[dict[str, Any] | None]
 
 
+class NamedPlacement(TypedDict):
+    """The placement that a list was made for."""
+
+    name: str
+    version: int
+
+
 class NewKeyAnswer(TypedDict):
     """A key that was just made."""
 
@@ -895,6 +907,57 @@ class PerformanceAnswer(TypedDict):
     processes: int
     answering: int
     windows: list[WindowPerformance]
+
+
+class PlacementAnswer(TypedDict):
+    """One version of a placement."""
+
+    name: str
+    version: int
+    definition: PlacementDefinition
+    note: str
+    saved_by: str
+    saved_at: str | None
+
+
+class PlacementBody(TypedDict):
+    """The next version of a placement."""
+
+    definition: PlacementDefinition
+    base_version: int
+    note: NotRequired[str]
+
+
+class PlacementDefinition(TypedDict):
+    """All that is decided for a placement."""
+
+    weights: NotRequired[dict[str, float] | None]
+    policy: NotRequired[PolicyName | None]
+    sharpness: NotRequired[float | None]
+    filter: NotRequired[str | None]
+    exclude_seen: NotRequired[bool | None]
+    diversity: NotRequired[float | None]
+    explore: NotRequired[float | None]
+    max_per_category: NotRequired[int | None]
+    not_again: NotRequired[str | None]
+    limit: NotRequired[int | None]
+    fields: NotRequired[list[str] | None]
+    fallback: NotRequired[FallbackList | None]
+    impressions: NotRequired[bool | None]
+    variants: NotRequired[list[Variant]]
+
+
+class PlacementVersionsAnswer(TypedDict):
+    """Versions of a placement, newest first."""
+
+    versions: list[PlacementAnswer]
+    next: int | None
+
+
+class PlacementsAnswer(TypedDict):
+    """The placements in force, by name."""
+
+    placements: list[PlacementAnswer]
 
 
 class PolicyAnswer(TypedDict):
@@ -1024,6 +1087,7 @@ class RankAnswer(TypedDict):
 
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
+    placement: NamedPlacement | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -1085,6 +1149,7 @@ class RecommendationAnswer(TypedDict):
 
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
+    placement: NamedPlacement | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -1122,6 +1187,8 @@ class RecommendationBody(TypedDict):
     policy: NotRequired[PolicyName | None]
     sharpness: NotRequired[float | None]
     fields: NotRequired[list[str] | None]
+    placement: NotRequired[str | None]
+    context: NotRequired[dict[str, Any] | None]
     user_id: NotRequired[str | None]
     user_ids: NotRequired[list[str] | None]
     users: NotRequired[list[str] | None]
@@ -1192,7 +1259,7 @@ class RelatedUsersAnswer(TypedDict):
 
 
 RemovalReason: TypeAlias = Literal[
-    "disliked", "seen", "named", "excluded", "category", "filter", "unavailable", "capped"
+    "disliked", "seen", "rule", "named", "excluded", "category", "filter", "unavailable", "capped"
 ]
 
 
@@ -1227,6 +1294,13 @@ class ResetRequestBody(TypedDict):
 
 
 RoleName: TypeAlias = Literal["viewer", "operator", "admin", "user"]
+
+
+class RollbackBody(TypedDict):
+    """Which version is to be in force again."""
+
+    version: int
+    base_version: int
 
 
 class RoutePerformance(TypedDict):
@@ -1273,6 +1347,17 @@ RowDropReason: TypeAlias = Literal["too_few", "withheld", "away"]
 
 
 RowWindow: TypeAlias = Literal["day", "week", "month"]
+
+
+RuleAct: TypeAlias = Literal["boost", "bury", "pin", "hide", "cap", "reserve"]
+
+
+class RuleEffectAnswer(TypedDict):
+    """What a rule did to an item."""
+
+    name: str
+    do: RuleAct
+    change: float | None
 
 
 class RunAnswer(TypedDict):
@@ -1656,6 +1741,25 @@ class ValueAnswer(TypedDict):
     smallest: float
     greatest: float
     reference: float | None
+
+
+class Variant(TypedDict):
+    """What is decided otherwise where the context of a request is such."""
+
+    weights: NotRequired[dict[str, float] | None]
+    policy: NotRequired[PolicyName | None]
+    sharpness: NotRequired[float | None]
+    filter: NotRequired[str | None]
+    exclude_seen: NotRequired[bool | None]
+    diversity: NotRequired[float | None]
+    explore: NotRequired[float | None]
+    max_per_category: NotRequired[int | None]
+    not_again: NotRequired[str | None]
+    limit: NotRequired[int | None]
+    fields: NotRequired[list[str] | None]
+    fallback: NotRequired[FallbackList | None]
+    impressions: NotRequired[bool | None]
+    when: dict[str, Any]
 
 
 class WhoAnswer(TypedDict):
