@@ -31,6 +31,7 @@ from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
 from serving.events.kind_routes import router as kinds_router
 from serving.events.routes import router as events_router
+from serving.experiments.routes import router as experiments_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
 from serving.http.cors import add_cors
 from serving.http.errors import add_error_handlers
@@ -78,6 +79,7 @@ _ROUTERS = (
     body_router,
     rank_router,
     rows_router,
+    experiments_router,
     placements_router,
     kinds_router,
     non_personalized_router,

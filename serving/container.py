@@ -23,6 +23,9 @@ from serving.events.item_numbers import ItemNumbers
 from serving.events.kind_keeping import KindKeeping
 from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
+from serving.experiments.experiment_counting import ExperimentCounting
+from serving.experiments.experiment_keeping import ExperimentKeeping
+from serving.experiments.experiment_reading import ExperimentReading
 from serving.following import Follower
 from serving.freshness.canary import Canary
 from serving.freshness.measured_freshness import FreshnessReader
@@ -102,6 +105,8 @@ class Container(ListParts):
             ),
             self.user_keeping,
             PreferenceKeeping(self.store, self.answers),
+            self.experiment_keeping,
+            self.experiment_reading,
             self.catalogue,
             self.events,
             Readiness(
@@ -113,6 +118,23 @@ class Container(ListParts):
             AnswerRefresh(self.store, self.users, self.answers),
             SettingsReader(self.settings),
             UploadQueue(self.store, UploadFolder(self.settings.uploads_folder), self.budgets),
+        )
+
+    @cached_property
+    def experiment_keeping(self) -> ExperimentKeeping:
+        return ExperimentKeeping(self.store)
+
+    @cached_property
+    def experiment_reading(self) -> ExperimentReading:
+        return ExperimentReading(self.store, self.experiment_keeping)
+
+    @cached_property
+    def experiment_counting(self) -> ExperimentCounting:
+        return ExperimentCounting(
+            self.store,
+            self.experiment_keeping,
+            self.experiment_reading,
+            seconds=self.settings.write_budget_seconds,
         )
 
     @cached_property

@@ -165,6 +165,9 @@ class ServingSettings(
     impression_flush_seconds: Positive = Field(
         0.5, description="How often waiting impressions are written."
     )
+    experiment_seconds: Positive = Field(
+        60.0, description="How often it is counted what users of experiments did."
+    )
 
     @model_validator(mode="after")
     def _fill_in_passwords(self) -> "ServingSettings":

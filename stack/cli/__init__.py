@@ -13,6 +13,7 @@ PANELS = {
     "Decide": ("placement", "apply"),
     "Nights": ("nightly", "runs", "rollback", "tune", "replay", "housekeeping"),
     "Look and mend": ("status", "diagnose", "repair", "psql", "audit", "bench", "completion"),
+    "Decide": ("experiment",),
     "Let in": ("key", "account", "token"),
 }
 """The commands under the headings of help; the module of each has its name."""
