@@ -38,7 +38,12 @@ function ready(isChoosing) {
 }
 
 async function signIn(name, password) {
-  show(await ask("POST", "session", { name, password }));
+  const session = await ask("POST", "session", { name, password });
+  show(session);
+  // Whoever is of the team goes on to the console, if it can be had from here.
+  if (session.account.role === "user" || next) return;
+  const console = await fetch("./", { method: "HEAD" });
+  if (console.ok) location.assign("./");
 }
 
 async function submit() {

@@ -86,7 +86,7 @@ def _schedules(
     if processes.get("prefect-server", ProcessEntry("stopped")).state != "running":
         return {"schedules": None, "schedules_unknown_because": None}
     # Without Prefect's server there is no need to wait for what asks it.
-    from stack import prefect_api  # noqa: PLC0415
+    from serving.console import prefect_api  # noqa: PLC0415
 
     password = credentials(home.prefect_password_file)
     try:
