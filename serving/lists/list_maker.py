@@ -72,12 +72,13 @@ class ListMaker:
         """The best list that `run` has for a user; None: a user the log has never seen."""
         policy = request.blend.applied(self._policy, run.learned if run else None)
         user_no = reader.user_no if reader else None
-        user = await reader.state(exclude_seen=request.exclude_seen) if reader else _STRANGER
+        schedule = ExplorationSchedule.now(user_no, run)
+        user = await self._user(run, reader, request, schedule, policy) if reader else _STRANGER
         user, without_additions = await self._additions.with_additions(run, user_no, user, request)
         unused = await self._unused(user_no, request)
         seen_lately = (*user.excluded, *request.shown)
-        user = replace(user, excluded=(*seen_lately, *unused)) if unused or request.shown else user
-        schedule = ExplorationSchedule.now(user_no, run)
+        if unused or request.shown:
+            user = user.changed(excluded=(*seen_lately, *unused))
         candidates, degraded = await self._candidates_in_time(run, user, request, schedule, policy)
         degraded = degraded or without_additions
         if run is None or not candidates:
@@ -118,6 +119,34 @@ class ListMaker:
             removed = await count_removed(user, wanted, names, candidates, capped=builder.deferred)
             said = replace(said, removed=removed)
         return replace(result, explanation=said)
+
+    async def _user(
+        self,
+        run: LiveRun | None,
+        reader: StateReader,
+        request: RecommendationRequest,
+        schedule: ExplorationSchedule,
+        policy: BlendPolicy,
+    ) -> UserState:
+        """What is known of the user, with the nearest items if nothing else can be asked of them.
+
+        That is one statement for two. Items of a run without an index are few: to compare with all
+        of them is no search that may be late.
+        """
+        seen = request.exclude_seen
+        searches_at_once = (
+            run is not None
+            and run.index is None
+            and request.is_plain
+            and policy.weights(0).keys() == {BATCH, SPEED}
+        )
+        if not searches_at_once:
+            return await reader.state(exclude_seen=seen)
+        return await reader.state_and_nearest(
+            exclude_seen=seen,
+            new=self._reranker.new_items(request, schedule),
+            with_categories=request.max_per_category is not None,
+        )
 
     async def _popular_list(
         self,
@@ -197,7 +226,7 @@ class ListMaker:
                 found = await self._candidates(run, user, request, new, policy)
             return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None
         except StoreUnavailableError as error:
-            without_search = replace(user, embedding=None)
+            without_search = user.changed(embedding=None)
             found = await self._candidates(run, without_search, request, NewItems(), policy)
             lacking = self._lacks_index(run, user, request)
             return found, VECTOR_INDEX if lacking else degraded_by(error)
