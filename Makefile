@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 TEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help up test quick lint format lock setup clean
+.PHONY: help up test quick lint format docs lock setup clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -46,6 +46,10 @@ lint: $(INSTALLED) ## Check style and types
 format: $(INSTALLED) ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: $(INSTALLED) ## Make a site of the documents in build/docs; a broken link is an error
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --jobs auto -c docs -d build/doctrees . build/docs
+	@echo "Open build/docs/index.html"
 
 lock: ## Resolve the dependencies again into requirements.lock
 	@$(UV) pip compile --generate-hashes --python-version 3.11 --all-extras --no-annotate --custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock

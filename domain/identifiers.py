@@ -35,6 +35,12 @@ ME = "me"
 LONGEST_ID = 200
 """The most characters a user, item or event id may have."""
 
+CANARY_ID = UserId("tandem-canary")
+"""The user by whom Tandem measures how soon lists follow; no app should have one of this name."""
+
+CANARY_NO = UserNo(0)
+"""The canary's number, which nobody else ever has; statements that count or learn leave it out."""
+
 _USUAL = re.compile("[0-9A-Za-z_][!-~]*")
 """Almost every id. All of it is visible, so that no character needs to be looked at by itself."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

@@ -50,6 +50,7 @@ from serving.loads.routes import router as loads_router
 from serving.non_personalized.routes import router as non_personalized_router
 from serving.operation.routes import router as operation_router
 from serving.pages.routes import router as pages_router
+from serving.placements.routes import router as placements_router
 from serving.preferences.routes import router as preferences_router
 from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.hot_route import CachedLists
@@ -77,6 +78,7 @@ _ROUTERS = (
     body_router,
     rank_router,
     rows_router,
+    placements_router,
     kinds_router,
     non_personalized_router,
     similar_router,

@@ -23,11 +23,14 @@ from serving.events.kind_keeping import KindKeeping
 from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
 from serving.following import Follower
+from serving.freshness.canary import Canary
+from serving.freshness.measured_freshness import FreshnessReader
 from serving.http.routing import Services
 from serving.list_parts import ListParts
 from serving.loads.upload_folder import UploadFolder
 from serving.loads.upload_queue import UploadQueue
 from serving.operation.routes import Readiness
+from serving.placements.placement_keeping import PlacementKeeping
 from serving.preferences.preference_keeping import PreferenceKeeping
 from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.warming import Warmer
@@ -71,6 +74,8 @@ class Container(ListParts):
             self.budgets,
             self.settings.exposure(),
             self.recommender,
+            self.placements,
+            PlacementKeeping(self.store, self.placements),
             ManyUsers(
                 read_seconds=self.settings.request_budget_seconds,
                 seconds=self.settings.many_users_seconds,
@@ -102,6 +107,7 @@ class Container(ListParts):
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
             self.diagnoser,
+            FreshnessReader(self.store, canary_seconds=self.settings.canary_seconds),
             RunKeeping(self.store, self.settings.database_url.get_secret_value(), self.live_runs),
             AnswerRefresh(self.store, self.users, self.answers),
             SettingsReader(self.settings),
@@ -196,6 +202,18 @@ class Container(ListParts):
         )
 
     @cached_property
+    def canary(self) -> Canary:
+        return Canary(
+            self.store,
+            self.tokens,
+            self.live_runs,
+            self.metrics,
+            host=self.settings.api_host,
+            port=self.settings.api_port,
+            seconds=self.settings.canary_seconds,
+        )
+
+    @cached_property
     def follower(self) -> Follower:
         """Learns of promotions at once; polling makes up for missed notifications."""
         warmer = Warmer(
@@ -212,6 +230,7 @@ class Container(ListParts):
             self.live_runs,
             self.catalogue_changes,
             self.users,
+            self.placements,
             exclusion_cache=self.exclusion_cache,
             exclusion_warmer=self.exclusion_warmer,
             subscription=self.subscription,

@@ -23,6 +23,7 @@ from serving.limits.limiter import Limiter
 from serving.limits.limits import Limits
 from serving.limits.shared_buckets import SharedBuckets
 from serving.lists.meant_categories import MeantCategories
+from serving.placements.current_placements import CurrentPlacements
 from serving.postgres.limits import StoreLimits
 from serving.postgres.replica import Replica
 from serving.postgres.store import Store
@@ -59,7 +60,7 @@ class Datastores:
             or not self.settings.read_database_url.get_secret_value()
         ):
             return None
-        limits = _store_limits(self.settings)
+        limits = replace(_store_limits(self.settings), pooled=False)
         reads = limits.pool(
             limits.connections,
             limits.read_seconds,
@@ -71,8 +72,8 @@ class Datastores:
     @cached_property
     def store(self) -> Store:
         breaker = _watched_breaker("postgres", self.settings, self.metrics)
-        url = self.settings.database_url.get_secret_value()
-        store = Store.at(url, _store_limits(self.settings), breaker, self.replica)
+        limits = _store_limits(self.settings)
+        store = Store.at(self.settings.transactions_url, limits, breaker, self.replica)
         store.watch(self.metrics)
         return store
 
@@ -130,6 +131,10 @@ class Datastores:
     @cached_property
     def kinds(self) -> Kinds:
         return Kinds(self.runs)
+
+    @cached_property
+    def placements(self) -> CurrentPlacements:
+        return CurrentPlacements(self.store, self.copies)
 
     @cached_property
     def users(self) -> UserNumbers:
@@ -212,6 +217,7 @@ def _store_limits(settings: ServingSettings) -> StoreLimits:
         wait_seconds=settings.postgres_wait_seconds,
         connection_seconds=settings.postgres_connection_seconds,
         slow_statement_seconds=settings.slow_statement_seconds,
+        pooled=settings.pooled_database_url is not None,
     )
 
 
@@ -227,10 +233,11 @@ def make_exclusion_store(
         "postgres_exclusions", settings, metrics, errors_in_row=2, on_opening=on_opening
     )
     return Store.for_small_reads(
-        settings.database_url.get_secret_value(),
+        settings.transactions_url,
         breaker,
         connections=settings.postgres_exclusion_connections,
         seconds=settings.exclusions_patience_seconds,
+        pooled=settings.pooled_database_url is not None,
     )
 
 

@@ -13,6 +13,7 @@ from serving.answering.catalogue_changes import CatalogueChanges
 from serving.candidates.users import UserNumbers
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_warming import ExclusionWarmer
+from serving.placements.current_placements import CurrentPlacements
 from serving.recommendations.warming import Warmer
 from serving.runs.live_runs import LiveRuns
 from serving.runtime.background import BackgroundFailures
@@ -53,6 +54,7 @@ class Follower:
     live_runs: LiveRuns
     catalogue: CatalogueChanges
     users: UserNumbers
+    placements: CurrentPlacements
     exclusion_cache: ExclusionCache
     exclusion_warmer: ExclusionWarmer
     subscription: Subscription
@@ -106,6 +108,10 @@ class Follower:
             self.catalogue.note_stale()
         elif notification.kind == "users":
             self.users.forget_unknown()
+        elif notification.kind == "placements":
+            # As below.
+            with suppress(StoreUnavailableError):
+                await self.placements.refresh()
         elif notification.kind == "coming":
             self.warmer.begin(RunId(int(notification.payload)))
         else:

@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from serving.container import Container
 from serving.http.routing import Services
+from serving.placements.current_placements import POLL_SECONDS
 from serving.runtime.background import repeated, startup_probe
 from serving.runtime.performance import SLOT_SECONDS
 from serving.server.figures import Figures
@@ -59,6 +60,7 @@ async def _startup_probe(container: Container) -> bool:
         container.refresh_access,
         container.live_runs.refresh,
         container.kinds.refresh,
+        container.placements.refresh,
         container.fallback.refresh,
     )
     return await startup_probe(
@@ -83,6 +85,7 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
         ("live_run", container.live_runs.refresh, settings.live_run_poll_seconds, not probed),
         ("catalogue", container.catalogue_changes.refresh, settings.live_run_poll_seconds, True),
         ("kinds", container.kinds.refresh, settings.popular_refresh_seconds, not probed),
+        ("placements", container.placements.refresh, POLL_SECONDS, not probed),
         ("popular", container.fallback.refresh, settings.popular_refresh_seconds, not probed),
         (
             "non_personalized",
@@ -101,6 +104,10 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
         stack.push_async_callback(container.impressions.flush_for_good)
         for name, action, seconds, at_once in works:
             work = repeated(name, action, container.failures, seconds=seconds, at_once=at_once)
+            await stack.enter_async_context(work)
+        if container.canary.is_on:
+            check, seconds = container.canary.check, settings.canary_seconds
+            work = repeated("canary", check, container.failures, seconds=seconds, at_once=False)
             await stack.enter_async_context(work)
         # The subscription begins before the log is read, so that nothing falls between the two; a
         # process that connects only later reads first what came last.

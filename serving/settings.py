@@ -9,6 +9,7 @@ from serving.access.exposure import Exposure, Openness, resolved
 from serving.access.settings import TokenSettings
 from serving.accounts.settings import AccountSettings
 from serving.diagnosis.settings import DiagnosisSettings
+from serving.freshness.settings import CanarySettings
 from serving.limits.settings import LimitSettings
 from serving.lists.settings import BlendSettings, RerankingSettings
 from serving.postgres.settings import ResilienceSettings
@@ -42,6 +43,7 @@ class ServingSettings(
     LimitSettings,
     UploadSettings,
     TracingSettings,
+    CanarySettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 
@@ -57,6 +59,17 @@ class ServingSettings(
         None,
         validation_alias="DATABASE_PASSWORD_FILE",
         description="A file with the password that DATABASE_URL leaves out.",
+    )
+    pooled_database_url: SecretStr | None = Field(
+        None,
+        validation_alias="POOLED_DATABASE_URL",
+        description="The same database through a connection pooler in transaction mode, for the API"
+        " and the speed workers; unset: as DATABASE_URL.",
+    )
+    pooled_database_password_file: PasswordFile = Field(
+        None,
+        validation_alias="POOLED_DATABASE_PASSWORD_FILE",
+        description="A file with the password that POOLED_DATABASE_URL leaves out.",
     )
     redis_url: SecretStr = Field(
         validation_alias="REDIS_URL", description="Redis, as redis://host:6379/0 or unix:///socket"
@@ -157,11 +170,20 @@ class ServingSettings(
     def _fill_in_passwords(self) -> "ServingSettings":
         self.database_url = with_password(self.database_url, self.database_password_file)
         self.redis_url = with_password(self.redis_url, self.redis_password_file)
+        if self.pooled_database_url is not None:
+            self.pooled_database_url = with_password(
+                self.pooled_database_url, self.pooled_database_password_file
+            )
         if self.read_database_url is not None and self.read_database_url.get_secret_value():
             self.read_database_url = with_password(
                 self.read_database_url, self.read_database_password_file
             )
         return self
+
+    @property
+    def transactions_url(self) -> str:
+        """The address for transactions: through the pooler, if there is one."""
+        return (self.pooled_database_url or self.database_url).get_secret_value()
 
     def exposure(self) -> Exposure:
         """Who may see the documentation and the metrics."""

@@ -8,6 +8,7 @@ from functools import partial
 import redis
 import structlog
 from prometheus_client import REGISTRY, start_http_server
+from sqlalchemy import Engine
 
 from speed.background import in_background
 from speed.popular import keep_popular_fresh
@@ -18,7 +19,7 @@ from speed.waking import Wakes, keep_listening, wake_on_changes
 from speed.worker import Worker
 from sql.engine import SPEED_WORKER, make_engine
 from sql.environment import refuse_unknown_variables
-from sql.settings import DatabaseSettings
+from sql.settings import PooledDatabaseSettings
 
 _REDIS_TIMEOUT_SECONDS = 0.5
 
@@ -37,21 +38,24 @@ def main() -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    database_url = DatabaseSettings().database_url.get_secret_value()
-    engine = make_engine(
-        database_url,
+    addresses = PooledDatabaseSettings()
+    database_url = addresses.database_url.get_secret_value()
+    connect = partial(
+        make_engine,
+        addresses.transactions_url,
         application_name=SPEED_WORKER,
+        pooled=addresses.is_pooled,
         pool_size=1,
-        max_overflow=1,
         pool_pre_ping=True,
     )
+    engine = connect(max_overflow=1)
     client = redis.Redis.from_url(
         RedisSettings().redis_url.get_secret_value(),
         socket_timeout=_REDIS_TIMEOUT_SECONDS,
         socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
     )
     if settings.metrics_port is not None:
-        _show_figures(settings.metrics_port, settings.metrics_host, database_url)
+        _show_figures(settings.metrics_port, settings.metrics_host, connect(max_overflow=0))
     stopping, wakes = threading.Event(), Wakes()
 
     def stop(*_: object) -> None:
@@ -62,7 +66,7 @@ def main() -> None:
         signal.signal(number, stop)
     in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
     in_background("changes", partial(wake_on_changes, database_url, wakes, stopping), stopping)
-    keep_popular_fresh(database_url, settings, stopping)
+    keep_popular_fresh(connect(max_overflow=0), settings, stopping)
     log = structlog.get_logger()
     log.info("speed_worker_started")
     try:
@@ -73,15 +77,8 @@ def main() -> None:
         sys.exit(1)
 
 
-def _show_figures(port: int, host: str, database_url: str) -> None:
+def _show_figures(port: int, host: str, engine: Engine) -> None:
     """Answer Prometheus, on a connection that is opened when it first asks."""
-    engine = make_engine(
-        database_url,
-        application_name=SPEED_WORKER,
-        pool_size=1,
-        max_overflow=0,
-        pool_pre_ping=True,
-    )
     REGISTRY.register(StoreFigures(engine))
     start_http_server(port, addr=host)
 

@@ -11,7 +11,6 @@ from domain.identifiers import RunId
 from speed import metrics
 from speed.background import in_background
 from speed.settings import SpeedSettings
-from sql.engine import SPEED_WORKER, make_engine
 from sql.live_vectors import find_live_run
 from sql.popular import Part, claim_due_part, refresh_part
 
@@ -20,20 +19,11 @@ log = structlog.get_logger()
 _POLL_SECONDS = 1.0
 
 
-def keep_popular_fresh(
-    database_url: str, settings: SpeedSettings, stopping: threading.Event
-) -> None:
-    """Refresh popular lists in a thread of their own, with a connection of its own.
+def keep_popular_fresh(engine: Engine, settings: SpeedSettings, stopping: threading.Event) -> None:
+    """Refresh popular lists in a thread of their own, on an engine of its own.
 
     A refresh of a long log takes seconds, and no event is to wait that long for its fold-in.
     """
-    engine = make_engine(
-        database_url,
-        application_name=SPEED_WORKER,
-        pool_size=1,
-        max_overflow=0,
-        pool_pre_ping=True,
-    )
     in_background("popular", PopularRefresher(engine, settings, stopping).run, stopping)
 
 

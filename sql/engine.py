@@ -15,10 +15,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from sql.statements import statements
 from sql.vectors import register_vector_arrays
 
 _CONNECT_TIMEOUT_SECONDS = 5
 _VECTOR = "vector"
+_USE_UTC = str(statements("live")["use_utc"])
 
 SPEED_WORKER = "tandem-speed"
 """The name of a speed worker's connections, except the one on which it listens."""
@@ -72,19 +74,24 @@ def reason_of(
 
 
 def make_engine(
-    database_url: str, *, application_name: str | None = None, **options: Any
+    database_url: str,
+    *,
+    application_name: str | None = None,
+    pooled: bool = False,
+    **options: Any,
 ) -> Engine:
     """A synchronous engine whose connections know pgvector's types once the database has them.
 
-    `application_name`: by this name others see the connections.
+    `application_name`: by this name others see the connections. `pooled`: the address leads to a
+    pooler that lends another session for every transaction.
     """
-    arguments = _connect_arguments()
-    if application_name is not None:
-        arguments["application_name"] = application_name
+    arguments = _connect_arguments(application_name, pooled=pooled)
     engine = create_engine(driver_url(database_url), connect_args=arguments, **options)
 
     @event.listens_for(engine, "connect")
     def _register(connection: Any, _record: Any) -> None:
+        if pooled:
+            connection.execute(_USE_UTC)
         _register_vector(connection, TypeInfo.fetch(connection, _VECTOR))
         connection.commit()
 
@@ -96,21 +103,26 @@ def make_async_engine(
     *,
     application_name: str | None = None,
     statement_seconds: float | None = None,
+    pooled: bool = False,
     **options: Any,
 ) -> AsyncEngine:
-    """The same for asyncio. `statement_seconds`: the server itself ends what takes longer."""
-    arguments = _connect_arguments()
-    if application_name is not None:
-        arguments["application_name"] = application_name
-    if statement_seconds is not None:
-        arguments["options"] += f" -c statement_timeout={math.ceil(statement_seconds * 1000)}"
+    """The same for asyncio. `statement_seconds`: the server itself ends what takes longer.
+
+    Not through a pooler, whose sessions are nobody's: what is given up is cancelled there.
+    """
+    arguments = _connect_arguments(application_name, statement_seconds, pooled=pooled)
     engine = create_async_engine(driver_url(database_url), connect_args=arguments, **options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _register(connection: Any, _record: Any) -> None:
-        connection.run_async(_register_async)
+        connection.run_async(_register_pooled if pooled else _register_async)
 
     return engine
+
+
+async def _register_pooled(connection: Any) -> None:
+    await connection.execute(_USE_UTC)
+    await _register_async(connection)
 
 
 async def _register_async(connection: Any) -> None:
@@ -130,5 +142,17 @@ def driver_url(database_url: str) -> URL:
     return make_url(database_url).set(drivername="postgresql+psycopg")
 
 
-def _connect_arguments() -> dict[str, Any]:
-    return {"connect_timeout": _CONNECT_TIMEOUT_SECONDS, "options": "-c timezone=UTC"}
+def _connect_arguments(
+    application_name: str | None, statement_seconds: float | None = None, *, pooled: bool
+) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT_SECONDS}
+    if application_name is not None:
+        arguments["application_name"] = application_name
+    if pooled:
+        # A statement is prepared in one session, and the next transaction gets another. Poolers
+        # refuse `options`; the time zone they keep for each client, once it is set.
+        return arguments | {"prepare_threshold": None}
+    arguments["options"] = "-c timezone=UTC"
+    if statement_seconds is not None:
+        arguments["options"] += f" -c statement_timeout={math.ceil(statement_seconds * 1000)}"
+    return arguments

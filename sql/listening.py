@@ -17,6 +17,7 @@ _LISTEN_TO_EXCLUSIONS = str(statements("live")["listen_to_exclusions"])
 _LISTEN_TO_COMING = str(statements("live")["listen_to_coming_runs"])
 _LISTEN_TO_WARMED = statements("live")["listen_to_warmed_runs"]
 _LISTEN_TO_USERS = str(statements("live")["listen_to_users"])
+_LISTEN_TO_PLACEMENTS = str(statements("live")["listen_to_placements"])
 _LISTEN_TO_CATALOGUE = str(statements("live")["listen_to_catalogue"])
 _LISTEN_TO_ITEMS = str(statements("cold_items")["listen_to_items"])
 _KINDS: dict[str, "Kind"] = {
@@ -25,6 +26,7 @@ _KINDS: dict[str, "Kind"] = {
     "tandem_exclusions": "exclusions",
     "tandem_catalogue": "catalogue",
     "tandem_users": "users",
+    "tandem_placements": "placements",
 }
 
 QUIET_SECONDS = 30.0
@@ -44,7 +46,7 @@ _FOLLOWING = _CONNECTING | {"application_name": "tandem-follower"}
 """By this name the night sees whether anybody makes answers of a run that is about to be served."""
 
 
-Kind = Literal["promotion", "coming", "exclusions", "catalogue", "users"]
+Kind = Literal["promotion", "coming", "exclusions", "catalogue", "users", "placements"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Notification:
 
     kind: Kind
     """`promotion`: another run is served, or there may be one; `coming`: one is about to be;
-    `catalogue`: something happened to items; `users`: a load has brought some."""
+    `catalogue`: something happened to items; `users`: a load has brought some;
+    `placements`: something else is decided for one."""
     payload: str = ""
     """The number of the run, or what users must not be shown."""
 
@@ -73,6 +76,7 @@ async def listen_for_notifications(database_url: str) -> AsyncGenerator[Notifica
             await connection.execute(_LISTEN_TO_EXCLUSIONS)
             await connection.execute(_LISTEN_TO_CATALOGUE)
             await connection.execute(_LISTEN_TO_USERS)
+            await connection.execute(_LISTEN_TO_PLACEMENTS)
             yield Notification("promotion")
             notifies = connection.notifies(timeout=QUIET_SECONDS)
             async with aclosing(notifies):

@@ -4,7 +4,7 @@ Two numbers name a lock, so that it is never taken for that of a writer of event
 `sql/schema/` name some too; a test compares them with these.
 
 A lock of a session is lost where a connection pooler lends another session for every transaction:
-nights and searches need a direct connection, or a pooler in session mode.
+whoever takes one has a connection to DATABASE_URL, never to POOLED_DATABASE_URL.
 """
 
 from collections.abc import Iterator
@@ -57,6 +57,7 @@ ITEM_BATCHES = AdvisoryLock(
 FILTERED_ATTRIBUTES = AdvisoryLock(
     31310, 10, "session", "the indexes of attributes that are filtered often: one process builds"
 )
+FRESHNESS = AdvisoryLock(31310, 11, "transaction", "a check of freshness: one process begins it")
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
 LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has its own")
 UPLOADS = AdvisoryLock(31323, None, "session", "an upload that is loaded; each has its own")
@@ -78,6 +79,7 @@ LOCKS = (
     UNDOING,
     ITEM_BATCHES,
     FILTERED_ATTRIBUTES,
+    FRESHNESS,
     POPULAR_LISTS,
     LOADS,
     UPLOADS,

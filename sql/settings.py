@@ -26,6 +26,37 @@ class DatabaseSettings(LayerSettings):
         return self
 
 
+class PooledDatabaseSettings(DatabaseSettings):
+    """The same for processes of which there may be many."""
+
+    pooled_database_url: SecretStr | None = Field(
+        None,
+        description="the same database through a connection pooler in transaction mode, for the API"
+        " and the speed workers; unset: as DATABASE_URL",
+    )
+    pooled_database_password_file: PasswordFile = Field(
+        None, description="a file with the password that POOLED_DATABASE_URL leaves out"
+    )
+
+    @model_validator(mode="after")
+    def _fill_in_pooled(self) -> "PooledDatabaseSettings":
+        if self.pooled_database_url is not None:
+            self.pooled_database_url = with_password(
+                self.pooled_database_url, self.pooled_database_password_file
+            )
+        return self
+
+    @property
+    def transactions_url(self) -> str:
+        """The address for transactions: through the pooler, if there is one."""
+        return (self.pooled_database_url or self.database_url).get_secret_value()
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether that address leads to a pooler."""
+        return self.pooled_database_url is not None
+
+
 class OwnerSettings(DatabaseSettings):
     """The same for whoever migrates."""
 

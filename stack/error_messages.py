@@ -8,7 +8,7 @@ from domain.errors import TandemError
 _HINT = "(TANDEM_DEBUG=1 shows where)"
 
 
-_OF_OTHERS = ("DATABASE_", "READ_DATABASE_", "REDIS_")
+_OF_OTHERS = ("DATABASE_", "READ_DATABASE_", "POOLED_DATABASE_", "REDIS_")
 """Beginnings of settings that other programs know by these names too."""
 
 

@@ -19,7 +19,7 @@ from loading.settings import LoadingSettings
 from serving.settings import ServingSettings
 from speed.settings import RedisSettings, SpeedSettings
 from sql.environment import CONSTANT
-from sql.settings import OwnerSettings
+from sql.settings import OwnerSettings, PooledDatabaseSettings
 from stack.settings import StackSettings
 
 ROOT = Path(__file__).parent.parent
@@ -28,7 +28,7 @@ VARIABLES = ROOT / "sql" / "variables.txt"
 WIDTH = 100
 
 SECTIONS: dict[str, tuple[type[BaseSettings], ...]] = {
-    "Servers of your own": (OwnerSettings, RedisSettings),
+    "Servers of your own": (OwnerSettings, PooledDatabaseSettings, RedisSettings),
     "The stack on one machine": (StackSettings,),
     "The API": (ServingSettings, LoadingSettings),
     "The speed worker": (SpeedSettings,),

@@ -65,7 +65,8 @@ def test_hooks_and_continuous_integration_run_what_is_here() -> None:
     }
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     steps = yaml.safe_load(text)["jobs"]["everything"]["steps"]
-    needed = {"BROWSER_NEEDED": "1", "PROMETHEUS_NEEDED": "1"}
+    programs = ("BROWSER", "PGBOUNCER", "PROMETHEUS")
+    needed = {f"{program}_NEEDED": "1" for program in programs}
     assert steps[-1] == {"run": ".ci/run", "env": needed}
     assert (ROOT / ".ci" / "run").exists()
     assert all(re.fullmatch(r"[\w/-]+@v\d+", step["uses"]) for step in steps if "uses" in step)

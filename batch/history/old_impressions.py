@@ -1,17 +1,12 @@
 """Old impressions: counted by day, then deleted."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from datetime import date
 
-from sqlalchemy import Connection
-
+from batch.history.rollups import Begin, counting_alone
 from sql.statements import statements
 
 _HOUSEKEEPING = statements("housekeeping")
-
-Begin = Callable[[], AbstractContextManager[Connection]]
-"""Opens a transaction."""
 
 
 def count_up_old_impressions(begin: Begin, before: date, most: int) -> Iterator[tuple[date, int]]:
@@ -21,7 +16,7 @@ def count_up_old_impressions(begin: Begin, before: date, most: int) -> Iterator[
     counted is deleted, and nothing else. Two at once count nothing twice.
     """
     while True:
-        with begin() as connection:
+        with counting_alone(begin) as connection:
             day = connection.execute(
                 _HOUSEKEEPING["find_oldest_impression_day"], {"before": before}
             ).scalar_one()

@@ -32,10 +32,17 @@ def count_rollups(begin: Begin, now: datetime) -> Iterator[str]:
 
 
 @contextmanager
-def _counting(begin: Begin, rollup: str, until: datetime) -> Iterator[Connection]:
+def counting_alone(begin: Begin) -> Iterator[Connection]:
     """A transaction in which nobody else counts."""
     with begin() as connection:
         connection.execute(_ROLLUPS["lock_rollups"])
+        yield connection
+
+
+@contextmanager
+def _counting(begin: Begin, rollup: str, until: datetime) -> Iterator[Connection]:
+    """A transaction in which a whole rollup is counted."""
+    with counting_alone(begin) as connection:
         yield connection
         connection.execute(_ROLLUPS["note_rollup"], {"rollup": rollup, "counted_until": until})
 
@@ -57,13 +64,19 @@ def _count_activity(begin: Begin, until: datetime) -> int:
 def _count_exposure(begin: Begin, today: date, until: datetime) -> int:
     """Count days whose lists were not counted or may be used still; how many."""
     with begin() as connection:
-        since = {"since": today - timedelta(days=_CHANGING_DAYS)}
-        days = connection.execute(_ROLLUPS["find_days_to_count"], since).scalars().all()
+        changing = {"today": today, "changing_days": _CHANGING_DAYS}
+        days = connection.execute(_ROLLUPS["find_days_to_count"], changing).scalars().all()
     for day in days:
-        parameters = {"day": day, "oldest_of_items": today - timedelta(days=_ITEM_DAYS)}
-        with _counting(begin, "click_days", until) as connection:
+        oldest = today - timedelta(days=_ITEM_DAYS)
+        parameters = {"day": day, "today": today, "oldest_of_items": oldest}
+        with counting_alone(begin) as connection:
             connection.execute(_ROLLUPS["clear_exposure_day"], parameters)
             connection.execute(_ROLLUPS["count_exposure_day"], parameters)
+    with begin() as connection:
+        # Not before: days that may have changed since are found by it.
+        connection.execute(
+            _ROLLUPS["note_rollup"], {"rollup": "click_days", "counted_until": until}
+        )
     return len(days)
 
 

@@ -77,9 +77,7 @@ class OwnValues:
             return filters
         # Each item of the catalogue is looked at, and whoever asks says how long that takes.
         ask_without_blame()
-        operands = written.expression.operands()
-        asked = [operand for operand in operands if isinstance(operand, OwnValue)]
-        if not asked:
+        if not written.asks_own:
             return filters
         if not self._may_see_users:
             raise ForbiddenError(
@@ -89,14 +87,16 @@ class OwnValues:
             detail = "`user.` stands for the attributes of a user: give user_id too."
             raise invalid_request([Fault(pointer, detail)])
         attributes = await self._users.find_attributes(user_id)
-        own = {operand: _values(attributes, operand) for operand in asked}
-        if sum(len(own[operand]) for operand in asked) > _MOST_VALUES:
-            detail = (
-                f"It compares with more than {_MOST_VALUES:,} values of this user's attributes."
-            )
-            raise invalid_request([Fault(pointer, detail)])
-        expression = written.expression.with_own(own.__getitem__)
-        return filters.with_written(replace(written, expression=expression))
+        return filters.with_written(_with_own(written, attributes, pointer))
+
+    async def trusted(self, written: Passes, user_id: UserId | None) -> Passes:
+        """A filter that an operator has written, for whoever asks, as it is for this user.
+
+        Of nobody there are no attributes. Raises as `resolved`, but for what the caller may know.
+        """
+        ask_without_blame()
+        attributes = {} if user_id is None else await self._users.find_attributes(user_id)
+        return _with_own(written, attributes, "query:placement")
 
 
 async def _of_caller(request: Request) -> OwnValues:
@@ -106,6 +106,15 @@ async def _of_caller(request: Request) -> OwnValues:
 
 
 FromOwnValues = Annotated[OwnValues, Depends(_of_caller)]
+
+
+def _with_own(written: Passes, attributes: Mapping[str, Any], pointer: str) -> Passes:
+    operands = [each for each in written.expression.operands() if isinstance(each, OwnValue)]
+    own = {operand: _values(attributes, operand) for operand in operands}
+    if sum(len(own[operand]) for operand in operands) > _MOST_VALUES:
+        detail = f"It compares with more than {_MOST_VALUES:,} values of this user's attributes."
+        raise invalid_request([Fault(pointer, detail)])
+    return replace(written, expression=written.expression.with_own(own.__getitem__))
 
 
 def _values(attributes: Mapping[str, Any], own: OwnValue) -> Sequence[Value]:

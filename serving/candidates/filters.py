@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import orjson
 
 from serving.filtering.bounds import bounds_of
-from serving.filtering.expression import Document, Expression, Moment
+from serving.filtering.expression import AllOf, Document, Expression, Moment, OwnValue
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -125,6 +125,11 @@ class Passes:
         operands = self.expression.operands()
         return any(isinstance(each, Moment) and each.at is None for each in operands)
 
+    @property
+    def asks_own(self) -> bool:
+        """Whether it compares with what is the user's own."""
+        return any(isinstance(each, OwnValue) for each in self.expression.operands())
+
     def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
         """See `Condition`; an item of which no attributes are known does not pass."""
         return document is not None and self.expression.holds(document, datetime.now(UTC))
@@ -233,6 +238,14 @@ class Filters:
         """The same with this one in its place."""
         others = (each for each in self.conditions if not isinstance(each, Passes))
         return Filters((*others, written))
+
+    def also_written(self, other: Passes) -> "Filters":
+        """The same, and this written filter too."""
+        own = self.written
+        if own is None:
+            return self.also(other)
+        both = AllOf((own.expression, other.expression))
+        return self.with_written(Passes(f"({own.text}) and ({other.text})", both))
 
     @property
     def keep_few(self) -> bool:

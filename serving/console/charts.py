@@ -14,7 +14,8 @@ Interval = Mapping[str, float]
 WIDTHS = {"wide": 1120, "narrow": 340}
 """In pixels: text of a chart that is drawn smaller could not be read."""
 HEIGHT = 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 28
+"""Around what is drawn: for labels."""
 _TICKS = 4
 _STEPS = (1, 2, 2.5, 5, 10)
 _MOST_LABELS = {"wide": 10, "narrow": 4}
@@ -22,20 +23,21 @@ _MOST_LABELS = {"wide": 10, "narrow": 4}
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One figure of one run."""
+    """One figure of one run, or of one time."""
 
     x: float
     y: float
     low: float
     high: float
     """Ends of the interval, in pixels from the top; both `y` where there is none."""
-    run_id: int
+    name: str
+    """What it is a figure of, as `Run 7`."""
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The same figure of all runs."""
+    """The same figure of all runs, or times."""
 
     name: str
     points: Sequence[Point]
@@ -48,7 +50,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One figure over the runs."""
+    """Figures over the runs, or over time."""
 
     size: str
     width: int
@@ -59,7 +61,7 @@ class Chart:
     ticks: Sequence[tuple[float, str]]
     """Heights in pixels, and their labels."""
     labels: Sequence[tuple[float, str]]
-    """Places of runs, and when they were."""
+    """Places of runs or times, and when they were."""
 
 
 def run_charts(runs: Sequence[RunFigures], figure: str) -> list[Chart]:
@@ -85,8 +87,8 @@ def _chart(size: str, runs: Sequence[RunFigures], figure: str) -> Chart:
         size,
         width,
         HEIGHT,
-        _LEFT,
-        width - _RIGHT,
+        LEFT,
+        width - RIGHT,
         [each for each in series if each.points],
         [(scale.y(tick), f"{tick:g}") for tick in ticks],
         list(_labels(size, runs, scale)),
@@ -102,12 +104,12 @@ class _Scale:
 
     def x(self, index: int) -> float:
         """The middle of the place of a run."""
-        room = self.width - _LEFT - _RIGHT
-        return round(_LEFT + room * (index + 0.5) / self.runs, 1)
+        room = self.width - LEFT - RIGHT
+        return round(LEFT + room * (index + 0.5) / self.runs, 1)
 
     def y(self, value: float) -> float:
-        room = HEIGHT - _TOP - _BOTTOM
-        return round(_TOP + room * (self.most - value) / (self.most - self.least), 1)
+        room = HEIGHT - TOP - BOTTOM
+        return round(TOP + room * (self.most - value) / (self.most - self.least), 1)
 
 
 def _points(
@@ -122,7 +124,7 @@ def _points(
                 scale.y(mean),
                 scale.y(low),
                 scale.y(high),
-                run.run.run_id,
+                f"Run {run.run.run_id}",
                 format_interval(said),
             )
 

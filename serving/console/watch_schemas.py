@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.answering.list_values import SOURCE_NAMES
 from serving.http.values import AS_INTEGER, Identifier, UserIdentifier
 from serving.lists.asked_blend import AS_SET, AskedBlend
-from serving.recommendations.recommendation_query import SOURCE_NAMES
 
 Weight = Annotated[int, Ge(0), Le(100), AS_INTEGER]
 """Of a source, against those of the others."""

@@ -25,6 +25,7 @@ from serving.runs.live_runs import LiveRun, LiveRuns
 _POPULAR = "tandem:fallback:popular"
 _DIGEST = "tandem:fallback:popular-digest"
 _READERS = "tandem:fallback:readers"
+_PLACEMENTS = "tandem:fallback:placements"
 
 # A copy may have a megabyte, and the processes mostly have the same: what is there already is not
 # sent again. While the catalogue changes they differ for a moment, and each may send its own.
@@ -82,6 +83,15 @@ class FallbackCopies:
         """The hashes of the keys that could read when a process last looked."""
         found = await self._link.ask("GET", _READERS)
         return frozenset(map(bytes.fromhex, orjson.loads(found))) if found else frozenset()
+
+    async def store_placements(self, encoded: bytes) -> None:
+        """Keep what is decided for placements, until it is another."""
+        await self._link.ask("SET", _PLACEMENTS, encoded)
+
+    async def find_placements(self) -> bytes | None:
+        """What was decided for placements when a process last looked."""
+        found: bytes | None = await self._link.ask("GET", _PLACEMENTS)
+        return found
 
 
 class FallbackCatalogue:

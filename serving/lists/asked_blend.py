@@ -43,6 +43,18 @@ class AskedBlend:
         """Whether a source is asked, as far as the request says."""
         return not self.weights or any(name == source for name, _ in self.weights)
 
+    def over(self, lower: "AskedBlend") -> "AskedBlend":
+        """The same with what `lower` says where this says nothing.
+
+        Weights and a policy are two ways to say the same, so whoever says one says both.
+        """
+        weighs = bool(self.weights) or self.policy is not None
+        return AskedBlend(
+            self.weights if weighs else lower.weights,
+            self.policy if weighs else lower.policy,
+            lower.sharpness if self.sharpness is None else self.sharpness,
+        )
+
     def key(self) -> str:
         """What tells it from all others; empty if it says nothing."""
         return "" if self == AS_SET else f"{self.weights}{self.policy}{self.sharpness}"

@@ -8,6 +8,7 @@ import orjson
 from domain.identifiers import ItemNo, UserId
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.lists.asked_blend import AS_SET, AskedBlend
+from serving.lists.decision import Decision
 from serving.lists.list_builder import RerankingPolicy
 
 MOST_NOT_AGAIN_DAYS = 30
@@ -74,6 +75,8 @@ class RecommendationRequest:
     use_cache: bool = True
     in_body: bool = False
     """Whether it came in a body, which faults then point into."""
+    decision: Decision | None = None
+    """Which placement it is for, and what that says beside all this; None: for none."""
 
     @property
     def is_cached(self) -> bool:

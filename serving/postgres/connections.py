@@ -70,6 +70,7 @@ class Connections:
                 database_url,
                 application_name=API,
                 statement_seconds=limits.statement_seconds,
+                pooled=limits.pooled,
                 # A single statement needs no BEGIN and no ROLLBACK, which are round trips.
                 isolation_level="AUTOCOMMIT",
                 skip_autocommit_rollback=True,

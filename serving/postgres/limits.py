@@ -19,6 +19,8 @@ class PoolLimits:
     slow_statement_seconds: float = 0.1
     silence_seconds: float | None = None
     """Nobody waits for a server that shows no sign of life for so long; None: all the same."""
+    pooled: bool = False
+    """Whether the address leads to a pooler that lends another session for every transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class StoreLimits:
     """For what is asked beside the requests."""
     connection_seconds: float = 3600.0
     slow_statement_seconds: float = 0.1
+    pooled: bool = False
 
     def pool(
         self,
@@ -59,4 +62,5 @@ class StoreLimits:
             connection_seconds=self.connection_seconds,
             slow_statement_seconds=self.slow_statement_seconds,
             silence_seconds=silence_seconds,
+            pooled=self.pooled,
         )

@@ -120,11 +120,21 @@ class Store(WriteStore):
 
     @classmethod
     def for_small_reads(
-        cls, database_url: str, breaker: Breaker, *, connections: int, seconds: float
+        cls,
+        database_url: str,
+        breaker: Breaker,
+        *,
+        connections: int,
+        seconds: float,
+        pooled: bool = False,
     ) -> "Store":
         """A store on few connections for cheap statements that are waited for with patience."""
         limits = PoolLimits(
-            kept=connections, overflow=0, waiting=_MOST_PATIENT, statement_seconds=seconds
+            kept=connections,
+            overflow=0,
+            waiting=_MOST_PATIENT,
+            statement_seconds=seconds,
+            pooled=pooled,
         )
         reads = Connections.at(database_url, limits)
         lanes: dict[Lane, Connections] = {"reads": reads, "background": reads}

@@ -14,6 +14,8 @@ from serving.access.requirements import FromCaller, may_read
 from serving.answering.own_values import FromOwnValues, OwnValues
 from serving.http.errors import inner_problem, problems_of_request
 from serving.http.routing import TandemRoute, provided
+from serving.placements.current_placements import FromCurrentPlacements
+from serving.placements.placement import PlacedList
 from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.recommendation_body import RecommendationBody
@@ -39,11 +41,13 @@ FromManyUsers = Annotated[ManyUsers, provided(ManyUsers)]
     responses=problems_of_request(MalformedBodyError, BodyTooLargeError),
 )
 async def recommend_to(
+    *,
     body: RecommendationBody,
     caller: FromCaller,
     recommender: FromRecommender,
     many_users: FromManyUsers,
     own_values: FromOwnValues,
+    placements: FromCurrentPlacements,
 ) -> Response:
     """Recommend items to a user, a group, many users, or from a basket alone.
 
@@ -54,7 +58,9 @@ async def recommend_to(
     With `users` the answer has `lists`: one for each user, or the problem with it. With a token for
     one user only that user can be asked for, and items alone.
     """
-    asking = _Asking(body, caller, recommender, own_values)
+    placement = await placements.find(body.placement, "/placement")
+    placed = placement.placed(body.asked())
+    asking = _Asking(body, placed, caller, recommender, own_values)
     if body.users is not None:
         check_names_no_others(caller)
         users = [UserId(user_id) for user_id in body.users]
@@ -74,6 +80,7 @@ class _Asking:
     """One body, and what is needed to answer it."""
 
     body: RecommendationBody
+    placed: PlacedList
     caller: Caller
     recommender: Recommender
     own_values: OwnValues
@@ -82,13 +89,14 @@ class _Asking:
         """The answer for one user; None: for the group, or for nobody that is known."""
         body = self.body
         explained = self._explained(user_id)
-        request = body.to_request()
-        filters = await self.own_values.resolved(request.filters, user_id, "/filter")
-        request = replace(request, explain=explained == "yes", filters=filters)
+        request = await self.placed.for_user(user_id, self.own_values, "/filter")
+        request = replace(request, explain=explained == "yes")
         # Of many users nobody is likely to ask for the same list again.
         given = await self.recommender.recommend(user_id, request, cached=body.users is None)
         answer = recommendation_answer(user_id, given, explained=explained)
-        return await self.recommender.item_fields.put(answer, given.answer.result, body.fields)
+        return await self.recommender.item_fields.put(
+            answer, given.answer.result, self.placed.fields
+        )
 
     def _explained(self, user_id: UserId | None) -> Explained:
         """Causes of a list for nobody are what the request itself says."""

@@ -21,8 +21,9 @@ Whatever is not so goes the whole way, with the grant that was found out here, s
 counted twice. Nothing is decided here that the whole way does not decide by the same function;
 `tests/serving/test_hot_route.py` compares the two. The whole way is left: other methods, tokens and
 cookies, pages of other origins, bodies, queries with something wrong, `cursor`, `explain`,
-`fields`, `filter`, whatever is not cached, users not asked for before, and all that happens while
-Redis, PostgreSQL or the run are not as they should be.
+`fields`, `filter` and a placement that decides on fields or filters by what is the user's own,
+placements that this process does not know, whatever is not cached, users not asked for before, and
+all that happens while Redis, PostgreSQL or the run are not as they should be.
 """
 
 import time
@@ -45,6 +46,8 @@ from serving.http.refusals import record_request, request_id_of
 from serving.http.routing import Services, TandemRoute
 from serving.http.values import UserIdentifier
 from serving.lists.cursor import Scroll, ShownItems, is_last
+from serving.placements.current_placements import CurrentPlacements
+from serving.placements.placement import Placement
 from serving.recommendations.recommend import CacheableRequest, Recommendation, Recommender
 from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.recommendations.routes import binding_of, router
@@ -109,7 +112,8 @@ class CachedLists:
         self._route = _route()
         (self._requirement,) = _requirements(self._route)
         self._user_of = lru_cache(_MOST_USERS)(self._read_path)
-        self._query_of = lru_cache(_MOST_QUERIES)(self._read_query)
+        self._asked_by = lru_cache(_MOST_QUERIES)(self._read_query)
+        self._query_of = lru_cache(_MOST_QUERIES)(self._placed)
 
     async def answer(self, scope: Scope, send: Send) -> bool:
         """Answer a request; False: nothing was sent, and it is to go the whole way."""
@@ -147,7 +151,8 @@ class CachedLists:
             return None
         services: Services = scope["state"]["services"]
         recommender = services[Recommender]
-        user_id, query = self._user_of(path), self._query_of(query_string, recommender)
+        user_id = self._user_of(path)
+        query = self._query(query_string, services[CurrentPlacements], recommender)
         if user_id is None or query is None:
             return None
         return _Asked(user_id, query, headers, recommender)
@@ -197,22 +202,41 @@ class CachedLists:
         except ValidationError:
             return None
 
-    def _read_query(self, query_string: bytes, recommender: Recommender) -> _Query | None:
+    def _query(
+        self, query_string: bytes, placements: CurrentPlacements, recommender: Recommender
+    ) -> _Query | None:
         """What it asks for; None: something unusual, or something is wrong with it."""
+        asked = self._asked_by(query_string)
+        placement = None if asked is None else placements.find_at_hand(asked.placement)
+        if placement is None:
+            return None
+        return self._query_of(query_string, placement, recommender)
+
+    def _read_query(self, query_string: bytes) -> RecommendationQuery | None:
+        """What it says; None: something unusual, or something is wrong with it."""
         # Bytes that are not encoded would be taken for those of another alphabet.
         if not query_string.isascii() or not all(map(is_utf8, query_string.split(b"&"))):
             return None
         asked: RecommendationQuery | None = self._route.read_query(query_string)
-        if asked is None or asked.explain or asked.cursor is not None or asked.fields:
+        if asked is None or asked.explain or asked.cursor is not None or asked.filter is not None:
             return None
+        return asked
+
+    def _placed(
+        self, query_string: bytes, placement: Placement, recommender: Recommender
+    ) -> _Query | None:
+        """What it asks for at a placement; None: something unusual, or it contradicts itself."""
+        asked = self._asked_by(query_string)
         try:
-            request = asked.to_request()
+            placed = None if asked is None else placement.placed(asked.asked())
         except FaultyInputError:
             return None
-        cacheable = recommender.cacheable(request)
-        if cacheable is None or request.filters.written is not None:
+        if placed is None or placed.fields or placed.own_filter is not None:
             return None
-        return _Query(cacheable, asked.limit, request.scroll_key())
+        cacheable = recommender.cacheable(placed.request)
+        if cacheable is None:
+            return None
+        return _Query(cacheable, placed.request.limit, placed.scroll_key)
 
 
 def _headers(scope: Scope) -> dict[bytes, str] | None:

@@ -48,6 +48,12 @@ class Impression:
     explored: Sequence[ItemNo]
     """Those that were in the list to become known."""
     shown_at: datetime
+    placement: str | None = None
+    """None: it was for no placement."""
+    placement_version: int | None = None
+    experiment_id: str | None = None
+    arm: str | None = None
+    """Of the experiment."""
 
 
 class Impressions:

@@ -19,6 +19,7 @@ from serving.candidates.groups import GroupReader
 from serving.candidates.users import StateReader, UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.decision import Decision
 from serving.lists.list_builder import RerankingPolicy
 from serving.lists.list_maker import ListMaker
 from serving.lists.meant_categories import NOTHING_MEANT, MeantCategories
@@ -38,6 +39,8 @@ class Recommendation:
     categories_meant: Mapping[str, str]
     """Of an empty list: categories asked for that no item has, with those that were meant."""
     generated_at: datetime
+    decision: Decision | None
+    """What was decided for the placement; None: it was for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
                 await self.impressions.flush()
         answer = await self.pipeline.answer(kind, complete, user_id)
         meant = await self.categories.find_if_possible(request.filters, answer.result.items)
-        recommendation = self._given(answer, meant)
+        recommendation = self._given(request, answer, meant)
         if is_cached and user_id is not None and answer.user_no is not None:
             self.recent_requests.note(user_id, request)
         return recommendation
@@ -102,17 +105,22 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         if found is None or not found[0].result.items:
             return None
         answer, at_hand = found
-        recommendation = self._given(answer, NOTHING_MEANT)
+        recommendation = self._given(asked.request, answer, NOTHING_MEANT)
         if answer.user_no is not None:
             self.recent_requests.note(user_id, asked.request)
         return recommendation, at_hand
 
     def _given(
-        self, answer: Answer[RecommendationList], meant: Mapping[str, str]
+        self,
+        request: RecommendationRequest,
+        answer: Answer[RecommendationList],
+        meant: Mapping[str, str],
     ) -> Recommendation:
-        """It counts as shown."""
-        recommendation = Recommendation(uuid.uuid4(), answer, meant, datetime.now(UTC))
-        self.impressions.put(_impression(recommendation))
+        """It counts as shown, unless it was decided that this is not kept."""
+        decision = request.decision
+        recommendation = Recommendation(uuid.uuid4(), answer, meant, datetime.now(UTC), decision)
+        if decision is None or decision.keeps_impressions:
+            self.impressions.put(_impression(recommendation))
         return recommendation
 
     async def prepare(self, run: LiveRun, user_id: UserId, request: RecommendationRequest) -> None:
@@ -168,6 +176,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             policy.half_life_events,
             dict(policy.more),
             request.blend.key(),
+            request.decision.key() if request.decision else "",
         )
         return ":".join(map(str, parts))
 
@@ -229,7 +238,7 @@ class UncachedKind(ListKind[RecommendationRequest, RecommendationList]):
 
 def _impression(recommendation: Recommendation) -> Impression:
     answer = recommendation.answer
-    result = answer.result
+    result, decision = answer.result, recommendation.decision
     return Impression(
         recommendation_id=recommendation.recommendation_id,
         user_no=answer.user_no,
@@ -238,4 +247,8 @@ def _impression(recommendation: Recommendation) -> Impression:
         item_nos=[item.item_no for item in result.items],
         explored=[item.item_no for item in result.items if item.explored],
         shown_at=recommendation.generated_at,
+        placement=decision.placement if decision else None,
+        placement_version=decision.version if decision else None,
+        experiment_id=decision.experiment_id if decision else None,
+        arm=decision.arm if decision else None,
     )

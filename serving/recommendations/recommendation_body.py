@@ -3,40 +3,41 @@
 from dataclasses import replace
 from typing import Annotated, Self
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Le
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
-from typing_extensions import TypeAliasType
 
 from domain.identifiers import UserId
 from serving.answering.fields import FieldNames
+from serving.answering.list_values import (
+    CONTEXT,
+    MOST_CONTEXT,
+    POLICY,
+    SHARPNESS,
+    WEIGHTS,
+    AskedPlacement,
+    ContextName,
+    ContextValue,
+    PolicyName,
+    Sharpness,
+    Weights,
+    asked_blend,
+)
 from serving.answering.schemas import MOST_CATEGORIES, WrittenFilter, asked_filters
 from serving.candidates.filters import Filters
 from serving.http.values import MOST_ITEMS, MOST_WORDS, Identifier, Phrase, UserIdentifier
-from serving.lists.asked_blend import AS_SET, AskedBlend
+from serving.lists.asked_blend import AskedBlend
 from serving.lists.request import (
     LONGEST,
     BasketItem,
     RecommendationRequest,
     RequestInterests,
 )
-from serving.recommendations.recommendation_query import (
-    POLICY,
-    SHARPNESS,
-    SOURCE_NAMES,
-    WEIGHTS,
-    PolicyName,
-    Sharpness,
-    asked_blend,
-)
+from serving.placements.placement import AskedList
 
 MOST_USERS = 1_000
 MOST_MEMBERS = 20
 MOST_IN_BASKET = 100
 MOST_EXCLUDED = 1_000
-
-SourceName = TypeAliasType(
-    "SourceName", Annotated[str, Field(pattern=f"^({'|'.join(SOURCE_NAMES)})$")]
-)
 
 
 def _distinct(user_ids: list[str]) -> list[str]:
@@ -86,24 +87,34 @@ class ListBody(BaseModel):
     )
     explain: bool = Field(False, strict=True, description="As of GET.")
     max_per_category: Annotated[int, Ge(1), Le(LONGEST), Field(strict=True)] | None = Field(
-        None, description="As of GET. Left out: TANDEM_MAX_PER_CATEGORY."
+        None, description="As of GET."
     )
     diversity: Annotated[float, Ge(0), Le(1), Field(strict=True)] | None = Field(
-        None, description="As of GET. Left out: TANDEM_DIVERSITY."
+        None, description="As of GET."
     )
     explore: Annotated[float, Ge(0), Le(0.5), Field(strict=True)] | None = Field(
-        None, description="As of GET. Left out: TANDEM_EXPLORATION_SHARE."
+        None, description="As of GET."
     )
-    weights: (
-        Annotated[
-            dict[SourceName, Annotated[float, Gt(0), Le(999), Field(strict=True)]],
-            Field(min_length=1),
-        ]
-        | None
-    ) = Field(None, description=f"By source. {WEIGHTS}", examples=[{"batch": 0.5, "speed": 0.5}])
+    weights: Weights | None = Field(
+        None, description=f"By source. {WEIGHTS}", examples=[{"batch": 0.5, "speed": 0.5}]
+    )
     policy: PolicyName | None = Field(None, description=POLICY)
     sharpness: Annotated[Sharpness, Field(strict=True)] | None = Field(None, description=SHARPNESS)
     fields: FieldNames = None
+    placement: AskedPlacement = None
+    context: Annotated[dict[ContextName, ContextValue] | None, Field(max_length=MOST_CONTEXT)] = (
+        Field(None, description=f"{CONTEXT} By name.", examples=[{"device": "phone"}])
+    )
+
+    def asked(self) -> AskedList:
+        """What it says of the list."""
+        return AskedList(
+            self.to_request(),
+            says_limit="limit" in self.model_fields_set,
+            says_exclude_seen="exclude_seen" in self.model_fields_set,
+            fields=self.fields,
+            context=self.context or {},
+        )
 
     def filters(self) -> Filters:
         """What the items are to meet."""
@@ -111,10 +122,7 @@ class ListBody(BaseModel):
 
     def blend(self) -> AskedBlend:
         """How the sources are weighed."""
-        weights = (self.weights or {}).items()
-        if not weights and self.policy is None and self.sharpness is None:
-            return AS_SET
-        return asked_blend(weights, self.policy, self.sharpness, pointer="/")
+        return asked_blend((self.weights or {}).items(), self.policy, self.sharpness, pointer="/")
 
     def to_request(self) -> RecommendationRequest:
         """What the list is to be."""

@@ -1,17 +1,26 @@
 """What GET /v1/users/{user_id}/recommendations may be asked."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable
 from typing import Annotated
 
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, Field
-from typing_extensions import TypeAliasType
 
-from domain.blend import Policy
+from serving.answering.list_values import (
+    POLICY,
+    SHARPNESS,
+    SOURCE_NAMES,
+    WEIGHTS,
+    AskedContext,
+    AskedPlacement,
+    Duration,
+    PolicyName,
+    Sharpness,
+    asked_blend,
+    context_of,
+    seconds_of,
+)
 from serving.answering.schemas import Cursor, FilterQuery
-from serving.candidates import SOURCES
 from serving.http.values import (
     AS_INTEGER,
     AS_NUMBER,
@@ -22,30 +31,15 @@ from serving.http.values import (
     Phrase,
     QueryBoolean,
 )
-from serving.lists.asked_blend import AS_SET, AskedBlend
+from serving.lists.asked_blend import AskedBlend
 from serving.lists.request import (
     LONGEST,
     MOST_NOT_AGAIN_DAYS,
     RecommendationRequest,
     RequestInterests,
 )
-from serving.runtime.faults import Fault, invalid_request
+from serving.placements.placement import AskedList
 
-PolicyName = TypeAliasType("PolicyName", Policy)
-
-SOURCE_NAMES = tuple(sorted(source.name for source in SOURCES))
-
-WEIGHTS = (
-    "Its weight; sources that are not named are not asked, and the weights of those that have"
-    " something for the user are made to sum to 1. Left out: as the settings say."
-)
-POLICY = (
-    "How the weights are chosen, where weights does not give them. Left out: TANDEM_BLEND_POLICY."
-)
-SHARPNESS = (
-    "The power that scaled scores are raised to. Left out: that of the settings, or of the night"
-    " with the policy learned."
-)
 _WEIGHT = re.compile(
     rf"({'|'.join(SOURCE_NAMES)}):(?!0*(?:\.0*)?$)([0-9]{{1,3}}(?:\.[0-9]{{1,6}})?)"
 )
@@ -60,45 +54,9 @@ def _source_and_weight(text: str) -> str:
     return text
 
 
-_DURATION = re.compile(r"^(0|[1-9][0-9]{0,2})[hd]$")
-_HOUR = 3_600.0
-
-
-def _seconds(text: str) -> float:
-    return int(text[:-1]) * (_HOUR if text.endswith("h") else 24 * _HOUR)
-
-
-def _duration(text: str) -> str:
-    if not _DURATION.fullmatch(text) or _seconds(text) > MOST_NOT_AGAIN_DAYS * 24 * _HOUR:
-        raise ValueError(f"give hours or days, as 12h or 3d; {MOST_NOT_AGAIN_DAYS}d at most")
-    return text
-
-
 SourceWeight = Annotated[
     str, AfterValidator(_source_and_weight), Documented({"pattern": f"^{_WEIGHT.pattern}$"})
 ]
-Sharpness = Annotated[float, Ge(0.1), Le(100)]
-
-
-def asked_blend(
-    weights: Iterable[tuple[str, float]],
-    policy: Policy | None,
-    sharpness: float | None,
-    pointer: str = "query:",
-) -> AskedBlend:
-    """What a request says of the blend; FaultyInputError if that contradicts itself."""
-    named = sorted(weights)
-    faults = [
-        Fault(f"{pointer}weights", f"The weight of {name} is given {times} times.")
-        for name, times in Counter(name for name, _ in named).items()
-        if times > 1
-    ]
-    if named and policy is not None:
-        detail = "The weights are given by weights: leave one of the two out."
-        faults.append(Fault(f"{pointer}policy", detail))
-    if faults:
-        raise invalid_request(faults)
-    return AskedBlend(tuple(named), policy, sharpness)
 
 
 class RecommendationQuery(FilterQuery):
@@ -139,22 +97,22 @@ class RecommendationQuery(FilterQuery):
         Field(
             description="No more items of one category than this, as long as others are eligible;"
             " rather than a list that is too short there are more. An item of several categories"
-            " counts in each. Left out: TANDEM_MAX_PER_CATEGORY.",
+            " counts in each. Left out: as the placement says, then TANDEM_MAX_PER_CATEGORY.",
         ),
     ] = None
     diversity: Annotated[
         Annotated[float, Ge(0), Le(1), AS_NUMBER] | None,
         Field(
             description="0: the order of the blend; 1: after the first, each item as unlike those"
-            " before it as can be. Left out: TANDEM_DIVERSITY.",
+            " before it as can be. Left out: as the placement says, then TANDEM_DIVERSITY.",
         ),
     ] = None
     explore: Annotated[
         Annotated[float, Ge(0), Le(0.5), AS_NUMBER] | None,
         Field(
             description="Share of positions that goes to new items near the user, on average and"
-            " never one of the first two. They are marked `explored`. Left out:"
-            " TANDEM_EXPLORATION_SHARE.",
+            " never one of the first two. They are marked `explored`. Left out: as the placement"
+            " says, then TANDEM_EXPLORATION_SHARE.",
         ),
     ] = None
 
@@ -173,12 +131,11 @@ class RecommendationQuery(FilterQuery):
 
     cursor: Cursor = None
     not_again: Annotated[
-        Annotated[str, AfterValidator(_duration), Documented({"pattern": _DURATION.pattern})]
-        | None,
+        Duration | None,
         Field(
             description="What was shown to the user within this time and not used gives way to"
             f" other items, and stands at the end; hours or days, {MOST_NOT_AGAIN_DAYS}d at most."
-            " 0h: it does not. Left out: TANDEM_NOT_AGAIN_HOURS.",
+            " 0h: it does not. Left out: as the placement says, then TANDEM_NOT_AGAIN_HOURS.",
             examples=["12h", "3d"],
         ),
     ] = None
@@ -186,6 +143,18 @@ class RecommendationQuery(FilterQuery):
         QueryBoolean,
         Field(description="False: the list is made anew, and not cached."),
     ] = True
+    placement: AskedPlacement = None
+    context: AskedContext = None
+
+    def asked(self) -> AskedList:
+        """What it says of the list."""
+        return AskedList(
+            self.to_request(),
+            says_limit="limit" in self.model_fields_set,
+            says_exclude_seen="exclude_seen" in self.model_fields_set,
+            fields=self.fields,
+            context=context_of(self.context or ()),
+        )
 
     def to_request(self) -> RecommendationRequest:
         """What the list is to be."""
@@ -199,13 +168,11 @@ class RecommendationQuery(FilterQuery):
             self.diversity,
             self.max_per_category,
             self._blend(),
-            not_again_seconds=None if self.not_again is None else _seconds(self.not_again),
+            not_again_seconds=None if self.not_again is None else seconds_of(self.not_again),
             use_cache=self.use_cache,
         )
 
     def _blend(self) -> AskedBlend:
-        if self.weights is None and self.policy is None and self.sharpness is None:
-            return AS_SET
         pairs = (each.split(":") for each in self.weights or ())
         weights = [(name, float(weight)) for name, weight in pairs]
         return asked_blend(weights, self.policy, self.sharpness)

@@ -13,6 +13,7 @@ from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import UserIdentifier
 from serving.lists.cursor import Scroll
+from serving.placements.current_placements import FromCurrentPlacements
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.recommendations.schemas import (
@@ -39,6 +40,7 @@ async def recommend(
     caller: FromCaller,
     recommender: FromRecommender,
     own_values: FromOwnValues,
+    placements: FromCurrentPlacements,
     asked: Annotated[RecommendationQuery, Query()],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
@@ -54,20 +56,23 @@ async def recommend(
     `next` goes on where the list ends, until all that is eligible was shown: nothing comes twice,
     whatever happens meanwhile.
 
+    `placement` names where the list is shown: what was decided for it holds where the request says
+    nothing. The answer names the version.
+
     With a token for one user, `me` stands for that user, and no other user can be asked for.
     """
     explained = explained_to(caller, asked=asked.explain)
     # Cached with causes only under this request: `explain` is part of an answer's cache key.
-    request = asked.to_request()
+    placed = (await placements.find(asked.placement, "query:placement")).placed(asked.asked())
     # As it was asked: what is the user's own may change while somebody scrolls.
-    binding = binding_of(user_id, request.scroll_key())
+    binding = binding_of(user_id, placed.scroll_key)
     scroll = Scroll.at(asked.cursor, binding)
-    filters = await own_values.resolved(request.filters, UserId(user_id))
-    request = replace(request, explain=explained == "yes", filters=filters, shown=scroll.shown)
+    request = await placed.for_user(UserId(user_id), own_values, "query:filter")
+    request = replace(request, explain=explained == "yes", shown=scroll.shown)
     given = await recommender.recommend(UserId(user_id), request)
-    following = scroll.after(given.answer.result, asked.limit, binding)
+    following = scroll.after(given.answer.result, request.limit, binding)
     answer = recommendation_answer(user_id, given, explained=explained, next_cursor=following)
-    fielded = await recommender.item_fields.put(answer, given.answer.result, asked.fields)
+    fielded = await recommender.item_fields.put(answer, given.answer.result, placed.fields)
     return list_response(fielded, if_none_match, is_for_all=False)
 
 

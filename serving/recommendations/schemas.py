@@ -9,6 +9,7 @@ from typing_extensions import TypeAliasType
 
 from serving.access.callers import Caller, may_see_users
 from serving.answering.fields import FieldedAnswer, ListedItemAnswer
+from serving.answering.list_values import PolicyName
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
     DEGRADED,
@@ -19,11 +20,11 @@ from serving.answering.schemas import (
     algorithm_version,
     run_answer,
 )
+from serving.lists.decision import Decision
 from serving.lists.explanation import Explanation, Reason
 from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
 from serving.preferences.schemas import PreferenceDirection, PreferenceValue
 from serving.recommendations.recommend import Recommendation
-from serving.recommendations.recommendation_query import PolicyName
 
 RemovalReason = TypeAliasType("RemovalReason", Reason)
 RecommendationStrategy = TypeAliasType("RecommendationStrategy", Strategy)
@@ -143,10 +144,18 @@ class PolicyAnswer(BaseModel):
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
 
+class NamedPlacement(BaseModel):
+    """The placement that a list was made for."""
+
+    name: str = Field(examples=["home"])
+    version: int = Field(description="0: nothing was decided for it, and the settings hold.")
+
+
 class ListedAnswer(FieldedAnswer):
     """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
+    placement: NamedPlacement | None = Field(description="Null: it is for no placement.")
     items: list[ItemAnswer]
     source: RecommendationSource = Field(description="Where the list comes from now.")
     strategy: RecommendationStrategy = Field(
@@ -264,6 +273,7 @@ def _fields_of_list(
     result = found.result
     return {
         "user_id": user_id,
+        "placement": _placement(given.decision),
         "items": [
             _item_answer(item, result.explanation, explained=explained) for item in result.items
         ],
@@ -275,6 +285,12 @@ def _fields_of_list(
         "preferences": result.preferences,
         "algorithm_version": algorithm_version(result.run),
     }
+
+
+def _placement(decision: Decision | None) -> dict[str, Any] | None:
+    if decision is None:
+        return None
+    return {"name": decision.placement, "version": decision.version}
 
 
 def _age(at: datetime | None) -> float | None:

@@ -148,6 +148,14 @@ class UnknownKindError(InvalidInputError):
     """There is no such kind of events."""
 
 
+class UnknownPlacementError(InvalidInputError):
+    """There is no such placement, or no such version of it."""
+
+
+class PlacementConflictError(InvalidInputError):
+    """Another version of the placement was saved meanwhile."""
+
+
 class KindInUseError(InvalidInputError):
     """Events of this kind are recorded, and would mean nothing. Give it the weight 0 instead."""
 

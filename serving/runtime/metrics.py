@@ -149,6 +149,17 @@ class ServingMetrics:
             "Seconds until there was a connection to be had, by lane.",
             ["lane"],
         )
+        self.freshness_seconds = histogram(
+            "serving_freshness_seconds",
+            "Seconds from the canary's event to an answered list that shows it.",
+        )
+        self.freshness_checks = counter(
+            "serving_freshness_checks",
+            "Checks of the canary: fresh; late: the list did not follow in time; failed.",
+            ["outcome"],
+        )
+        for outcome in ("fresh", "late", "failed"):
+            self.freshness_checks.labels(outcome)
         for reason in DEGRADED:
             self.degraded.labels(reason)
         self.replica_lag_seconds = gauge(

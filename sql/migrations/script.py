@@ -15,11 +15,13 @@ FILES = (
     "preferences",
     "rollups",
     "serving",
+    "placements",
     "cold_items",
     "popular",
     "loads",
     "uploads",
     "imports",
+    "freshness",
     "analytics",
 )
 """Each uses what those before it made."""

@@ -91,7 +91,7 @@ where run_id = :run_id;
 
 -- name: load_interactions
 -- The log up to a position, for bulk reading.
-select user_no, item_no, kind_no, strength, occurred_at from interactions where position <= :until;
+select user_no, item_no, kind_no, strength, occurred_at from interactions where position <= :until and user_no <> 0;
 
 -- name: load_items
 -- What has expired counts as not available; what is yet to be published may be listed, to be shown from then on.

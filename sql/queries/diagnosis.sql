@@ -17,8 +17,8 @@ select (select count(*) from (select from items limit :most) as counted) as item
             where {shown}
             limit :most
         ) as counted) as available_items,
-       (select count(*) from (select from interactions limit :most) as counted) as events,
-       (select received_at from interactions order by position desc limit 1) as newest_event_at,
+       (select count(*) from (select from interactions where user_no <> 0 limit :most) as counted) as events,
+       (select received_at from interactions where user_no <> 0 order by position desc limit 1) as newest_event_at,
        (
            select count(*)
            from (
@@ -49,7 +49,7 @@ from (
 cross join (
     select count(*) as events,
            count(*) filter (where occurred_at > clock_timestamp() + make_interval(secs => :seconds_ahead)) as ahead
-    from (select occurred_at from interactions order by position desc limit :newest) as newest
+    from (select occurred_at from interactions where user_no <> 0 order by position desc limit :newest) as newest
 ) as newest_events;
 
 -- name: load_served_run

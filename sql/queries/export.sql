@@ -25,6 +25,7 @@ cross join lateral (
     select coalesce(rating_scales.least, case when value_reference is null then smallest_value end) as least,
            coalesce(rating_scales.greatest, case when value_reference is null then greatest_value end) as greatest
 ) as scale
+where user_no <> 0
 order by position;
 
 -- name: export_items
@@ -50,6 +51,7 @@ select user_id, attributes, words as interest_words,
        ) end as interest_items,
        declared_at
 from users left join user_interests using (user_no)
+where user_no <> 0
 order by user_no;
 
 -- name: export_recommendations

@@ -6,8 +6,8 @@ select (min(shown_at) at time zone 'UTC')::date as day from impressions
 where shown_at < cast(:before as date)::timestamp at time zone 'UTC';
 
 -- name: count_up_impressions
--- Deletes about :most impressions of a day and adds them to its counts, in one statement; answers how many. Users are
--- taken in order and each with all their impressions of the day, so that none is counted in two batches.
+-- Deletes about :most impressions of a day and adds them to its counts, in one statement; answers how many. What is left
+-- of the day is counted when it is asked for. Users are taken in order and each with all their impressions of the day, so that none is counted in two batches.
 with picked as materialized (
     select recommendation_id, user_no from impressions
     where shown_at >= cast(:day as date)::timestamp at time zone 'UTC'
@@ -23,6 +23,7 @@ deleted as (
            or user_no = (select max(user_no) from picked))
     returning user_no, run_id, source, arm, cardinality(item_nos) as items, cardinality(explored) as explored
 ),
+of_lists as (delete from given_days where day <= :day),
 counted as (
     insert into impression_days (day, run_id, source, arm, impressions, items, explored, users)
     select cast(:day as date), run_id, source, arm, count(*), sum(items), sum(explored), count(distinct user_no)

@@ -98,6 +98,10 @@ listen tandem_exclusions;
 -- And of loads that bring users.
 listen tandem_users;
 
+-- name: listen_to_placements
+-- And of what is decided for placements.
+listen tandem_placements;
+
 -- name: listen_to_catalogue
 -- And of what happens to items.
 listen tandem_catalogue;
@@ -111,3 +115,7 @@ select detach_run_partition(:run_id);
 
 -- name: drop_run_partitions
 select drop_run_partitions(:run_id);
+
+-- name: use_utc
+-- Times are in UTC from now on. For a connection through a pooler, which keeps this with the client and not the session.
+set timezone to 'UTC';

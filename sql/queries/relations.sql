@@ -195,7 +195,7 @@ order by ordinal;
 -- The users with the most interactions since :since, of the :events that came in last; one row with nobody where there are
 -- none. `is_complete`: whether these reach back to :since.
 with newest as materialized (
-    select user_no, occurred_at, received_at from interactions order by position desc limit :events
+    select user_no, occurred_at, received_at from interactions where user_no <> 0 order by position desc limit :events
 ),
 counted as (
     select user_no, count(*) as events, max(occurred_at) as last_at

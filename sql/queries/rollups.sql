@@ -17,13 +17,13 @@ insert into interaction_days (day, kind_no, interactions, users, items)
 with by_user as (
     select (occurred_at at time zone 'UTC')::date as day, kind_no, user_no, count(*) as interactions
     from interactions
-    where occurred_at < :until
+    where occurred_at < :until and user_no <> 0
     group by 1, 2, 3
 ),
 by_item as (
     select distinct (occurred_at at time zone 'UTC')::date as day, kind_no, item_no
     from interactions
-    where occurred_at < :until
+    where occurred_at < :until and user_no <> 0
 ),
 items as (
     select day, kind_no, count(*) as items from by_item group by day, kind_no
@@ -38,12 +38,13 @@ delete from user_activity;
 -- name: count_user_activity
 insert into user_activity (user_no, segment, interactions, items, days, first_at, last_at)
 with by_item as (
-    select user_no, count(*) as items from (select distinct user_no, item_no from interactions) as used group by user_no
+    select user_no, count(*) as items from (select distinct user_no, item_no from interactions where user_no <> 0) as used group by user_no
 ),
 by_day as (
     select user_no, (occurred_at at time zone 'UTC')::date as day, count(*) as interactions,
            min(occurred_at) as first_at, max(occurred_at) as last_at
     from interactions
+    where user_no <> 0
     group by 1, 2
 )
 select user_no, case when sum(interactions) < 5 then 'few' when sum(interactions) < 50 then 'some' else 'many' end,
@@ -55,7 +56,7 @@ group by user_no;
 select clear_forgotten_activity();
 
 -- name: find_days_to_count
--- The days (UTC) with lists that were not counted, or that may change still: what was shown since :since.
+-- The days (UTC) with lists that were not counted, or that might still change when they were counted last.
 with days as (
     select cast(generate_series(
         cast(min(shown_at) at time zone 'UTC' as date), cast(max(shown_at) at time zone 'UTC' as date), interval '1 day'
@@ -63,13 +64,19 @@ with days as (
     from impressions
 )
 select day from days
-where day >= :since or day not in (select day from exposure_days)
+where day not in (select day from exposure_days)
+   or day >= (
+       select least(cast(:today as date), cast(max(counted_until) at time zone 'UTC' as date)) - cast(:changing_days as integer)
+       from rollups
+       where rollup = 'click_days'
+   )
 order by day;
 
 -- name: clear_exposure_day
 with
 of_clicks as (delete from click_days where day = :day),
-of_items as (delete from item_exposure_days where day = :day or day < :oldest_of_items)
+of_items as (delete from item_exposure_days where day = :day or day < :oldest_of_items),
+of_lists as (delete from given_days where day = :day)
 delete from exposure_days where day = :day;
 
 -- name: count_exposure_day
@@ -118,6 +125,14 @@ of_items as (
     where cast(:day as date) >= :oldest_of_items
     group by item_no
 ),
+of_lists as (
+    insert into given_days (day, run_id, source, arm, impressions, items, explored, users)
+    select cast(:day as date), run_id, source, arm, count(*), sum(cardinality(item_nos)), sum(cardinality(explored)),
+           count(distinct user_no)
+    from bounds join impressions on shown_at >= since and shown_at < until
+    where cast(:day as date) < :today
+    group by run_id, source, arm
+),
 of_day as (
     insert into exposure_days (day, lists, items, catalogue)
     select cast(:day as date), count(distinct recommendation_id), count(distinct item_no),
@@ -144,7 +159,7 @@ with bounds as (
            (cast(:week as date) + 7)::timestamp at time zone 'UTC' as until
 ),
 active as (
-    select distinct user_no from bounds join interactions on occurred_at >= since and occurred_at < until
+    select distinct user_no from bounds join interactions on occurred_at >= since and occurred_at < until and user_no <> 0
 ),
 exposed as (
     select distinct user_no from bounds join impressions on shown_at >= since and shown_at < until

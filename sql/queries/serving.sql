@@ -395,7 +395,7 @@ limit :items;
 select items.item_no, item_id, title, categories, cast(counted.interactions as real) as score
 from (
     select item_no, count(*) as interactions
-    from (select item_no, kind_no, strength from interactions order by position desc limit :events) as newest
+    from (select item_no, kind_no, strength from interactions where user_no <> 0 order by position desc limit :events) as newest
     join event_kinds using (kind_no)
     where weight * coalesce(strength, 1) > 0
     group by item_no
@@ -535,17 +535,19 @@ select 1;
 
 -- name: store_impressions
 -- Writes what was shown, each once. Users are held until the commit: nothing is written of one who was forgotten, and
--- whoever forgets one finds what is.
+-- whoever forgets one finds what is. What the canary was shown, nobody was.
 with given as (
     select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_no integer, run_id integer, source text, item_nos integer[], explored integer[],
-        shown_at timestamptz)
+        shown_at timestamptz, placement text, placement_version integer, experiment_id text, arm text)
 ),
 present as (
-    select user_no from users where user_no in (select user_no from given) order by user_no for key share
+    select user_no from users where user_no in (select user_no from given where user_no <> 0) order by user_no for key share
 )
-insert into impressions (recommendation_id, user_no, run_id, source, item_nos, explored, shown_at)
-select recommendation_id, user_no, run_id, source, item_nos, explored, shown_at
+insert into impressions (recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement,
+                         placement_version, experiment_id, arm)
+select recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement, placement_version, experiment_id,
+       arm
 from given
 where user_no is null or user_no in (select user_no from present)
 on conflict do nothing
@@ -624,7 +626,7 @@ limit cast(:events as integer);
 -- name: list_events_of_item
 -- The events with an item.
 {found_events}
-  and items.item_id = :item_id
+  and items.item_id = :item_id and interactions.user_no <> 0
 order by occurred_at desc, position desc
 limit cast(:events as integer);
 

@@ -2,7 +2,7 @@
 
 -- name: has_events
 -- Whether there is anything to learn from.
-select exists (select from interactions);
+select exists (select from interactions where user_no <> 0);
 
 -- name: find_personal_user
 -- Somebody for whom the run being served has a list of their own.
@@ -16,7 +16,8 @@ limit 1;
 
 -- name: count_everything
 -- What `empty` takes away.
-select (select count(*) from interactions) as events, (select count(*) from users) as users,
+select (select count(*) from interactions where user_no <> 0) as events,
+       (select count(*) from users where user_no <> 0) as users,
        (select count(*) from items) as items, (select count(*) from model_runs) as runs;
 
 -- name: empty_store

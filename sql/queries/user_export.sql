@@ -62,7 +62,8 @@ select ordinal as key, line
 from (
     select row_number() over (order by shown_at, recommendation_id) as ordinal, cast(json_build_object(
                'record', 'impression', 'recommendation_id', recommendation_id, 'shown_at', shown_at, 'run_id', run_id,
-               'source', source, 'arm', arm,
+               'source', source, 'placement', placement, 'placement_version', placement_version,
+               'experiment_id', experiment_id, 'arm', arm,
                'item_ids', array(select item_id from unnest(item_nos) with ordinality as shown (item_no, ordinal)
                                  join items using (item_no) order by shown.ordinal),
                'explored', array(select item_id from unnest(explored) as shown (item_no) join items using (item_no)))

@@ -76,7 +76,8 @@ from public.interactions
 join public.event_kinds using (kind_no)
 join public.users using (user_no)
 join public.items using (item_no)
-left join public.rating_scales using (scale_no);
+left join public.rating_scales using (scale_no)
+where user_no <> 0;
 
 comment on view analytics.interactions is 'What users did, one row an event; without events that were deleted.';
 comment on column analytics.interactions.event_id is 'Tandem''s id of the event.';
@@ -98,6 +99,7 @@ select (occurred_at at time zone 'UTC')::date, kind, count(*), count(distinct us
 from public.interactions join public.event_kinds using (kind_no)
 where occurred_at >= coalesce(
     (select counted_until from public.rollups where rollup = 'interaction_days'), timestamptz '-infinity')
+  and user_no <> 0
 group by 1, 2;
 
 comment on view analytics.interactions_daily is 'Interactions a day (UTC) and kind; days before today as they were when `rollups` was counted.';
@@ -113,9 +115,10 @@ select day,
        count(*) filter (where what = 'user') as forgotten_users
 from (
     select (deleted_at at time zone 'UTC')::date as day, 'event' as what from public.event_deletions
+    where user_no <> 0
     union all
     select (forgotten_at at time zone 'UTC')::date, 'user' from public.forgotten_users
-    where user_no not in (select from_user_no from public.merged_users)
+    where user_no <> 0 and user_no not in (select from_user_no from public.merged_users)
 ) as removals
 group by day;
 
@@ -176,14 +179,18 @@ select day, run_id, source, arm,
 from (
     select day, run_id, source, arm, impressions, items, explored, users from public.impression_days
     union all
+    select day, run_id, source, arm, impressions, items, explored, users from public.given_days
+    union all
     select (shown_at at time zone 'UTC')::date, run_id, source, arm, count(*), sum(cardinality(item_nos)),
            sum(cardinality(explored)), count(distinct user_no)
     from public.impressions
+    where shown_at >= (select coalesce(max(day) + 1, '-infinity') from public.given_days)::timestamp at time zone 'UTC'
+       or shown_at < (select min(day) from public.given_days)::timestamp at time zone 'UTC'
     group by 1, 2, 3, 4
 ) as counted
 group by day, run_id, source, arm;
 
-comment on view analytics.impressions_daily is 'Lists that were given, by day (UTC), however long ago: old ones are kept as these counts only.';
+comment on view analytics.impressions_daily is 'Lists that were given, by day (UTC), however long ago: old ones are kept as these counts only. Days before today as they were when `rollups` was counted.';
 comment on column analytics.impressions_daily.day is 'Day the lists were given, in UTC.';
 comment on column analytics.impressions_daily.run_id is 'The run they were made of; null if there was none.';
 comment on column analytics.impressions_daily.source is 'Where the list came from, as in the answers of the API.';
@@ -197,7 +204,7 @@ create view analytics.rollups as
 select rollup, counted_until, counted_at from public.rollups;
 
 comment on view analytics.rollups is 'When the counts of other views were made: after each night, and by the daily housekeeping.';
-comment on column analytics.rollups.rollup is 'interaction_days (interactions_daily), user_activity (user_segments), click_days (click_through_daily, coverage_daily, catalogue_health), retention_weeks (retention_weekly).';
+comment on column analytics.rollups.rollup is 'interaction_days (interactions_daily), user_activity (user_segments), click_days (impressions_daily, click_through_daily, coverage_daily, catalogue_health), retention_weeks (retention_weekly).';
 comment on column analytics.rollups.counted_until is 'Up to when they count what occurred.';
 comment on column analytics.rollups.counted_at is 'When they were made.';
 
@@ -214,7 +221,8 @@ comment on column analytics.run_metrics.value is 'Its value.';
 create view analytics.user_segments as
 select user_id, coalesce(segment, 'unknown') as segment, coalesce(interactions, 0) as interactions,
        coalesce(items, 0) as items, coalesce(days, 0) as active_days, first_at, last_at
-from public.users left join public.user_activity using (user_no);
+from public.users left join public.user_activity using (user_no)
+where user_no <> 0;
 
 comment on view analytics.user_segments is 'What every user has done so far, as it was when `rollups` was counted.';
 comment on column analytics.user_segments.user_id is 'The app''s id of the user.';
@@ -330,3 +338,13 @@ comment on column analytics.loads.items_changed is 'Items that were replaced.';
 comment on column analytics.loads.rows_rejected is 'Rows that could not be stored.';
 comment on column analytics.loads.mapping is 'How the files were read: columns, kinds, scale and times of each.';
 comment on column analytics.loads.undone_at is 'When it was taken back; null if it was not.';
+
+create view analytics.freshness_history as
+select check_no, began_at, outcome, stored_seconds, seconds from public.freshness_checks where outcome is not null;
+
+comment on view analytics.freshness_history is 'How soon lists follow users: one row a check, in which a canary posts an event and reads its list until that shows it. Kept for 30 days; none unless TANDEM_CANARY_SECONDS is set. The canary stands in no other view.';
+comment on column analytics.freshness_history.check_no is 'Number of the check, rising in time.';
+comment on column analytics.freshness_history.began_at is 'When it began.';
+comment on column analytics.freshness_history.outcome is 'fresh: the list showed the event; late: not within five seconds; failed: the API answered with an error, or the check broke off.';
+comment on column analytics.freshness_history.stored_seconds is 'From the sending of the event until it was answered; null if it was not.';
+comment on column analytics.freshness_history.seconds is 'From the sending of the event until a list that shows it was answered; null unless fresh.';

@@ -2,7 +2,8 @@
 
 -- ---------------------------------------------------------------- users
 
--- `load_no`: the load that made the user; null: who came over HTTP.
+-- `load_no`: the load that made the user; null: who came over HTTP. The number 0 is the canary's (see freshness.sql), whose
+-- events are nobody's: whatever counts or learns from interactions leaves them out.
 create table users (
     user_no     integer generated always as identity primary key,
     user_id     text not null unique check (length(user_id) between 1 and 200),
@@ -202,7 +203,7 @@ from interactions join event_kinds using (kind_no);
 -- What speaks for an item.
 create view likings as
 select position, event_id, user_no, item_no, kind_no, occurred_at, recommendation_id
-from weighed_interactions where weight > 0;
+from weighed_interactions where weight > 0 and user_no <> 0;
 
 -- ---------------------------------------------------------------- what was taken out of it, and what users say of themselves
 

@@ -19,9 +19,9 @@ language sql stable
 return (
     select least(max(occurred_at), clock_timestamp())
     from interactions
-    where occurred_at >= (
+    where user_no <> 0 and occurred_at >= (
         select max(occurred_at)
-        from (select occurred_at from interactions order by position desc limit 1000) as newest
+        from (select occurred_at from interactions where user_no <> 0 order by position desc limit 1000) as newest
     )
 );
 

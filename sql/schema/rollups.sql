@@ -28,6 +28,20 @@ create table user_activity (
     last_at       timestamptz not null
 );
 
+-- Lists of each day that is over, in the shape of `impression_days`, as long as none of them was deleted: there are no
+-- lists between the first and the last day that are not counted.
+create table given_days (
+    day          date not null,
+    run_id       integer,
+    source       text not null,
+    arm          text,
+    impressions  bigint not null,
+    items        bigint not null,
+    explored     bigint not null,
+    users        bigint not null,
+    unique nulls not distinct (day, run_id, source, arm)
+);
+
 -- Items in the lists of a day, by where they stood and what became of them. `clicked`: an event that speaks for the item
 -- names the list. `taken`: the user used or liked the item within seven days, whether or not an event names the list.
 create table click_days (

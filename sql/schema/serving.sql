@@ -1,6 +1,7 @@
 -- What the service itself writes: the lists it gave; and how a user is forgotten everywhere, or merged into another.
 
--- Lists that were given. `explored`: which of `item_nos` were in the list to become known.
+-- Lists that were given. `explored`: which of `item_nos` were in the list to become known. `placement_version`: 0 where
+-- nothing was decided for the placement. `arm`: of the experiment.
 create table impressions (
     recommendation_id  uuid primary key,
     user_no            integer,
@@ -9,7 +10,10 @@ create table impressions (
     arm                text,
     item_nos           integer[] not null,
     shown_at           timestamptz not null default now(),
-    explored           integer[] not null default '{}'
+    explored           integer[] not null default '{}',
+    placement          text,
+    placement_version  integer,
+    experiment_id      text
 );
 
 create index impressions_user on impressions (user_no, shown_at);

@@ -128,6 +128,16 @@ class Seeds:
         )
         return user_no
 
+    def placement(self, name: str, definition: Mapping[str, Any]) -> None:
+        """The first version of a placement."""
+        version = {"name": name, "version": 1}
+        self.write(insert(tables.placements).values(version))
+        self.write(
+            insert(tables.placement_versions).values(
+                definition=dict(definition), saved_by="tests", **version
+            )
+        )
+
     def promote(self, run_id: int) -> None:
         statement = upsert(tables.live_run).values(run_id=run_id)
         self.write(

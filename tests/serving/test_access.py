@@ -46,7 +46,7 @@ def test_every_route_under_v1_asks_for_a_scope_that_fits_its_path_and_method() -
     assert {route.path_format for route in routes} == set(documented)
     for route in routes:
         expected = "read" if route.methods <= {"GET", "HEAD"} else "write"
-        if route.path.startswith(("/v1/admin/", "/v1/loads")):
+        if route.path.startswith(("/v1/admin/", "/v1/loads", "/v1/placements")):
             expected = "admin"
         if route.path_format in (READ_OF_USERS if expected == "read" else OF_USERS):
             expected = "users"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from domain.identifiers import ItemNo
 from serving.lists import cursor as cursors
 from serving.lists.cursor import LONGEST_CURSOR, Scroll, checksum, read_cursor
+from serving.placements.placement import Placement
 from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.runtime.faults import CursorExpiredError, FaultyInputError
 from tests.serving.conftest import Gate, Seeds, event, faults, ids, pages, recommended, send
@@ -40,7 +41,7 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
         read_cursor(text, "ann")
 
 
-BINDING = f"ann\n{RecommendationQuery().to_request().scroll_key()}"
+BINDING = f"ann\n{Placement('default', 0).placed(RecommendationQuery().asked()).scroll_key}"
 
 
 def forged(body: bytes) -> str:

@@ -1,140 +1,112 @@
-"""A grant to read a replica is never given while it may lack what must be known."""
+"""The canary measures how soon lists follow, and what it does counts nowhere."""
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from pathlib import Path
+from typing import Any
 
-from domain.identifiers import RunId
-from domain.redis_keys import VERSION_SECONDS
-from serving.answering.replica_reading import Checkpoint, Freshness
-from serving.diagnosis.settings import LONGEST_LAG_SECONDS
-from serving.runs.live_runs import LiveRun
-from tests.serving.conftest import CUT_OFF
+from sqlalchemy import Engine, text
 
-RUN = LiveRun(RunId(1), CUT_OFF)
-USERS = ("ann", "bob")
-users = st.sampled_from(USERS)
+from domain.identifiers import CANARY_ID, CANARY_NO
+from tests.events import event, record
+from tests.serving.conftest import Seeds
+from tests.serving.console.conftest import speed
+from tests.serving.console.test_watch import publish
+from tests.serving.process import RunApi, RunningApi, run_api
+from tests.waiting import wait_until
 
+__all__ = ["run_api", "speed"]
 
-def checkpoint(**changes: object) -> Checkpoint:
-    fields = {
-        "clock": 10, "generation": b"e", "run": RUN, "exclusions_version": 0,
-        "written": 100, "taken_at": 0.0,
-    }  # fmt: skip
-    return Checkpoint(**{**fields, **changes})  # type: ignore[arg-type]
-
-
-def fresh() -> Freshness:
-    """A replica that has passed a checkpoint taken at clock 10 and 0 seconds."""
-    freshness = Freshness(most_lag_seconds=60)
-    freshness.note(checkpoint())
-    freshness.advance("one", 100)
-    return freshness
+COUNTED = {
+    "likings": "select count(*) from likings",
+    "ever": "select count(*) from ever_liked()",
+    "as of": "select popular_as_of() > now() - interval '1 hour'",
+    "interactions": "select count(*) from analytics.interactions",
+    "daily": "select count(*) from analytics.interactions_daily",
+    "removals": "select coalesce(sum(deleted_events), 0) from analytics.removals_daily",
+    "segments": "select count(*) from analytics.user_segments",
+    "impressions": "select count(*) from impressions",
+    "lists": "select coalesce(sum(impressions), 0) from analytics.impressions_daily",
+}
 
 
-def test_a_grant_is_given_for_what_was_changed_before_the_checkpoint() -> None:
-    grant = fresh().grant(10, b"e", RUN, now=5.0)
-    assert grant is not None
-    assert grant.server == "one"
+def ask(engine: Engine, query: str, **parameters: Any) -> Any:
+    with engine.begin() as connection:
+        return connection.execute(text(query), parameters).scalar()
 
 
-def test_a_grant_is_refused_for_later_changes_other_generations_other_runs_and_too_much_lag() -> (
-    None
-):
-    freshness = fresh()
-    assert freshness.grant(11, b"e", RUN, now=5.0) is None
-    assert freshness.grant(10, b"f", RUN, now=5.0) is None
-    assert freshness.grant(10, b"e", LiveRun(RunId(1), CUT_OFF, promotion_no=2), now=5.0) is None
-    assert freshness.grant(10, b"e", RUN, now=61.0) is None
+def ended(engine: Engine, outcome: str = "fresh") -> int:
+    query = "select count(*) from analytics.freshness_history where outcome = :outcome"
+    return int(ask(engine, query, outcome=outcome))
 
 
-def test_a_mark_counts_when_the_replica_has_come_so_far_and_the_lag_is_its_age() -> None:
-    freshness = Freshness(most_lag_seconds=60)
-    assert freshness.lag_seconds(0.0) is None
-    for second in range(5):
-        freshness.note(checkpoint(written=100 + second, taken_at=float(second)))
-    freshness.advance("one", 99)
-    assert freshness.lag_seconds(5.0) is None
-    freshness.advance("one", 102)
-    assert freshness.lag_seconds(5.0) == 3.0
+def counted(api: RunningApi, name: str, label: str = "") -> float:
+    figures = api.figures()
+    return sum(n for given, n in figures.items() if given.startswith(name) and label in given)
 
 
-def test_another_server_has_to_pass_for_itself() -> None:
-    freshness = fresh()
-    freshness.advance("two", 100)
-    assert freshness.grant(10, b"e", RUN, now=5.0) is None
-    freshness.note(checkpoint(written=101))
-    freshness.advance("two", 101)
-    assert freshness.grant(10, b"e", RUN, now=5.0) is not None
+def test_a_canary_sees_its_event_in_its_list_and_takes_it_back(
+    run_api: RunApi, seeds: Seeds, engine: Engine, signing_keys_file: Path, speed: None
+) -> None:
+    publish(engine, seeds, "ann")
+    before = {name: ask(engine, query) for name, query in COUNTED.items()}
+    api = run_api(
+        canary_seconds=0.3,
+        signing_keys_file=signing_keys_file,
+        api_workers=2,
+    )
+    wait_until(lambda: ended(engine) >= 8, seconds=120)
+    assert {name: ask(engine, query) for name, query in COUNTED.items()} == before
+    assert ask(engine, "select max(seconds) from analytics.freshness_history") > 0
+    assert counted(api, "serving_freshness_seconds_count") >= 2
+    assert counted(api, "serving_events_total", 'outcome="accepted"') == 0
+    # They do not pile up: there are those of the check before, and of one or two under way.
+    assert ask(engine, "select count(*) from event_deletions") <= 4
+    assert ask(engine, "select count(*) from event_receipts") <= 4
+    assert ask(engine, "select user_no from users where user_id = :id", id=CANARY_ID) == CANARY_NO
 
 
-class AnyOrder(RuleBasedStateMachine):
-    """Writers, a watcher, a replica and readers, in any order that can come about."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = 0
-        self.seconds = 0.0
-        self.written = 0
-        self.committed = dict.fromkeys(USERS, 0)
-        """How far the log was at each user's last commit."""
-        self.must_know = dict.fromkeys(USERS, 0)
-        """The same at the user's last drop."""
-        self.versions: dict[str, tuple[int, float]] = {}
-        self.server, self.replayed = 0, 0
-        self.freshness = Freshness(most_lag_seconds=LONGEST_LAG_SECONDS)
-
-    @rule(user=users, dropped=st.booleans())
-    def change(self, user: str, *, dropped: bool) -> None:
-        """Commit something about a user; the drop may come later."""
-        self.written += 1
-        self.committed[user] = self.written
-        if dropped:
-            self.drop(user)
-
-    @rule(user=users)
-    def drop(self, user: str) -> None:
-        self.clock += 1
-        self.must_know[user] = self.committed[user]
-        self.versions[user] = (self.clock, self.seconds)
-
-    @rule(meanwhile=st.lists(users, max_size=2))
-    def look_at_the_primary(self, meanwhile: list[str]) -> None:
-        """At the clock and then at the log, with changes between the two."""
-        self.clock += 1
-        clock, taken_at = self.clock, self.seconds
-        for user in meanwhile:
-            self.change(user, dropped=True)
-        self.freshness.note(checkpoint(clock=clock, written=self.written, taken_at=taken_at))
-
-    @rule(so_much=st.integers(0, 3), seen=st.booleans())
-    def replay(self, so_much: int, *, seen: bool) -> None:
-        """The replica moves on, looked at before it does or not at all."""
-        if seen:
-            self.freshness.advance(str(self.server), self.replayed)
-        self.replayed = min(self.written, self.replayed + so_much)
-
-    @rule(lost=st.integers(0, 3), seen=st.booleans())
-    def restart_the_replica(self, lost: int, *, seen: bool) -> None:
-        self.server += 1
-        self.replayed = max(0, self.replayed - lost)
-        if seen:
-            self.freshness.advance(str(self.server), self.replayed)
-
-    @rule(seconds=st.floats(0.1, 2 * VERSION_SECONDS))
-    def wait(self, seconds: float) -> None:
-        self.seconds += seconds
-
-    @invariant()
-    def whoever_may_read_the_replica_finds_what_must_be_known(self) -> None:
-        for user in USERS:
-            version, dropped_at = self.versions.get(user, (0, 0.0))
-            if self.seconds - dropped_at > VERSION_SECONDS:
-                version = 0
-            grant = self.freshness.grant(version, b"e", RUN, now=self.seconds)
-            if grant is not None and grant.server == str(self.server):
-                assert self.replayed >= self.must_know[user]
+def test_a_list_that_does_not_follow_is_late(
+    run_api: RunApi, seeds: Seeds, engine: Engine, signing_keys_file: Path
+) -> None:
+    publish(engine, seeds, "ann")
+    api = run_api(canary_seconds=1, signing_keys_file=signing_keys_file)
+    wait_until(lambda: ended(engine, "late") >= 1, seconds=120)
+    assert counted(api, "serving_freshness_checks_total", 'outcome="late"') >= 1
+    assert ask(engine, "select count(*) from analytics.freshness_history where seconds > 0") == 0
 
 
-TestInAnyOrder = AnyOrder.TestCase
-TestInAnyOrder.settings = settings(max_examples=300, stateful_step_count=25, deadline=None)
+def test_what_stands_in_the_log_of_the_canary_counts_nowhere(engine: Engine, seeds: Seeds) -> None:
+    before = {name: ask(engine, query) for name, query in COUNTED.items()}
+    begin = "select check_no from begin_freshness_check(:id, 'event', 60, 30)"
+    assert ask(engine, begin, id=CANARY_ID) is not None
+    assert ask(engine, begin, id=CANARY_ID) is None, "one within the interval"
+    with engine.begin() as connection:
+        record(connection, [event(CANARY_ID, seeds.film_nos[0])])
+    assert ask(engine, "select count(*) from interactions where user_no = 0") == 1
+    assert {name: ask(engine, query) for name, query in COUNTED.items()} == before
+
+
+def test_a_check_that_died_is_a_failed_one_and_its_event_is_taken_back(engine: Engine) -> None:
+    begin = "select left_event_ids from begin_freshness_check(:id, :event, 0, 30)"
+    assert ask(engine, begin, id=CANARY_ID, event="first") == []
+    assert ask(engine, begin, id=CANARY_ID, event="second") == [], "it may be under way"
+    ask(
+        engine,
+        "update freshness_checks set began_at = began_at - interval '2 minutes'"
+        " where event_id = 'first' returning 1",
+    )
+    assert ask(engine, begin, id=CANARY_ID, event="third") == ["first"]
+    assert ended(engine, "failed") == 1
+
+
+def test_an_app_with_a_user_of_that_name_has_no_canary(engine: Engine, seeds: Seeds) -> None:
+    seeds.user(CANARY_ID)
+    begin = "select check_no from begin_freshness_check(:id, 'event', 0, 30)"
+    assert ask(engine, begin, id=CANARY_ID) is None
+
+
+def test_a_canary_that_was_forgotten_begins_anew(engine: Engine) -> None:
+    begin = "select check_no from begin_freshness_check(:id, :event, 0, 30)"
+    ask(engine, begin, id=CANARY_ID, event="first")
+    ask(engine, "select user_no from forget_user(:id)", id=CANARY_ID)
+    assert ask(engine, begin, id=CANARY_ID, event="second") is not None
+    assert ask(engine, "select user_no from users where user_id = :id", id=CANARY_ID) == CANARY_NO

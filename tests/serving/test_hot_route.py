@@ -59,9 +59,20 @@ PAIRS = st.sampled_from(
         *("interest=robots", "interest=%20", "interest_item=x", "max_per_category=1"),
         *("diversity=0.5", "diversity=2", "explore=0", "weights=batch:1", "weights=batch:0"),
         *("weights=speed:1", "policy=fixed", "policy=odd", "sharpness=2", "not_again=1h"),
+        *("placement=default", "placement=home", "placement=own", "placement=odd", "placement="),
+        *("context=device:phone", "context=device:desk", "context=odd"),
         *("not_again=0h", "use_cache=false", "use_cache=true", "odd=1", "%ff=1", "", "limit=3%ff"),
     ]
 )
+PLACEMENTS = {
+    "home": {
+        "limit": 4,
+        "diversity": 0.5,
+        "filter": 'item_id != "film-2"',
+        "variants": [{"when": {"device": ["phone"]}, "limit": 2, "weights": {"batch": 1}}],
+    },
+    "own": {"filter": "item_id != user.odd", "exclude_seen": False},
+}
 QUERIES = st.lists(PAIRS, max_size=3).map("&".join)
 HEADERS = st.dictionaries(
     st.sampled_from(
@@ -104,6 +115,8 @@ async def two(start: Start, seeds: Seeds) -> tuple[httpx.AsyncClient, httpx.Asyn
     """A client of an app with the short way, and one of an app without; both have cached lists."""
     seeds.listed_user("ann", popular=range(5, 10))
     seeds.user("a/b")
+    for name, definition in PLACEMENTS.items():
+        seeds.placement(name, definition)
     short = await start(limit_key_per_minute=100_000, redis_timeout_seconds=5.0)
     whole = await start(limit_key_per_minute=100_000, redis_timeout_seconds=5.0)
     whole.app.cached_lists = None  # type: ignore[attr-defined]
@@ -130,6 +143,11 @@ def compared(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
 @example("GET", PATH, "limit=3&limit=3", {})
 @example("GET", PATH, "category=comedy", {})
 @example("HEAD", PATH, "", {})
+@example("GET", PATH, "placement=home", {})
+@example("GET", PATH, "placement=home&context=device:phone", {})
+@example("GET", PATH, "placement=own", {})
+@example("GET", PATH, "placement=odd", {})
+@example("GET", PATH, "context=device:phone&context=device:phone", {})
 async def test_both_ways_answer_alike(
     two: tuple[httpx.AsyncClient, httpx.AsyncClient],
     method: str,
@@ -189,6 +207,27 @@ async def test_what_is_shown_the_short_way_is_an_impression_a_hit_and_a_request(
         'serving_requests_total{method="GET",route="/v1/users/{user_id}/recommendations"'
         ',status="200"} 3.0' in figures
     )
+
+
+async def test_a_placement_goes_the_short_way_and_its_next_version_at_once_too(
+    start: Start, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann", popular=range(5, 10))
+    seeds.placement("home", PLACEMENTS["home"])
+    client = await start()
+    short = counted(client)
+    for _ in range(3):
+        shown = await recommended(client, "ann", placement="home")
+    assert (short.answered, shown.json()["placement"]) == (2, {"name": "home", "version": 1})
+    assert len(shown.json()["items"]) == 4
+    client.headers["X-API-Key"] = seeds.key("read", "admin", name="operator")
+    body = {"definition": {"limit": 3}, "base_version": 1}
+    assert (await client.put("/v1/placements/home", json=body)).status_code == 200
+    for _ in range(2):
+        shown = await recommended(client, "ann", placement="home")
+        assert shown.json()["placement"] == {"name": "home", "version": 2}
+        assert len(shown.json()["items"]) == 3
+    assert short.answered == 3
 
 
 async def test_no_list_goes_the_short_way_after_an_event_a_promotion_or_a_withdrawal(

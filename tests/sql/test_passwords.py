@@ -11,7 +11,7 @@ from serving.settings import ServingSettings
 from speed.settings import RedisSettings
 from sql.engine import driver_url
 from sql.passwords import masked, with_password
-from sql.settings import DatabaseSettings, OwnerSettings
+from sql.settings import DatabaseSettings, OwnerSettings, PooledDatabaseSettings
 from stack.settings import StackSettings
 
 ODD = "p@ss/w?o:r#d %41+é\"'\\"
@@ -62,7 +62,8 @@ def test_two_passwords_and_none_are_refused(tmp_path: Path, odd: Path) -> None:
 
 
 def test_every_part_reads_the_files(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE", "DATABASE_OWNER", "DATABASE_ANALYST", "READ_DATABASE"):
+    databases = ("DATABASE", "DATABASE_OWNER", "DATABASE_ANALYST", "READ_DATABASE")
+    for name in (*databases, "POOLED_DATABASE"):
         monkeypatch.setenv(f"{name}_URL", f"postgresql://{name.lower()}@db/tandem")
         monkeypatch.setenv(f"{name}_PASSWORD_FILE", str(odd))
     monkeypatch.setenv("REDIS_URL", "redis://redis:6379/0")
@@ -74,6 +75,8 @@ def test_every_part_reads_the_files(odd: Path, monkeypatch: pytest.MonkeyPatch) 
         DatabaseSettings().database_url.get_secret_value(),
         serving.database_url.get_secret_value(),
         serving.read_database_url.get_secret_value(),
+        serving.transactions_url,
+        PooledDatabaseSettings().transactions_url,
         owner.owner_url,
         *owner.logins,
         stack.external_database.app,

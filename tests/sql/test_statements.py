@@ -1,5 +1,6 @@
 """Named statements, and the parts they share."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,45 @@ def test_every_shared_part_is_used_several_times() -> None:
     texts = [path.read_text(encoding="utf-8") for path in paths]
     for name in shared_parts():
         assert sum(text.count(f"{{{name}}}\n") for text in texts) > 1, name
+
+
+WITH_THE_CANARY = {
+    "count_events_of_range",
+    "count_events_since",
+    "count_load",
+    "count_users_of_items",
+    "export_events",
+    "find_logged_events",
+    "find_recent_users",
+    "find_users_of_items",
+    "find_users_of_live_events",
+    "has_loaded_events",
+    "kind_is_used",
+    "list_events_of_user",
+    "load_begun",
+    "load_due_items",
+    "load_histories",
+    "load_histories_of_range",
+    "load_history",
+    "load_parts",
+    "load_unused",
+    "load_used_ever",
+    "load_users_before",
+    "load_waiting_events",
+}
+"""Of one user, of events that are known, or of what is still to be done: there the canary is a user
+like others."""
+
+
+def test_what_learns_or_counts_leaves_the_canary_out() -> None:
+    reading = re.compile(r"\b(?:from|join) (?:public\.)?interactions\b")
+    asked = {
+        name: code
+        for path in FILES
+        if path.stem != "chaos"
+        for name, code in codes(path).items()
+        if reading.search(code)
+    }
+    assert asked.keys() >= WITH_THE_CANARY
+    for name, code in asked.items():
+        assert "user_no <> 0" in code or name in WITH_THE_CANARY, f"{name}: see decision 68"

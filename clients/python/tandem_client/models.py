@@ -64,6 +64,7 @@ class AskedAnswer(TypedDict):
 
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
+    placement: NamedPlacement | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -243,6 +244,9 @@ class EventsAnswer(TypedDict):
 
 
 ExclusionKnowledge: TypeAlias = Literal["known", "unknown"]
+
+
+FallbackList: TypeAlias = Literal["popular", "trending", "latest"]
 
 
 class Fault(TypedDict):
@@ -674,6 +678,13 @@ class NamedItemAnswer(TypedDict):
     attributes: NotRequired[dict[str, Any] | None]
 
 
+class NamedPlacement(TypedDict):
+    """The placement that a list was made for."""
+
+    name: str
+    version: int
+
+
 class NewKeyAnswer(TypedDict):
     """A key that was just made."""
 
@@ -753,6 +764,57 @@ class PerformanceAnswer(TypedDict):
     processes: int
     answering: int
     windows: list[WindowPerformance]
+
+
+class PlacementAnswer(TypedDict):
+    """One version of a placement."""
+
+    name: str
+    version: int
+    definition: PlacementDefinition
+    note: str
+    saved_by: str
+    saved_at: str | None
+
+
+class PlacementBody(TypedDict):
+    """The next version of a placement."""
+
+    definition: PlacementDefinition
+    base_version: int
+    note: NotRequired[str]
+
+
+class PlacementDefinition(TypedDict):
+    """All that is decided for a placement."""
+
+    weights: NotRequired[dict[str, float] | None]
+    policy: NotRequired[PolicyName | None]
+    sharpness: NotRequired[float | None]
+    filter: NotRequired[str | None]
+    exclude_seen: NotRequired[bool | None]
+    diversity: NotRequired[float | None]
+    explore: NotRequired[float | None]
+    max_per_category: NotRequired[int | None]
+    not_again: NotRequired[str | None]
+    limit: NotRequired[int | None]
+    fields: NotRequired[list[str] | None]
+    fallback: NotRequired[FallbackList | None]
+    impressions: NotRequired[bool | None]
+    variants: NotRequired[list[Variant]]
+
+
+class PlacementVersionsAnswer(TypedDict):
+    """Versions of a placement, newest first."""
+
+    versions: list[PlacementAnswer]
+    next: int | None
+
+
+class PlacementsAnswer(TypedDict):
+    """The placements in force, by name."""
+
+    placements: list[PlacementAnswer]
 
 
 class PolicyAnswer(TypedDict):
@@ -872,6 +934,7 @@ class RankAnswer(TypedDict):
 
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
+    placement: NamedPlacement | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -926,6 +989,7 @@ class RecommendationAnswer(TypedDict):
 
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
+    placement: NamedPlacement | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -963,6 +1027,8 @@ class RecommendationBody(TypedDict):
     policy: NotRequired[PolicyName | None]
     sharpness: NotRequired[float | None]
     fields: NotRequired[list[str] | None]
+    placement: NotRequired[str | None]
+    context: NotRequired[dict[str, Any] | None]
     user_id: NotRequired[str | None]
     user_ids: NotRequired[list[str] | None]
     users: NotRequired[list[str] | None]
@@ -1067,6 +1133,13 @@ class ResetRequestBody(TypedDict):
 
 
 RoleName: TypeAlias = Literal["viewer", "operator", "admin", "user"]
+
+
+class RollbackBody(TypedDict):
+    """Which version is to be in force again."""
+
+    version: int
+    base_version: int
 
 
 class RoutePerformance(TypedDict):
@@ -1490,6 +1563,25 @@ class ValueAnswer(TypedDict):
     smallest: float
     greatest: float
     reference: float | None
+
+
+class Variant(TypedDict):
+    """What is decided otherwise where the context of a request is such."""
+
+    weights: NotRequired[dict[str, float] | None]
+    policy: NotRequired[PolicyName | None]
+    sharpness: NotRequired[float | None]
+    filter: NotRequired[str | None]
+    exclude_seen: NotRequired[bool | None]
+    diversity: NotRequired[float | None]
+    explore: NotRequired[float | None]
+    max_per_category: NotRequired[int | None]
+    not_again: NotRequired[str | None]
+    limit: NotRequired[int | None]
+    fields: NotRequired[list[str] | None]
+    fallback: NotRequired[FallbackList | None]
+    impressions: NotRequired[bool | None]
+    when: dict[str, Any]
 
 
 class WhoAnswer(TypedDict):

@@ -42,6 +42,8 @@ class Calls:
         cursor: str | None = None,
         not_again: str | None = None,
         use_cache: bool | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.RecommendationAnswer:
         """Recommend items to a user, known or not."""
         return cast(
@@ -70,6 +72,8 @@ class Calls:
                         "cursor": cursor,
                         "not_again": not_again,
                         "use_cache": use_cache,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -191,6 +195,60 @@ class Calls:
         """Several lists at once, as the rows of a start page: no item in two of them."""
         return cast(
             "models.PageAnswer", self.call(Call("POST", "/v1/pages", body=body, repeatable=True))
+        )
+
+    def list_placements(self) -> models.PlacementsAnswer:
+        """What is decided for each placement now. The default is always among them."""
+        return cast(
+            "models.PlacementsAnswer", self.call(Call("GET", "/v1/placements", repeatable=True))
+        )
+
+    def find_placement(self, name: str) -> models.PlacementAnswer:
+        """What is decided for a placement now, who decided it and when."""
+        return cast(
+            "models.PlacementAnswer",
+            self.call(Call("GET", f"/v1/placements/{in_path(name)}", repeatable=True)),
+        )
+
+    def save_placement(self, name: str, body: models.PlacementBody) -> models.PlacementAnswer:
+        """Decide for a placement: a new version, in force in all processes within a second."""
+        return cast(
+            "models.PlacementAnswer",
+            self.call(Call("PUT", f"/v1/placements/{in_path(name)}", body=body, repeatable=True)),
+        )
+
+    def delete_placement(self, name: str, *, base_version: int) -> None:
+        """End a placement. Requests that name it are refused from then on; its versions stay."""
+        self.call(
+            Call(
+                "DELETE",
+                f"/v1/placements/{in_path(name)}",
+                query={"base_version": base_version},
+                repeatable=True,
+            )
+        )
+
+    def placement_versions(
+        self, name: str, *, limit: int | None = None, before: int | None = None
+    ) -> models.PlacementVersionsAnswer:
+        """All that was ever decided for a placement, newest first."""
+        return cast(
+            "models.PlacementVersionsAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    f"/v1/placements/{in_path(name)}/versions",
+                    query={"limit": limit, "before": before},
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def roll_back_placement(self, name: str, body: models.RollbackBody) -> models.PlacementAnswer:
+        """Decide as an older version did: it is saved again, as the next one."""
+        return cast(
+            "models.PlacementAnswer",
+            self.call(Call("POST", f"/v1/placements/{in_path(name)}/rollback", body=body)),
         )
 
     def find_kind(self, kind: str) -> models.EventKindAnswer:

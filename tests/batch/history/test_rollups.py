@@ -2,14 +2,16 @@
 
 import threading
 from collections import Counter
+from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, text
+import pytest
+from sqlalchemy import Connection, Engine, text
 
 from batch.history.old_impressions import count_up_old_impressions
-from batch.history.rollups import count_rollups
+from batch.history.rollups import Begin, count_rollups
 from tests.batch.history.six_weeks import NOW, log
 from tests.removals import forget
 
@@ -38,6 +40,7 @@ def monday(moment: pd.Timestamp) -> date:
 
 VIEWS = {
     "interactions_daily": "day, kind",
+    "impressions_daily": "day, run_id, source, arm",
     "user_segments": "user_id",
     "click_through_daily": "day, run_id, source, arm, slot, segment",
     "coverage_daily": "day",
@@ -160,7 +163,9 @@ def test_counted_again_everything_stays_and_what_is_new_is_added(log: Engine) ->
     assert everything(log) == once
     with log.begin() as connection:
         connection.execute(text("truncate interaction_days, user_activity, click_days, rollups"))
-        connection.execute(text("truncate item_exposure_days, exposure_days, retention_weeks"))
+        connection.execute(
+            text("truncate item_exposure_days, exposure_days, given_days, retention_weeks")
+        )
     count(log)
     assert everything(log) == once
 
@@ -171,6 +176,51 @@ def test_days_whose_impressions_are_gone_stay_as_they_were_counted(log: Engine) 
     list(count_up_old_impressions(log.begin, (NOW - 9 * DAY).date(), 100))
     count(log)
     assert everything(log) == before
+
+
+def test_days_are_counted_again_until_they_are_final_however_long_nobody_counted(
+    log: Engine,
+) -> None:
+    count(log)
+    once = everything(log)
+    with log.begin() as connection:
+        connection.execute(
+            text("truncate click_days, item_exposure_days, exposure_days, given_days, rollups")
+        )
+    count(log, NOW - 20 * DAY)
+    # Stopped after its first day, a count is no count.
+    steps = (step for step in count_rollups(stopped_after(log, 4), NOW))
+    with pytest.raises(InterruptedError):
+        list(steps)
+    count(log)
+    assert everything(log) == once
+
+
+def stopped_after(engine: Engine, transactions: int) -> Begin:
+    left = iter(range(transactions))
+
+    def begin() -> AbstractContextManager[Connection]:
+        if next(left, None) is None:
+            raise InterruptedError
+        return engine.begin()
+
+    return begin
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_lists_a_day_are_the_same_before_and_after_they_are_counted(
+    log: Engine, *, counted: bool
+) -> None:
+    query = "select * from analytics.impressions_daily order by day, run_id, source, arm"
+    expected = rows(log, query)
+    assert len(expected) > 40
+    if counted:
+        count(log)
+        assert rows(log, query) == expected
+    for _ in count_up_old_impressions(log.begin, (NOW - 9 * DAY).date(), 3):
+        assert rows(log, query) == expected
+    count(log)
+    assert rows(log, query) == expected
 
 
 def test_two_who_count_at_once_count_what_one_would(log: Engine) -> None:

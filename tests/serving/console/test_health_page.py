@@ -1,7 +1,7 @@
 """The page Health: the layers, what was found, and what was measured."""
 
 from playwright.sync_api import expect
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from serving.console.health_pages import layers
 from serving.diagnosis.finding import Finding
@@ -57,3 +57,26 @@ def test_the_page_of_health_keeps_nobody_from_using_it(
     expect(page.locator("svg.layers.narrow")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_how_soon_lists_follow_is_shown_over_a_day(visit: Visit, engine: Engine) -> None:
+    statement = text(
+        "insert into freshness_checks (event_id, began_at, outcome, seconds)"
+        " select cast(n as text), now() - n * interval '1 minute',"
+        " case when n = 7 then 'late' else 'fresh' end,"
+        " case when n <> 7 then 0.04 + 0.0001 * (n % 100) end from generate_series(1, 1500) as n"
+    )
+    with engine.begin() as connection:
+        connection.execute(statement)
+    page = visit.page("/console/health", "viewer")
+    freshness = page.locator("section", has=page.locator("#freshness"))
+    expect(freshness).to_contain_text("Half within45 ms")
+    expect(freshness).to_contain_text("1 saw no change")
+    expect(freshness.locator(".chart.wide .p95 circle")).to_have_count(49)
+    assert serious(page) == []
+    assert page.errors == []  # type: ignore[attr-defined]
+
+
+async def test_without_a_canary_the_page_says_how_to_have_one(signed_in: SignedIn) -> None:
+    client = await signed_in("viewer")
+    assert "TANDEM_CANARY_SECONDS=60" in (await client.get("/console/health")).text

@@ -1,0 +1,27 @@
+"""What was decided for the place in an app where a list is shown."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Fallback = Literal["popular", "trending", "latest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which placement a list is for, and what it says beside the parameters of the request."""
+
+    placement: str
+    version: int
+    """0: nothing was decided for it, and the settings hold."""
+    everywhere_version: int = 0
+    """Of what holds in every placement; 0: there is nothing."""
+    experiment_id: str | None = None
+    arm: str | None = None
+    """Of the experiment."""
+    fallback: Fallback | None = None
+    """The list for users of whom nothing is known; None: what is popular."""
+    keeps_impressions: bool = True
+
+    def key(self) -> str:
+        """What tells its lists from those of all others."""
+        return f"{self.placement} {self.version} {self.everywhere_version} {self.arm or ''}"

@@ -1,0 +1,124 @@
+"""The placements in force, as every process has them at hand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import orjson
+
+from domain.errors import StoreUnavailableError
+from serving.fallback.fallback_catalogue import FallbackCopies
+from serving.http.routing import provided
+from serving.placements.definition import DEFAULT, EVERYWHERE, PlacementDefinition
+from serving.placements.placement import Placement
+from serving.postgres.store import ReadStore
+from serving.runtime.faults import Fault, invalid_request
+from sql.statements import statements
+
+_PLACEMENTS = statements("placements")
+
+POLL_SECONDS = 0.5
+"""After so long a change is seen at the latest, whatever became of its notification."""
+_COPIED = "copied"
+"""No text that the store knows versions by."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementSnapshot:
+    """All that is decided at one time."""
+
+    by_name: Mapping[str, Placement] = field(
+        default_factory=lambda: {DEFAULT: Placement(DEFAULT, 0)}
+    )
+    """Those that requests can name."""
+    known: str | None = None
+    """Which versions they are, as text; None: nothing was read yet."""
+
+    @classmethod
+    def of(cls, known: str, stored: Mapping[str, Any]) -> "PlacementSnapshot":
+        """From versions and definitions by name, as they are stored."""
+        everywhere = stored.get(EVERYWHERE, {"version": 0})["version"]
+        by_name = {
+            name: Placement(
+                name,
+                said["version"],
+                PlacementDefinition.model_validate(said["definition"]),
+                everywhere,
+            )
+            for name, said in {DEFAULT: {"version": 0, "definition": {}}, **stored}.items()
+            if name != EVERYWHERE
+        }
+        return cls(by_name, known)
+
+
+class CurrentPlacements:
+    """The snapshot of the last look; it stays as it is while PostgreSQL is away."""
+
+    def __init__(self, store: ReadStore, copies: FallbackCopies) -> None:
+        self._store = store
+        self._copies = copies
+        self._current = PlacementSnapshot()
+        self._begun = 0
+        self._seen = 0
+
+    @property
+    def current(self) -> PlacementSnapshot:
+        """What is decided, as far as is known here."""
+        return self._current
+
+    async def refresh(self) -> None:
+        """Look whether something else is decided; a process without PostgreSQL begins with a copy.
+
+        StoreUnavailableError when it is away.
+        """
+        self._begun += 1
+        number = self._begun
+        try:
+            parameters = {"known": self._current.known}
+            (row,) = await self._store.rows(_PLACEMENTS["load_placements"], parameters)
+        except StoreUnavailableError:
+            if self._current.known is None:
+                await self._begin_with_copy()
+            raise
+        # Of two looks at once the one that began later counts, as it may have seen more.
+        if number < self._seen:
+            return
+        self._seen = number
+        if row.placements is not None:
+            self._current = PlacementSnapshot.of(row.known, row.placements)
+            await self._copies.store_placements(orjson.dumps([row.known, row.placements]))
+
+    def find_at_hand(self, name: str | None) -> Placement | None:
+        """The placement that a request names (None: the default); None: it is not known here."""
+        return self._current.by_name.get(DEFAULT if name is None else name)
+
+    async def find(self, name: str | None, pointer: str) -> Placement:
+        """The same; looks again for one that is not known, which may just have been saved.
+
+        FaultyInputError, at `pointer`, if there is none. StoreUnavailableError if this process was
+        never told which there are.
+        """
+        found = self.find_at_hand(name)
+        if found is not None:
+            return found
+        try:
+            await self.refresh()
+        except StoreUnavailableError:
+            if self._current.known is None:
+                raise
+        found = self.find_at_hand(name)
+        if found is None:
+            names = ", ".join(sorted(self._current.by_name))
+            detail = f"There is no placement {name!r}. There are: {names}."
+            raise invalid_request([Fault(pointer, detail)])
+        return found
+
+    async def _begin_with_copy(self) -> None:
+        copy = await self._copies.find_placements()
+        if copy is not None and self._current.known is None:
+            _, stored = orjson.loads(copy)
+            # Whatever it is by now is read once the store is back.
+            self._current = PlacementSnapshot.of(_COPIED, stored)
+
+
+FromCurrentPlacements = Annotated[CurrentPlacements, provided(CurrentPlacements)]

@@ -1,0 +1,97 @@
+"""What a request becomes by what was decided for its placement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from domain.identifiers import UserId
+from serving.answering.own_values import OwnValues
+from serving.answering.schemas import written_filter
+from serving.candidates.filters import Passes
+from serving.lists.decision import Decision
+from serving.lists.request import RecommendationRequest
+from serving.placements.definition import PlacementDefinition, PlacementValues
+
+
+@dataclass(frozen=True, slots=True)
+class AskedList:
+    """What a request says of a list."""
+
+    request: RecommendationRequest
+    """With the usual `limit` and `exclude_seen` where it says nothing of them."""
+    says_limit: bool
+    says_exclude_seen: bool
+    fields: Sequence[str] | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedList:
+    """The same with what was decided for the placement where the request says nothing."""
+
+    request: RecommendationRequest
+    fields: Sequence[str] | None
+    scroll_key: str
+    """What stays the same while somebody scrolls, whatever is decided meanwhile."""
+    own_filter: Passes | None = None
+    """The placement's filter, if it compares with what is the user's own; else the request has
+    it."""
+
+    async def for_user(
+        self, user_id: UserId | None, own_values: OwnValues, pointer: str
+    ) -> RecommendationRequest:
+        """The request with the filters as they are for this user. Raises as `resolved`."""
+        request = self.request
+        filters = await own_values.resolved(request.filters, user_id, pointer)
+        if self.own_filter is not None:
+            filters = filters.also_written(await own_values.trusted(self.own_filter, user_id))
+        return replace(request, filters=filters)
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """One version of a placement; each is equal to itself alone, and can be remembered by."""
+
+    name: str
+    version: int
+    """0: nothing was ever decided."""
+    definition: PlacementDefinition = field(default_factory=PlacementDefinition)
+    everywhere_version: int = 0
+
+    def placed(self, asked: AskedList) -> PlacedList:
+        """What the request becomes: what it says itself comes first."""
+        request = asked.request
+        key = f"{request.scroll_key()} {self.name} {sorted(asked.context.items())}"
+        values = self.definition.values(asked.context)
+        placed = replace(
+            request,
+            limit=request.limit if asked.says_limit else values.limit or request.limit,
+            exclude_seen=(
+                request.exclude_seen
+                if asked.says_exclude_seen or values.exclude_seen is None
+                else values.exclude_seen
+            ),
+            explore=values.explore if request.explore is None else request.explore,
+            diversity=values.diversity if request.diversity is None else request.diversity,
+            max_per_category=request.max_per_category or values.max_per_category,
+            blend=request.blend.over(values.blend()),
+            not_again_seconds=(
+                values.not_again_seconds()
+                if request.not_again_seconds is None
+                else request.not_again_seconds
+            ),
+            decision=self._decision(values),
+        )
+        written = None if values.filter is None else written_filter(values.filter)
+        if written is not None and not written.asks_own:
+            placed = replace(placed, filters=placed.filters.also_written(written))
+            written = None
+        return PlacedList(placed, asked.fields or values.fields, key, written)
+
+    def _decision(self, values: PlacementValues) -> Decision:
+        return Decision(
+            self.name,
+            self.version,
+            self.everywhere_version,
+            fallback=values.fallback,
+            keeps_impressions=values.impressions is not False,
+        )

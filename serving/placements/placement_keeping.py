@@ -1,0 +1,200 @@
+"""Saves, finds, deletes and rolls back placements; each act is in the audit log."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from domain.errors import StoreUnavailableError
+from serving.access.acting import Actor
+from serving.placements.current_placements import CurrentPlacements
+from serving.placements.definition import DEFAULT, EVERYWHERE, PlacementDefinition
+from serving.postgres.store import WriteStore
+from serving.runtime.faults import (
+    Fault,
+    PlacementConflictError,
+    UnknownPlacementError,
+    invalid_request,
+)
+from sql.statements import statements
+
+_PLACEMENTS = statements("placements")
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementVersion:
+    """A placement as it was saved once."""
+
+    name: str
+    version: int
+    definition: dict[str, Any]
+    note: str
+    saved_by: str
+    saved_at: datetime | None
+    """None: it is the default, of which nothing was ever saved."""
+
+
+_AS_SET = PlacementVersion(DEFAULT, 0, {}, "", "", None)
+
+
+class PlacementKeeping:
+    """Keeps the placements."""
+
+    def __init__(self, store: WriteStore, current: CurrentPlacements) -> None:
+        self._store = store
+        self._current = current
+
+    async def list(self) -> Sequence[PlacementVersion]:
+        """The versions in force, by name; the default is always among them."""
+        rows = await self._store.rows(_PLACEMENTS["list_placements"])
+        found = {row.name: _version(row) for row in rows}
+        return sorted({DEFAULT: _AS_SET, **found}.values(), key=lambda each: each.name)
+
+    async def find(self, name: str, version: int | None = None) -> PlacementVersion:
+        """A version, deleted or not; None: the one in force. UnknownPlacementError."""
+        if version is None:
+            found = await self._find_in_force(name)
+        else:
+            parameters = {"name": name, "version": version}
+            rows = await self._store.rows(_PLACEMENTS["find_placement_version"], parameters)
+            found = _version(rows[0]) if rows else None
+        if found is None:
+            what = "placement" if version is None else f"version {version} of the placement"
+            raise UnknownPlacementError(f"There is no {what} {name!r}.")
+        return found
+
+    async def versions(
+        self, name: str, *, before: int | None, most: int
+    ) -> Sequence[PlacementVersion]:
+        """The newest versions before this one (None: of all), newest first.
+
+        UnknownPlacementError if there never was one.
+        """
+        parameters = {"name": name, "before": before, "most": most}
+        rows = await self._store.rows(_PLACEMENTS["list_placement_versions"], parameters)
+        if not rows and before is None and name != DEFAULT:
+            raise UnknownPlacementError(f"There is no placement {name!r}.")
+        return [_version(row) for row in rows]
+
+    async def save(
+        self,
+        name: str,
+        definition: PlacementDefinition,
+        actor: Actor,
+        *,
+        base_version: int,
+        note: str = "",
+        act: str = "save placement",
+    ) -> PlacementVersion:
+        """Save the next version, made from `base_version` (0: there was none), in force at once.
+
+        What is in force already is not saved again. PlacementConflictError if another version is.
+        """
+        _check(name, definition)
+        given = definition.to_dict()
+        before = await self._find_in_force(name)
+        if before is not None and before.version == base_version and before.definition == given:
+            return before
+        parameters = {
+            "name": name,
+            "base_version": base_version,
+            "definition": json.dumps(given),
+            "note": note,
+            **actor.doing(act),
+        }
+        rows = await self._store.write(_PLACEMENTS["save_placement"], parameters)
+        saved = _version(rows[0]) if rows else await self._saved_before(name, parameters)
+        await self._refresh()
+        return saved
+
+    async def roll_back(
+        self, name: str, version: int, actor: Actor, *, base_version: int
+    ) -> PlacementVersion:
+        """Save an older version as the next one. Raises as `find` and `save`."""
+        older = await self.find(name, version)
+        return await self.save(
+            name,
+            PlacementDefinition.model_validate(older.definition),
+            actor,
+            base_version=base_version,
+            note=f"as version {version}",
+            act="roll placement back",
+        )
+
+    async def delete(self, name: str, actor: Actor, *, base_version: int) -> None:
+        """End a placement; its versions stay. The default is as the settings say from then on.
+
+        UnknownPlacementError if there is none, PlacementConflictError if it is another version.
+        """
+        parameters = {
+            "name": name,
+            "base_version": base_version,
+            **actor.doing("delete placement"),
+        }
+        if not await self._store.write(_PLACEMENTS["delete_placement"], parameters):
+            found = await self._find_in_force(name)
+            if found is None:
+                raise UnknownPlacementError(f"There is no placement {name!r}.")
+            raise _conflict(found)
+        await self._refresh()
+
+    async def _find_in_force(self, name: str) -> PlacementVersion | None:
+        rows = await self._store.rows(_PLACEMENTS["find_placement"], {"name": name})
+        if rows:
+            return _version(rows[0])
+        return _AS_SET if name == DEFAULT else None
+
+    async def _saved_before(self, name: str, wanted: dict[str, Any]) -> PlacementVersion:
+        """The version that this very statement saved when it was sent first: its answer was lost.
+
+        PlacementConflictError if it is another one.
+        """
+        found = await self._find_in_force(name)
+        if found is None:
+            raise PlacementConflictError(
+                f"There is no placement {name!r} any more, or there never was. Save it with the"
+                " base_version 0."
+            )
+        is_ours = (
+            found.saved_by == wanted["actor"]
+            and found.note == wanted["note"]
+            and found.definition == json.loads(wanted["definition"])
+        )
+        if not is_ours:
+            raise _conflict(found)
+        return found
+
+    async def _refresh(self) -> None:
+        """Let this process know at once; the others are notified."""
+        with suppress(StoreUnavailableError):
+            await self._current.refresh()
+
+
+def _check(name: str, definition: PlacementDefinition) -> None:
+    """FaultyInputError if this cannot be decided there."""
+    if name != EVERYWHERE:
+        return
+    said = sorted({*definition.to_dict()} - {"rules"})
+    if said:
+        detail = f"{EVERYWHERE} holds rules alone, which count in every placement."
+        raise invalid_request([Fault(f"/definition/{each}", detail) for each in said])
+
+
+def _conflict(found: PlacementVersion) -> PlacementConflictError:
+    if found.saved_at is None:
+        return PlacementConflictError(
+            f"Nothing was decided for {found.name!r} yet: its base_version is 0."
+        )
+    at = found.saved_at.isoformat(timespec="seconds")
+    return PlacementConflictError(
+        f"Version {found.version} of {found.name!r} is in force: {found.saved_by} saved it at {at}."
+        f" Look at it, and save with the base_version {found.version}."
+    )
+
+
+def _version(row: Row[Any]) -> PlacementVersion:
+    return PlacementVersion(*row)

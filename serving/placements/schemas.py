@@ -1,0 +1,97 @@
+"""Placements as they are saved and shown over HTTP."""
+
+from datetime import datetime
+from typing import Annotated
+
+from annotated_types import Ge, Le
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.http.values import AS_INTEGER, Text
+from serving.placements.definition import PlacementDefinition
+from serving.placements.placement_keeping import PlacementVersion
+
+MOST_VERSIONS = 100
+GREATEST_VERSION = 2**31 - 1
+_BASE = "The version this was made from; 0: there was none. Another one in force is a conflict."
+
+BaseVersion = Annotated[int, Ge(0), Le(GREATEST_VERSION), Field(strict=True, description=_BASE)]
+
+
+class PlacementBody(BaseModel):
+    """The next version of a placement."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"definition": {"diversity": 0.3, "limit": 12}, "base_version": 0}]
+        },
+    )
+
+    definition: PlacementDefinition
+    base_version: BaseVersion
+    note: Annotated[Text, Field(max_length=500)] = Field("", description="Why it is so.")
+
+
+class RollbackBody(BaseModel):
+    """Which version is to be in force again."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"version": 3, "base_version": 5}]}
+    )
+
+    version: Annotated[int, Ge(1), Le(GREATEST_VERSION), Field(strict=True)]
+    base_version: BaseVersion
+
+
+class VersionsQuery(BaseModel):
+    """Which versions."""
+
+    limit: Annotated[int, Ge(1), Le(MOST_VERSIONS), AS_INTEGER] = 20
+    before: Annotated[
+        Annotated[int, Ge(1), Le(GREATEST_VERSION), AS_INTEGER] | None,
+        Field(description="Versions before this one: the `next` of the answer before."),
+    ] = None
+
+
+class DeleteQuery(BaseModel):
+    """Which version is meant."""
+
+    base_version: Annotated[int, Ge(0), Le(GREATEST_VERSION), AS_INTEGER, Field(description=_BASE)]
+
+
+class PlacementAnswer(BaseModel):
+    """One version of a placement."""
+
+    name: str = Field(examples=["home"])
+    version: int = Field(description="0: nothing was saved of the default yet.")
+    definition: PlacementDefinition
+    note: str
+    saved_by: str
+    saved_at: datetime | None = Field(description="Null: it was not.")
+
+    @classmethod
+    def of(cls, found: PlacementVersion) -> "PlacementAnswer":
+        """What is known of a version."""
+        return cls(
+            name=found.name,
+            version=found.version,
+            definition=PlacementDefinition.model_validate(found.definition),
+            note=found.note,
+            saved_by=found.saved_by,
+            saved_at=found.saved_at,
+        )
+
+
+class PlacementsAnswer(BaseModel):
+    """The placements in force, by name."""
+
+    placements: list[PlacementAnswer]
+
+
+class PlacementVersionsAnswer(BaseModel):
+    """Versions of a placement, newest first."""
+
+    versions: list[PlacementAnswer]
+    next: int | None = Field(
+        description="Give it as `before` for older ones. Null: there are none."
+    )

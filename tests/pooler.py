@@ -1,0 +1,116 @@
+"""PgBouncer in transaction mode before the session's PostgreSQL: the real one, of the machine."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from sql.role_names import APP
+from stack.local.ports import free_port
+from stack.local.servers.postgres import DEFAULT_PORT, PostgresServer
+from tests.waiting import wait_until
+
+SESSIONS = 2
+"""The pooler has so few sessions that consecutive transactions of a client get different ones."""
+
+CONFIGURATION = """\
+[databases]
+* = host={socket} port={postgres_port}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = {sessions}
+server_round_robin = 1
+server_login_retry = 1
+"""
+
+
+def pooler_program() -> str:
+    """Where it is. Without it the test is skipped; with PGBOUNCER_NEEDED set it fails."""
+    program = shutil.which("pgbouncer", path=os.pathsep.join([os.defpath, "/usr/sbin"]))
+    if program is None:
+        missing = "pgbouncer is not installed: apt-get install pgbouncer"
+        if os.environ.get("PGBOUNCER_NEEDED"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return program
+
+
+@dataclass
+class Pooler:
+    """A pooler that a test may kill and start again at the same address."""
+
+    program: str
+    folder: Path
+    server: PostgresServer
+    sessions: int = SESSIONS
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[Any] | None" = field(default=None)
+
+    def url(self, database_url: str) -> str:
+        """The address of the same database through the pooler."""
+        through = make_url(database_url).set(host="127.0.0.1", port=self.port, query={})
+        return through.render_as_string(hide_password=False)
+
+    def start(self) -> None:
+        users, configuration = self.folder / "users.txt", self.folder / "pgbouncer.ini"
+        users.write_text(f'"{APP}" ""\n')
+        configuration.write_text(
+            CONFIGURATION.format(
+                socket=self.server.socket_directory,
+                postgres_port=self.server.port or DEFAULT_PORT,
+                port=self.port,
+                users=users,
+                sessions=self.sessions,
+            )
+        )
+        account = self.server.account
+        with (self.folder / "pgbouncer.log").open("ab") as output:
+            self.process = subprocess.Popen(
+                [self.program, str(configuration)],
+                stdout=output,
+                stderr=output,
+                # It refuses to run as root.
+                **(account.popen_options() if account else {}),
+            )
+        wait_until(self._answers)
+
+    def kill(self) -> None:
+        """End at once, as a machine that loses power does."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "pgbouncer.log").read_text()
+        with socket.socket() as asking:
+            return not asking.connect_ex(("127.0.0.1", self.port))
+
+
+@contextmanager
+def running_pooler(
+    server: PostgresServer, folder: Path, *, sessions: int = SESSIONS
+) -> Iterator[Pooler]:
+    """A pooler for the time of the block."""
+    pooler = Pooler(pooler_program(), folder, server, sessions)
+    folder.mkdir(mode=0o755)
+    pooler.start()
+    try:
+        yield pooler
+    finally:
+        pooler.kill()
