@@ -14,6 +14,10 @@ from serving.server.refusing import Edge
 
 _USE_SECONDS = 30.0
 """How often it is written when keys were used last."""
+_RULES_SECONDS = 0.1
+"""How often it is looked whether the items of rules are to be read again."""
+_TIMED_RULES_SECONDS = 30.0
+"""How often the items are read of rules that ask for `now`."""
 
 
 class LifespanState(TypedDict):
@@ -84,6 +88,8 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
         ("keys", container.refresh_access, settings.api_key_seconds / 4, not probed),
         ("live_run", container.live_runs.refresh, settings.live_run_poll_seconds, not probed),
         ("catalogue", container.catalogue_changes.refresh, settings.live_run_poll_seconds, True),
+        ("rules", container.rule_items.catch_up, _RULES_SECONDS, False),
+        ("rules_of_time", container.rule_items.follow_time, _TIMED_RULES_SECONDS, False),
         ("kinds", container.kinds.refresh, settings.popular_refresh_seconds, not probed),
         ("placements", container.placements.refresh, POLL_SECONDS, not probed),
         ("popular", container.fallback.refresh, settings.popular_refresh_seconds, not probed),

@@ -35,6 +35,7 @@ from serving.relations.surprising import Surprising
 from serving.relations.together import Together
 from serving.rows.own_items import OwnItems
 from serving.rows.page_maker import PageMaker
+from serving.rules.rule_items import RuleItems
 from serving.runtime.metrics import ServingMetrics
 from serving.search.search import Searcher
 from serving.search.words import Search
@@ -111,6 +112,7 @@ class ListParts(AccountParts):
         return ListMaker(
             self.recommendations,
             ProfileReader(self.store),
+            self.rule_items,
             self.settings.blend(),
             recall_bound=self.settings.index_recall_bound,
             new_item_users=self.settings.new_item_users,
@@ -131,8 +133,12 @@ class ListParts(AccountParts):
         )
 
     @cached_property
+    def rule_items(self) -> RuleItems:
+        return RuleItems(self.store)
+
+    @cached_property
     def catalogue_changes(self) -> CatalogueChanges:
-        return CatalogueChanges(self.store)
+        return CatalogueChanges(self.store, self.rule_items.note_changes)
 
     @cached_property
     def pipeline(self) -> AnswerPipeline:
@@ -168,6 +174,7 @@ class ListParts(AccountParts):
             recent_requests=self.recent_requests,
             categories=self.categories,
             item_fields=self.item_fields,
+            rule_items=self.rule_items,
         )
 
     @cached_property

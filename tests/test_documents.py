@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import prose
+from tests import commands_page, prose
 
 ROOT = Path(__file__).parent.parent
 DECISIONS = ROOT / "docs" / "decisions"
@@ -53,6 +53,11 @@ def test_the_files_of_a_first_change_exist() -> None:
     assert len(named) > 20
     for name in named:
         assert (ROOT / name).exists(), name
+
+
+def test_the_page_of_commands_says_what_they_say_of_themselves() -> None:
+    written = commands_page.PAGE.read_text(encoding="utf-8")
+    assert written == commands_page.page(), "run: .venv/bin/python -m tests.commands_page"
 
 
 def test_hooks_and_continuous_integration_run_what_is_here() -> None:

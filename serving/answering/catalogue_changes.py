@@ -6,7 +6,7 @@ PostgreSQL, or by another token in Redis, which whoever withdraws an item over H
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,8 @@ class CatalogueChanges:
     """The newest changes of items; nothing is known before the first refresh."""
 
     store: ReadStore
+    on_changes: Callable[[Collection[int], int], object] = lambda _item_nos, _position: None
+    """Gets the numbers of items that changed (0: any may have), and up to which position."""
     stamp: Stamp = field(default=UNSTAMPED, init=False)
     """What a list knows that is made from now on."""
     expiring: bool = field(default=False, init=False)
@@ -134,6 +136,8 @@ class CatalogueChanges:
         (row,) = await self.store.rows(_SERVING["load_catalogue_changes"], parameters)
         changes = orjson.loads(row.changes) if row.changes else []
         self._add(changes)
+        changed = {_ANY} if len(changes) == _MOST else {item_no for _, item_no, _ in changes}
+        self.on_changes(changed, horizon)
         entered = f"{row.entered}/{row.embedded}/{row.embedded_item_no}/{_epoch(row)}/{row.kinds}"
         self.stamp = Stamp(horizon, entered, f"{entered}/{row.touched}")
         self.expiring = row.expiring

@@ -80,6 +80,19 @@ class CachedKind(ListKind[Request, Result]):
     def filters(self, request: Request) -> Filters:
         """What the items of the list are to meet."""
 
+    def asks_attributes(self, request: Request) -> bool:
+        """Whether what is in the list depends on attributes of items."""
+        return self.filters(request).written is not None
+
+    def asks_now(self, request: Request) -> bool:
+        """Whether it depends on the time alone."""
+        written = self.filters(request).written
+        return written is not None and written.asks_now
+
+    def known_position(self, request: Request) -> int | None:  # noqa: ARG002 -- most know no less
+        """The changes of the catalogue that a list is made with; None: all that its stamp says."""
+        return None
+
     @abstractmethod
     def key(self, request: Request) -> str:
         """All that changes the list, apart from the run and the user; unique among the kinds."""

@@ -277,6 +277,9 @@ class AnswerPipeline:
         version: CacheVersion,
         stamp: Stamp,
     ) -> Result:
+        known = kind.known_position(request)
+        if known is not None and known < stamp.position:
+            stamp = replace(stamp, position=known)
         result = await kind.make(run, user, request)
         if result.degraded is None and version.reachable:
             # A list is no worse because nobody knows for how long it will be good.
@@ -322,7 +325,7 @@ class AnswerPipeline:
         item_nos: Sequence[ItemNo],
     ) -> bool:
         """Whether it shows an item that may not be in it any more."""
-        filtered = kind.filters(request).written is not None
+        filtered = kind.asks_attributes(request)
         return self.catalogue.outdates(cached.stamp, item_nos, filtered=filtered)
 
     def _may_lack(
@@ -335,11 +338,10 @@ class AnswerPipeline:
         """Whether others than its items may belong into a list, which is no longer new."""
         if cached.is_fresh(self.entry_seconds):
             return False
-        written = kind.filters(request).written
         # What is popular follows everybody's events.
-        if result.strategy == "popular" or (written is not None and written.asks_now):
+        if result.strategy == "popular" or kind.asks_now(request):
             return True
-        return self.catalogue.may_lack(cached.stamp, filtered=written is not None)
+        return self.catalogue.may_lack(cached.stamp, filtered=kind.asks_attributes(request))
 
     def _reader(
         self,

@@ -22,9 +22,10 @@ from serving.candidates.filters import (
 from serving.candidates.preferences import Direction, Preference
 from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest, ItemLookup
+from serving.rules.rule import Act
 
 Reason = Literal[
-    "disliked", "seen", "named", "excluded", "category", "filter", "unavailable", "capped"
+    "disliked", "seen", "rule", "named", "excluded", "category", "filter", "unavailable", "capped"
 ]
 
 
@@ -69,6 +70,16 @@ class PreferenceChange:
         return cls(said.preference_id, said.direction, *thing, change)
 
 
+@dataclass(frozen=True, slots=True)
+class RuleEffect:
+    """What a rule did to an item of a list."""
+
+    name: str
+    do: Act
+    change: float | None = None
+    """What the blended score would lack without it; None: the rule moved no score."""
+
+
 Changes = Mapping[int, tuple[PreferenceChange, ...]]
 """By item number: what each preference made of its score."""
 
@@ -86,6 +97,8 @@ class Explanation:
     holds; None: that could not be found out, or only some items were asked about."""
     preferences: Mapping[str, tuple[PreferenceChange, ...]] = field(default_factory=dict)
     """By item id: what the user's preferences made of its score, the largest change first."""
+    rules: Mapping[str, tuple[RuleEffect, ...]] = field(default_factory=dict)
+    """By item id: the rules that moved it or kept it from a position."""
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any] | None) -> Self | None:
@@ -100,7 +113,11 @@ class Explanation:
             item_id: tuple(PreferenceChange(**change) for change in changes)
             for item_id, changes in fields.get("preferences", {}).items()
         }
-        return cls(sources, fields["blend_ranks"], fields["removed"], preferences)
+        rules = {
+            item_id: tuple(RuleEffect(**effect) for effect in effects)
+            for item_id, effects in fields.get("rules", {}).items()
+        }
+        return cls(sources, fields["blend_ranks"], fields["removed"], preferences, rules)
 
 
 class _Item(Protocol):
@@ -116,8 +133,9 @@ def explanation(
     ranked: BlendedRanking,
     listed: Iterable[_Item],
     changes: Changes,
+    effects: Mapping[int, tuple[RuleEffect, ...]],
 ) -> Explanation:
-    """What the sources, the blend (`ranked`) and preferences said of what is listed."""
+    """What the sources, the blend (`ranked`), preferences and rules said of what is listed."""
     ids = {item.item_no: item.item_id for item in listed}
     scores = {name: dict(_scores(candidates, name)) for name in candidates.rankings}
     blend_ranks = {no: rank for rank, no in enumerate(ranked.item_nos.tolist(), start=1)}
@@ -128,6 +146,7 @@ def explanation(
         },
         {item_id: blend_ranks[no] for no, item_id in ids.items() if no in blend_ranks},
         preferences={item_id: changes[no] for no, item_id in ids.items() if no in changes},
+        rules={item_id: effects[no] for no, item_id in ids.items() if no in effects},
     )
 
 
@@ -145,12 +164,13 @@ async def count_removed(
     candidates: Candidates,
     *,
     capped: int,
+    hidden: AbstractSet[int],
 ) -> Mapping[Reason, int] | None:
     """Why candidates are not in the list. The sources are asked again, for all that is available.
 
     `wanted`: what the sources named were asked; `capped`: how many were passed over because a
-    category had enough. None: only some items were asked about, or there was no time to find out.
-    RunGoneError if the run was dropped.
+    category or a cap had enough; `hidden`: what rules hide. None: only some items were asked about,
+    or there was no time to find out. RunGoneError if the run was dropped.
     """
     if any(isinstance(each, AmongItems) for each in wanted.filters.conditions):
         return None
@@ -164,7 +184,7 @@ async def count_removed(
     kept = _numbers(candidates)
     removed = (available.items[no] for no in _numbers(available) - kept)
     excluded = frozenset(user.excluded)
-    counts = Counter(_reason(item, user, excluded, wanted.filters) for item in removed)
+    counts = Counter(_reason(item, user, excluded, hidden, wanted.filters) for item in removed)
     if BATCH in names:
         best = user.batch.top(CANDIDATES).item_nos.tolist()
         gone = [no for no in best if no not in available.items]
@@ -180,12 +200,18 @@ def _numbers(candidates: Candidates) -> set[ItemNo]:
 
 
 def _reason(
-    item: CatalogueItem, user: UserState, excluded: AbstractSet[ItemNo], filters: Filters
+    item: CatalogueItem,
+    user: UserState,
+    excluded: AbstractSet[ItemNo],
+    hidden: AbstractSet[int],
+    filters: Filters,
 ) -> Reason:
     """The first that holds of an available item which is no candidate."""
     if item.item_no in excluded:
         if item.item_no in user.exclusions.disliked:
             return "disliked"
-        return "seen" if item.item_no in user.exclusions.seen else "named"
+        if item.item_no in user.exclusions.seen:
+            return "seen"
+        return "rule" if item.item_no in hidden else "named"
     failed = {type(each) for each in filters.conditions if not each.matches(item, None)}
     return next((reason for kind, reason in _REASONS.items() if kind in failed), "filter")

@@ -1,7 +1,7 @@
 """Making one user's list from one run: the blend, the re-ranking, and the backfill."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
 from domain.errors import StoreUnavailableError
@@ -12,7 +12,7 @@ from serving.candidates.catalogue_items import Candidates, NewItems
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Recommendations, UserState
-from serving.candidates.source import CandidateRequest
+from serving.candidates.source import CandidateRequest, ItemLookup
 from serving.candidates.users import StateReader
 from serving.lists.additions import AdditionApplier
 from serving.lists.backfill import Backfiller
@@ -30,9 +30,29 @@ from serving.lists.recommendation_list import (
 )
 from serving.lists.request import RecommendationRequest
 from serving.lists.reranking import Reranker
+from serving.lists.ruling import (
+    RankedPool,
+    RuleApplier,
+    boosted_items,
+    ranked_items,
+    rule_effects,
+)
+from serving.rules.resolved_rules import ResolvedRules
+from serving.rules.rule_items import RuleItems
 from serving.runs.live_runs import ItemIndex, LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
 from serving.runtime.budget import searching
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """What was shown to a user and not used, and so gives way."""
+
+    item_nos: Sequence[ItemNo]
+    """The oldest first."""
+    seen_lately: Sequence[ItemNo]
+    """What stays out whatever happens."""
+
 
 _NOTHING_BLENDED = blend({}, {}, 1.0)
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
@@ -45,6 +65,7 @@ class ListMaker:
         self,
         recommendations: Recommendations,
         profiles: ProfileReader,
+        rule_items: RuleItems,
         policy: BlendPolicy,
         *,
         log_events: int = 20_000,
@@ -58,6 +79,7 @@ class ListMaker:
         self._preferences = PreferenceApplier(recommendations.store)
         self._policy = policy
         self._backfiller = Backfiller(recommendations, log_events=log_events)
+        self._rules = RuleApplier(recommendations.store, self._backfiller, rule_items)
         self._reranker = Reranker(recommendations, new_item_users=new_item_users)
         self._recall_bound = recall_bound
         self._on_candidates = on_candidates
@@ -72,51 +94,70 @@ class ListMaker:
         """The best list that `run` has for a user; None: a user the log has never seen."""
         policy = request.blend.applied(self._policy, run.learned if run else None)
         user_no = reader.user_no if reader else None
+        rules = await self._rules.resolve(request)
         schedule = ExplorationSchedule.now(user_no, run)
-        user = await self._user(run, reader, request, schedule, policy) if reader else _STRANGER
+        user = _STRANGER
+        if reader is not None:
+            user = await self._user(run, reader, request, schedule, policy, rules)
+        if rules.hidden:
+            user = user.changed(excluded=(*user.excluded, *map(ItemNo, rules.hidden)))
         user, without_additions = await self._additions.with_additions(run, user_no, user, request)
         unused = await self._unused(user_no, request)
         seen_lately = (*user.excluded, *request.shown)
         if unused or request.shown:
             user = user.changed(excluded=(*seen_lately, *unused))
-        candidates, degraded = await self._candidates_in_time(run, user, request, schedule, policy)
-        degraded = degraded or without_additions
+        candidates, degraded = await self._candidates_in_time(
+            run, user, request, schedule, policy, named=rules.named
+        )
+        degraded = degraded or without_additions or rules.degraded
         if run is None or not candidates:
-            builder, result = await self._popular_list(run, user, candidates, request, policy)
-            await self._backfiller.add_unused(builder, unused, seen_lately, request.filters)
-            return replace(result, items=builder.items, degraded=degraded or result.degraded)
+            return await self._popular_list(
+                run,
+                user,
+                candidates,
+                request,
+                policy,
+                rules=rules,
+                unused=Unused(unused, seen_lately),
+                degraded=degraded,
+            )
         ranked, applied = _blended(candidates, policy, user.events_since_cut_off)
         self._on_candidates(len(ranked))
         preferred = await self._preferences.applied(
             run, user, candidates, ranked, request, sharpness=applied.sharpness
         )
+        boosted = rules.boosted(preferred.ranked)
         builder, reranking_degraded = await self._reranker.reranked(
-            run, preferred.candidates, preferred.ranked, request, schedule
+            run, preferred.candidates, boosted, request, schedule
         )
+        filling = await self._filled(run, builder, user, request, Unused(unused, seen_lately))
+        pool = RankedPool.of_candidates(builder.items, preferred.candidates, boosted, rules.named)
+        ruled = await self._rules.arranged(run, rules, pool, user.excluded, request)
         result = RecommendationList(
             _strategy(candidates),
             run,
             applied,
-            builder.items,
-            degraded or preferred.degraded or reranking_degraded,
+            ruled.items,
+            degraded or preferred.degraded or reranking_degraded or filling or ruled.degraded,
             vector_at=user.vector_at,
             preferences=preferred.preferences,
         )
-        try:
-            await self._backfiller.fill(run, builder, user.excluded, request.filters)
-            await self._backfiller.add_unused(builder, unused, seen_lately, request.filters)
-            items = await self._explained(run, builder.items, user_no, user, request)
-        except StoreUnavailableError as error:
-            items = builder.items
-            result = replace(result, degraded=result.degraded or degraded_by(error))
-        result = replace(result, items=items)
         if not request.explain:
             return result
-        said = explanation(candidates, ranked, items, preferred.changes)
+        effects = rule_effects(rules, preferred.ranked, ruled.arrangement)
+        result = await self._explained(run, result, user_no, user, request)
+        said = explanation(candidates, ranked, result.items, preferred.changes, effects)
         if result.degraded is None:
-            wanted = self._wanted(run, request, NewItems())
+            wanted = self._wanted(run, request, NewItems(), ())
             names = policy.weights(user.events_since_cut_off)
-            removed = await count_removed(user, wanted, names, candidates, capped=builder.deferred)
+            removed = await count_removed(
+                user,
+                wanted,
+                names,
+                candidates,
+                capped=builder.deferred + ruled.capped,
+                hidden=frozenset(rules.hidden),
+            )
             said = replace(said, removed=removed)
         return replace(result, explanation=said)
 
@@ -127,6 +168,7 @@ class ListMaker:
         request: RecommendationRequest,
         schedule: ExplorationSchedule,
         policy: BlendPolicy,
+        rules: ResolvedRules,
     ) -> UserState:
         """What is known of the user, with the nearest items if nothing else can be asked of them.
 
@@ -138,6 +180,7 @@ class ListMaker:
             run is not None
             and run.index is None
             and request.is_plain
+            and not (rules.hidden or rules.named)
             and policy.weights(0).keys() == {BATCH, SPEED}
         )
         if not searches_at_once:
@@ -148,6 +191,24 @@ class ListMaker:
             with_categories=request.max_per_category is not None,
         )
 
+    async def _filled(
+        self,
+        run: LiveRun,
+        builder: ListBuilder,
+        user: UserState,
+        request: RecommendationRequest,
+        unused: "Unused",
+    ) -> str | None:
+        """Make a list long enough; why it may be too short, if it may."""
+        try:
+            await self._backfiller.fill(run, builder, user.excluded, request.filters)
+            await self._backfiller.add_unused(
+                builder, unused.item_nos, unused.seen_lately, request.filters
+            )
+        except StoreUnavailableError as error:
+            return degraded_by(error)
+        return None
+
     async def _popular_list(
         self,
         run: LiveRun | None,
@@ -155,24 +216,35 @@ class ListMaker:
         candidates: Candidates,
         request: RecommendationRequest,
         policy: BlendPolicy,
-    ) -> tuple[ListBuilder, RecommendationList]:
+        *,
+        rules: ResolvedRules,
+        unused: "Unused",
+        degraded: str | None,
+    ) -> RecommendationList:
         """A list for a user of whom no source knows anything."""
         builder = ListBuilder(request.limit, request.max_per_category)
         listed = await self._backfiller.load_popular(run, user.excluded, request.filters)
         items, preferred = await self._preferences.popular(run, user, candidates, listed, request)
-        await self._backfiller.begin(builder, items, user.excluded, request.filters)
+        boosted = boosted_items(rules, items)
+        await self._backfiller.begin(builder, boosted, user.excluded, request.filters)
+        await self._backfiller.add_unused(
+            builder, unused.item_nos, unused.seen_lately, request.filters
+        )
+        pool = RankedPool.of(builder.items, boosted)
+        ruled = await self._rules.arranged(run, rules, pool, user.excluded, request)
         result = RecommendationList(
             "popular",
             run,
             AppliedPolicy.of_no_source(policy),
-            builder.items,
-            preferred.degraded,
+            ruled.items,
+            degraded or preferred.degraded or ruled.degraded,
             preferences=preferred.preferences,
         )
-        if not request.explain or not preferred.changes:
-            return builder, result
-        said = explanation(candidates, _NOTHING_BLENDED, builder.items, preferred.changes)
-        return builder, replace(result, explanation=said)
+        effects = rule_effects(rules, ranked_items(items), ruled.arrangement)
+        if not request.explain or not (preferred.changes or effects):
+            return result
+        said = explanation(candidates, _NOTHING_BLENDED, ruled.items, preferred.changes, effects)
+        return replace(result, explanation=said)
 
     async def _unused(
         self, user_no: UserNo | None, request: RecommendationRequest
@@ -185,17 +257,21 @@ class ListMaker:
     async def _explained(
         self,
         run: LiveRun,
-        items: tuple[RecommendedItem, ...],
+        result: RecommendationList,
         user_no: UserNo | None,
         user: UserState,
         request: RecommendationRequest,
-    ) -> tuple[RecommendedItem, ...]:
+    ) -> RecommendationList:
         """The list with its causes, if that is asked for."""
         if not request.explain or user.known is None:
-            return items
-        return await explained(
-            self._profiles, run.run_id, user_no, user.known, items, added=user.added
-        )
+            return result
+        try:
+            items = await explained(
+                self._profiles, run.run_id, user_no, user.known, result.items, added=user.added
+            )
+        except StoreUnavailableError as error:
+            return replace(result, degraded=result.degraded or degraded_by(error))
+        return replace(result, items=items)
 
     async def popular(
         self,
@@ -218,16 +294,20 @@ class ListMaker:
         request: RecommendationRequest,
         schedule: ExplorationSchedule,
         policy: BlendPolicy,
+        *,
+        named: Sequence[int],
     ) -> tuple[Candidates, str | None]:
         """Those of all sources; if a search takes too long, the batch list's, and why."""
         try:
             with searching(among_few=request.filters.keep_few):
                 new = self._reranker.new_items(request, schedule)
-                found = await self._candidates(run, user, request, new, policy)
+                found = await self._candidates(run, user, request, new, policy, named=named)
             return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None
         except StoreUnavailableError as error:
             without_search = user.changed(embedding=None)
-            found = await self._candidates(run, without_search, request, NewItems(), policy)
+            found = await self._candidates(
+                run, without_search, request, NewItems(), policy, named=named
+            )
             lacking = self._lacks_index(run, user, request)
             return found, VECTOR_INDEX if lacking else degraded_by(error)
 
@@ -252,15 +332,20 @@ class ListMaker:
         request: RecommendationRequest,
         new: NewItems,
         policy: BlendPolicy,
+        *,
+        named: Sequence[int],
     ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates({})
-        wanted = self._wanted(run, request, new)
+        wanted = self._wanted(run, request, new, named)
         return await collect(user, wanted, policy.weights(user.events_since_cut_off))
 
     def _wanted(
-        self, run: LiveRun, request: RecommendationRequest, new: NewItems
+        self, run: LiveRun, request: RecommendationRequest, new: NewItems, named: Sequence[int]
     ) -> CandidateRequest:
+        """What sources are asked; `named`: items that are to be looked up in any case."""
+        lookup = ItemLookup()
+        lookup.add(named)
         return CandidateRequest(
             run.run_id,
             self._recommendations,
@@ -268,6 +353,7 @@ class ListMaker:
             index=self._trusted_index(run),
             new=new,
             with_categories=request.max_per_category is not None,
+            lookup=lookup,
         )
 
 

@@ -10,6 +10,7 @@ from serving.candidates.filters import EVERYTHING, Filters
 from serving.lists.asked_blend import AS_SET, AskedBlend
 from serving.lists.decision import Decision
 from serving.lists.list_builder import RerankingPolicy
+from serving.rules.rule_set import NO_RULES, HoldingRules
 
 MOST_NOT_AGAIN_DAYS = 30
 LONGEST = 100
@@ -72,6 +73,8 @@ class RecommendationRequest:
     """What was on the pages before this one."""
     not_again_seconds: float | None = None
     """What was shown within and not used gives way to other items; 0: it does not."""
+    rules: HoldingRules = NO_RULES
+    """What a team has set above what was learned."""
     use_cache: bool = True
     in_body: bool = False
     """Whether it came in a body, which faults then point into."""

@@ -130,7 +130,7 @@ class Reranker:
         ranked, degraded = await self._diversified(run, ranked, request)
         # Without caps nobody is passed over, and what comes later is not needed.
         ranks = range(len(ranked) if request.max_per_category else min(request.limit, len(ranked)))
-        items = [_item(candidates, ranked, rank) for rank in ranks]
+        items = [candidate_item(candidates, ranked, rank) for rank in ranks]
         rank_of = {no: rank for rank, no in enumerate(ranked.item_nos.tolist())}
         new = [
             _new_item(candidates, ranked, no, rank_of.get(no))
@@ -167,7 +167,8 @@ def _rotated(new: Sequence[ItemNo], schedule: ExplorationSchedule) -> list[ItemN
     return [*schedule.rotated(new[:NEAREST_NEW_ITEMS]), *new[NEAREST_NEW_ITEMS:]]
 
 
-def _item(candidates: Candidates, ranked: BlendedRanking, rank: int) -> RecommendedItem:
+def candidate_item(candidates: Candidates, ranked: BlendedRanking, rank: int) -> RecommendedItem:
+    """The candidate of a rank, counted from 0."""
     named = candidates.items[ItemNo(int(ranked.item_nos[rank]))]
     return RecommendedItem(
         named.item_no,
@@ -184,7 +185,7 @@ def _new_item(
 ) -> RecommendedItem:
     """A new item with the scores it has, if it is a candidate by itself."""
     if rank is not None:
-        return replace(_item(candidates, ranked, rank), explored=True)
+        return replace(candidate_item(candidates, ranked, rank), explored=True)
     named = candidates.items[item_no]
     return RecommendedItem(
         item_no, named.item_id, named.title, 0.0, explored=True, categories=named.categories

@@ -37,6 +37,16 @@ def reading_replica(server: str) -> Iterator[None]:
         _granted_server.reset(token)
 
 
+@contextmanager
+def reading_primary() -> Iterator[None]:
+    """For the time of the block, read from the primary whatever grant the work has."""
+    token = _granted_server.set(None)
+    try:
+        yield
+    finally:
+        _granted_server.reset(token)
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicaState:
     """How far a replica is."""

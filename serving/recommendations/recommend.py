@@ -27,6 +27,7 @@ from serving.lists.recommendation_list import RecommendationList, backfill_items
 from serving.lists.request import RecommendationRequest
 from serving.recommendations.impressions import Impression, ImpressionQueue
 from serving.recommendations.warming import RecentRequests
+from serving.rules.rule_items import RuleItems
 from serving.runs.live_runs import LiveRun, same_run
 
 
@@ -67,6 +68,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     recent_requests: RecentRequests
     categories: MeantCategories
     item_fields: ItemFields
+    rule_items: RuleItems
 
     async def recommend(
         self, user_id: UserId | None, request: RecommendationRequest, *, cached: bool = True
@@ -157,6 +159,19 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         """Those of the request."""
         return request.filters
 
+    def asks_attributes(self, request: RecommendationRequest) -> bool:
+        """See `CachedKind`."""
+        return request.filters.written is not None or request.rules.asks_attributes
+
+    def asks_now(self, request: RecommendationRequest) -> bool:
+        """See `CachedKind`."""
+        written = request.filters.written
+        return (written is not None and written.asks_now) or request.rules.asks_now
+
+    def known_position(self, request: RecommendationRequest) -> int | None:
+        """See `CachedKind`."""
+        return self.rule_items.position if request.rules else None
+
     def key(self, request: RecommendationRequest) -> str:
         """The request and the policy."""
         policy = self.policy
@@ -177,15 +192,17 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             dict(policy.more),
             request.blend.key(),
             request.decision.key() if request.decision else "",
+            request.rules.key,
         )
         return ":".join(map(str, parts))
 
     def excluded(
         self, exclusions: Exclusions, request: RecommendationRequest
     ) -> AbstractSet[ItemNo]:
-        """The user's exclusions, and the items that the request names as the user's own."""
+        """The user's exclusions, what the request names as the user's own, and what rules hide."""
         excluded = exclusions.of(exclude_seen=request.exclude_seen)
-        return excluded | self.fallback.numbers_of(request.left_out_ids()) | {*request.shown}
+        named = self.fallback.numbers_of(request.left_out_ids())
+        return excluded | named | {*request.shown} | self.rule_items.hidden(request.rules)
 
     decode = staticmethod(RecommendationList.decode)
 

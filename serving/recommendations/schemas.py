@@ -25,6 +25,7 @@ from serving.lists.explanation import Explanation, Reason
 from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
 from serving.preferences.schemas import PreferenceDirection, PreferenceValue
 from serving.recommendations.recommend import Recommendation
+from serving.rules.rule import RuleAct
 
 RemovalReason = TypeAliasType("RemovalReason", Reason)
 RecommendationStrategy = TypeAliasType("RecommendationStrategy", Strategy)
@@ -33,10 +34,10 @@ RecommendationSource = TypeAliasType("RecommendationSource", Source)
 WITHHELD = "Causes tell what the user did: this needs an API key with the scope users too."
 REMOVED = (
     "Only with explain=true: how many of the items that the sources would have given, 200 each, are"
-    " not in the list, each for the first reason that holds. disliked: or hidden. named: by the"
-    " request, as used or liked. excluded: by exclude. category, filter: they do not pass."
-    " unavailable: of the nightly list. capped: passed over because a category had enough. Null: no"
-    " source had anything, the list is degraded, or the key lacks the scope users."
+    " not in the list, each for the first reason that holds. disliked: or hidden. rule: hidden by a"
+    " rule. named: by the request, as used or liked. excluded: by exclude. category, filter: not"
+    " passed. unavailable: of the nightly list. capped: passed over because a category or a cap had"
+    " enough. Null: no source had anything, the list is degraded, or the key lacks the scope users."
 )
 
 
@@ -93,12 +94,26 @@ class PreferenceChangeAnswer(BaseModel):
     )
 
 
+class RuleEffectAnswer(BaseModel):
+    """What a rule did to an item."""
+
+    name: str = Field(description="Of the rule.", examples=["new films"])
+    do: RuleAct
+    change: float | None = Field(
+        description="boost, bury: what the score would lack without the rule; below 0 for bury."
+        " Null: the rule pinned the item, brought it into the list, or (cap) kept it from a"
+        " position.",
+        examples=[0.12],
+    )
+
+
 class ItemAnswer(ListedItemAnswer):
     """One recommended item."""
 
     score: float = Field(
-        description="The blended score as the user's preferences leave it, which the list is"
-        " ordered by but for diversity, caps and explored items; 0 for items that only fill it up."
+        description="The blended score as the user's preferences and rules leave it, which the list"
+        " is ordered by but for diversity, caps, pins and explored items; 0 for items that only"
+        " fill it up."
     )
     scores: dict[str, float] = Field(
         description="What each source says of it, scaled to [0, 1] by the source's own list; 0 if"
@@ -122,13 +137,17 @@ class ItemAnswer(ListedItemAnswer):
     blend_rank: int | None = Field(
         None,
         description="Only with explain=true: where the blend alone would have put it, from 1,"
-        " before preferences, diversity, caps and explored items. Null: no source brought it, or as"
-        " of because.",
+        " before preferences, rules, diversity, caps and explored items. Null: no source brought"
+        " it, or as of because.",
     )
     preferences: list[PreferenceChangeAnswer] | None = Field(
         None,
         description="Only with explain=true: the user's preferences that moved it, the largest"
         " change first. Null: as of because.",
+    )
+    rules: list[RuleEffectAnswer] | None = Field(
+        None,
+        description="Only with explain=true: the rules that touched it. Null: as of because.",
     )
 
 
@@ -297,6 +316,10 @@ def _age(at: datetime | None) -> float | None:
     return None if at is None else round((datetime.now(UTC) - at).total_seconds(), 3)
 
 
+_EXPLAINED = ("because", "sources", "blend_rank", "preferences", "rules")
+"""What an item has only with explain=true."""
+
+
 def _item_answer(
     item: RecommendedItem, said: Explanation | None, *, explained: Explained
 ) -> dict[str, Any]:
@@ -310,11 +333,12 @@ def _item_answer(
     if explained == "no":
         return answer
     if explained == "withheld":
-        return {**answer, "because": None, "sources": None, "blend_rank": None, "preferences": None}
+        return {**answer, **dict.fromkeys(_EXPLAINED)}
     return {
         **answer,
         "because": item.because,
         "sources": said.sources.get(item.item_id, {}) if said else {},
         "blend_rank": said.blend_ranks.get(item.item_id) if said else None,
         "preferences": said.preferences.get(item.item_id, ()) if said else (),
+        "rules": said.rules.get(item.item_id, ()) if said else (),
     }

@@ -129,7 +129,7 @@ class ResolvedRules:
     """The rules of one request with their items."""
 
     holding: HoldingRules
-    hidden: ItemNos
+    hidden: tuple[int, ...]
     """What no list shows."""
     moved: ItemNos
     """What is boosted or buried."""
@@ -141,8 +141,8 @@ class ResolvedRules:
     """One group a rule."""
     caps: Groups
     items: Mapping[Selection, SelectedItems]
-    unresolved: bool = False
-    """Whether there was no time to find the items of all rules."""
+    degraded: str | None = None
+    """Why rules are left out; None: none is."""
 
     @classmethod
     def of(
@@ -150,20 +150,24 @@ class ResolvedRules:
         holding: HoldingRules,
         items: Mapping[Selection, SelectedItems],
         values: Mapping[str, AttributeValues],
+        degraded: str | None = None,
     ) -> Self:
-        """Put rules and items together; a rule of which nothing is known does nothing."""
+        """Put rules and items together; a rule of which nothing is known is left out.
+
+        `degraded`: why there are such rules, if there may be.
+        """
         known = [rule for rule in holding.rules if _members(rule, items, values) is not None]
         moved, factors = _factors(known, items)
         return cls(
             holding,
-            np.unique(np.concatenate([_NONE, *_arrays(known, items, "hide")])),
+            tuple(np.unique(np.concatenate([_NONE, *_arrays(known, items, "hide")])).tolist()),
             moved,
             factors,
             _pins(known, items),
             _groups(known, items, values, "reserve"),
             _groups(known, items, values, "cap"),
             items,
-            unresolved=len(known) < len(holding.rules),
+            degraded,
         )
 
     @property
@@ -175,6 +179,14 @@ class ResolvedRules:
     def arranges(self) -> bool:
         """Whether there is anything to do beside hiding and moving scores."""
         return bool(self.pins or self.reserves.rules or self.caps.rules)
+
+    def moving(self) -> list[tuple[Rule, ItemNos]]:
+        """The rules that move scores, with their items."""
+        return [
+            (rule, self.items[rule.selection].item_nos)
+            for rule in self.holding.rules
+            if rule.do in {"boost", "bury"} and rule.selection in self.items and rule.selection
+        ]
 
     def boosted(self, ranked: BlendedRanking) -> BlendedRanking:
         """A ranking with the scores of what is boosted and buried multiplied, in its new order."""

@@ -32,6 +32,8 @@ MOST_RULE_ITEMS = 1_000
 """That one rule names by their ids."""
 LONGEST_LIST = 100
 """Positions, and windows of them."""
+MOST_PINNED = 20
+"""That one pin names: it shows one of them, and each list looks them up."""
 MOST_FACTOR = 100.0
 _MOST_NAMES = 10
 """Of the context, in one condition."""
@@ -249,6 +251,8 @@ def _faults_of_items(rule: Rule) -> Iterator[str]:
         yield f"give one of {ways}"
     if rule.item_ids is not None and len(set(rule.item_ids)) < len(rule.item_ids):
         yield "item_ids names an item twice"
+    if rule.do == "pin" and len(rule.item_ids or ()) > MOST_PINNED:
+        yield f"pin shows one of its items: give at most {MOST_PINNED} item_ids"
 
 
 def _faults_of_numbers(rule: Rule) -> Iterator[str]:

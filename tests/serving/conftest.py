@@ -224,6 +224,7 @@ async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterato
                 headers={"X-API-Key": key},
             )
             client.app = app  # type: ignore[attr-defined]
+            client.services = state["services"]  # type: ignore[attr-defined]
             return await stack.enter_async_context(client)
 
         yield start

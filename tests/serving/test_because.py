@@ -103,7 +103,7 @@ async def test_the_reasons_are_reported_only_when_asked_for_and_cached_apart(
         assert all("because" not in item for item in plain["items"])
         assert all(item["because"] for item in explained["items"])
     assert plain["source"] == explained["source"] == "cache"
-    more = ("because", "sources", "blend_rank", "preferences")
+    more = ("because", "sources", "blend_rank", "preferences", "rules")
     without = [{k: v for k, v in i.items() if k not in more} for i in explained["items"]]
     assert without == plain["items"]
 

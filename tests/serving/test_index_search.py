@@ -24,6 +24,7 @@ from serving.lists.list_maker import ListMaker
 from serving.lists.request import RecommendationRequest
 from serving.postgres.limits import StoreLimits
 from serving.postgres.store import Store
+from serving.rules.rule_items import RuleItems
 from serving.runs.live_runs import ItemIndex, LiveRun, Runs
 from sql.statements import statements
 from tests import tables
@@ -267,6 +268,7 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
     lists = ListMaker(
         noting,
         ProfileReader(store),
+        RuleItems(store),
         BlendPolicy(),
         log_events=10,
         recall_bound=0.95,

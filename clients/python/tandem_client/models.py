@@ -391,6 +391,7 @@ class ItemAnswer(TypedDict):
     sources: NotRequired[dict[str, SourceScoreAnswer] | None]
     blend_rank: NotRequired[int | None]
     preferences: NotRequired[list[PreferenceChangeAnswer] | None]
+    rules: NotRequired[list[RuleEffectAnswer] | None]
 
 
 class ItemBatch(TypedDict):
@@ -1099,7 +1100,7 @@ class RelatedUsersAnswer(TypedDict):
 
 
 RemovalReason: TypeAlias = Literal[
-    "disliked", "seen", "named", "excluded", "category", "filter", "unavailable", "capped"
+    "disliked", "seen", "rule", "named", "excluded", "category", "filter", "unavailable", "capped"
 ]
 
 
@@ -1186,6 +1187,17 @@ RowDropReason: TypeAlias = Literal["too_few", "withheld", "away"]
 
 
 RowWindow: TypeAlias = Literal["day", "week", "month"]
+
+
+RuleAct: TypeAlias = Literal["boost", "bury", "pin", "hide", "cap", "reserve"]
+
+
+class RuleEffectAnswer(TypedDict):
+    """What a rule did to an item."""
+
+    name: str
+    do: RuleAct
+    change: float | None
 
 
 class RunAnswer(TypedDict):

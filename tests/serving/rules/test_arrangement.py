@@ -251,7 +251,7 @@ def test_scores_are_multiplied_by_every_rule_that_concerns_the_item(
     if expected != given_scores:
         in_order = sorted(pool, key=lambda item: (-expected[item], item))
         assert found.item_nos.tolist() == in_order
-    assert made.hidden.tolist() == sorted(hidden)
+    assert list(made.hidden) == sorted(hidden)
 
 
 # ---------------------------------------------------------------- examples
