@@ -98,7 +98,8 @@ class ListMaker:
         schedule = ExplorationSchedule.now(user_no, run)
         user = _STRANGER
         if reader is not None:
-            user = await self._user(run, reader, request, schedule, policy, rules)
+            at_once = _searches_at_once(run, request, policy, rules)
+            user = await self._user(reader, request, schedule, searches_at_once=at_once)
         if rules.hidden:
             user = user.changed(excluded=(*user.excluded, *map(ItemNo, rules.hidden)))
         user, without_additions = await self._additions.with_additions(run, user_no, user, request)
@@ -163,30 +164,17 @@ class ListMaker:
 
     async def _user(
         self,
-        run: LiveRun | None,
         reader: StateReader,
         request: RecommendationRequest,
         schedule: ExplorationSchedule,
-        policy: BlendPolicy,
-        rules: ResolvedRules,
+        *,
+        searches_at_once: bool,
     ) -> UserState:
-        """What is known of the user, with the nearest items if nothing else can be asked of them.
-
-        That is one statement for two. Items of a run without an index are few: to compare with all
-        of them is no search that may be late.
-        """
-        seen = request.exclude_seen
-        searches_at_once = (
-            run is not None
-            and run.index is None
-            and request.is_plain
-            and not (rules.hidden or rules.named)
-            and policy.weights(0).keys() == {BATCH, SPEED}
-        )
+        """What is known of the user, with what is nearest if it is found by the same statement."""
         if not searches_at_once:
-            return await reader.state(exclude_seen=seen)
+            return await reader.state(exclude_seen=request.exclude_seen)
         return await reader.state_and_nearest(
-            exclude_seen=seen,
+            exclude_seen=request.exclude_seen,
             new=self._reranker.new_items(request, schedule),
             with_categories=request.max_per_category is not None,
         )
@@ -355,6 +343,25 @@ class ListMaker:
             with_categories=request.max_per_category is not None,
             lookup=lookup,
         )
+
+
+def _searches_at_once(
+    run: LiveRun | None,
+    request: RecommendationRequest,
+    policy: BlendPolicy,
+    rules: ResolvedRules,
+) -> bool:
+    """Whether one statement can read the user and search: nothing else is asked of the list.
+
+    Items of a run without an index are few, and to compare with all of them is never late.
+    """
+    return (
+        run is not None
+        and run.index is None
+        and request.is_plain
+        and not (rules.hidden or rules.named)
+        and policy.weights(0).keys() == {BATCH, SPEED}
+    )
 
 
 def _blended(
