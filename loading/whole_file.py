@@ -31,7 +31,7 @@ def whole_file(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
             _check_name(final, replace=replace)
             unfinished.replace(final)
     except OSError as error:
-        raise InvalidInputError(f"{path} cannot be written: {error}.") from error
+        raise InvalidInputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _check_name(path: Path, *, replace: bool) -> None:

@@ -26,11 +26,13 @@ from serving.console.item_routes import router as item_pages_router
 from serving.console.run_routes import router as run_pages_router
 from serving.console.settings_routes import router as settings_router
 from serving.console.static_routes import router as console_files_router
+from serving.console.user_routes import router as user_pages_router
 from serving.console.watch_routes import router as watch_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
 from serving.events.kind_routes import router as kinds_router
 from serving.events.routes import router as events_router
+from serving.experiments.routes import router as experiments_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
 from serving.http.cors import add_cors
 from serving.http.errors import add_error_handlers
@@ -79,6 +81,7 @@ _ROUTERS = (
     body_router,
     rank_router,
     rows_router,
+    experiments_router,
     placements_router,
     rule_preview_router,
     kinds_router,
@@ -108,6 +111,7 @@ _ROUTERS = (
     import_router,
     health_router,
     item_pages_router,
+    user_pages_router,
     settings_router,
     access_pages_router,
 )

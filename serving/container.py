@@ -11,10 +11,13 @@ from serving.administration.settings_in_force import SettingsReader
 from serving.answering.own_values import OwnValues
 from serving.catalogue.catalogue import Catalogue
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
+from serving.console.night_schedule import ScheduleReader
 from serving.console.run_pages import RunReader
+from serving.console.user_pages import UserPageReader
 from serving.console.watching import Watcher
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
+from serving.events.checking import EventChecker
 from serving.events.deleting import EventUndoer
 from serving.events.group_commit import GroupCommit
 from serving.events.invalidation import Invalidation
@@ -22,6 +25,9 @@ from serving.events.item_numbers import ItemNumbers
 from serving.events.kind_keeping import KindKeeping
 from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
+from serving.experiments.experiment_counting import ExperimentCounting
+from serving.experiments.experiment_keeping import ExperimentKeeping
+from serving.experiments.experiment_reading import ExperimentReading
 from serving.following import Follower
 from serving.freshness.canary import Canary
 from serving.freshness.measured_freshness import FreshnessReader
@@ -93,6 +99,7 @@ class Container(ListParts):
             self.undoer,
             self.watcher,
             RunReader(self.store),
+            ScheduleReader(self.settings.prefect_api(), self.settings.prefect_pages()),
             self.forgetter,
             UserMerger(
                 profiles=self.user_profiles,
@@ -102,7 +109,10 @@ class Container(ListParts):
                 exclusion_cache=self.exclusion_cache,
             ),
             self.user_keeping,
-            PreferenceKeeping(self.store, self.answers),
+            self.preference_keeping,
+            self.user_page_reader,
+            self.experiment_keeping,
+            self.experiment_reading,
             self.catalogue,
             self.events,
             Readiness(
@@ -117,23 +127,50 @@ class Container(ListParts):
         )
 
     @cached_property
+    def experiment_keeping(self) -> ExperimentKeeping:
+        return ExperimentKeeping(self.store)
+
+    @cached_property
+    def experiment_reading(self) -> ExperimentReading:
+        return ExperimentReading(self.store, self.experiment_keeping)
+
+    @cached_property
+    def experiment_counting(self) -> ExperimentCounting:
+        return ExperimentCounting(
+            self.store,
+            self.experiment_keeping,
+            self.experiment_reading,
+            seconds=self.settings.write_budget_seconds,
+        )
+
+    @cached_property
     def recorder(self) -> EventRecorder:
         return EventRecorder(
             events=self.events,
             group_commit=self.group_commit,
+            checker=self.checker,
+            metrics=self.metrics,
+        )
+
+    @cached_property
+    def checker(self) -> EventChecker:
+        return EventChecker(
             kinds=self.kinds,
             scales=Scales(self.events),
             items=ItemNumbers(self.store),
             catalogue=self.catalogue,
-            metrics=self.metrics,
             future_seconds=self.settings.event_future_seconds,
         )
+
+    @cached_property
+    def invalidation(self) -> Invalidation:
+        return Invalidation(self.answers, self.exclusion_cache)
 
     @cached_property
     def group_commit(self) -> GroupCommit:
         return GroupCommit(
             self.events,
-            Invalidation(self.answers, self.exclusion_cache),
+            self.invalidation,
             self.metrics,
             most_waiting=self.settings.postgres_waiting,
         )
@@ -150,6 +187,22 @@ class Container(ListParts):
     @cached_property
     def histories(self) -> Histories:
         return Histories(self.store)
+
+    @cached_property
+    def preference_keeping(self) -> PreferenceKeeping:
+        return PreferenceKeeping(self.store, self.answers)
+
+    @cached_property
+    def user_page_reader(self) -> UserPageReader:
+        return UserPageReader(
+            user_keeping=self.user_keeping,
+            preferences=self.preference_keeping,
+            histories=self.histories,
+            recommendations=self.recommendations,
+            users=self.users,
+            live_runs=self.live_runs,
+            watcher=self.watcher,
+        )
 
     @cached_property
     def watcher(self) -> Watcher:

@@ -7,35 +7,21 @@ import typer
 
 from stack.cli.lazy import lazy_group
 
-COMMANDS = {
-    "up": "stack.cli.up",
-    "demo": "stack.cli.demo",
-    "down": "stack.cli.down",
-    "load": "stack.cli.load",
-    "loads": "stack.cli.loads",
-    "export": "stack.cli.export",
-    "empty": "stack.cli.empty",
-    "nightly": "stack.cli.nightly",
-    "rollback": "stack.cli.rollback",
-    "tune": "stack.cli.tune",
-    "housekeeping": "stack.cli.housekeeping",
-    "replay": "stack.cli.replay",
-    "status": "stack.cli.status",
-    "diagnose": "stack.cli.diagnose",
-    "psql": "stack.cli.psql",
-    "bench": "stack.cli.bench",
-    "key": "stack.cli.key",
-    "account": "stack.cli.account",
-    "token": "stack.cli.token",
-    "audit": "stack.cli.audit",
-    "kind": "stack.cli.kind",
-    "filter": "stack.cli.filter",
-    "runs": "stack.cli.runs",
-    "repair": "stack.cli.repair",
+PANELS = {
+    "Start and stop": ("up", "demo", "down"),
+    "Bring and take data": ("load", "loads", "export", "kind", "filter", "empty"),
+    "Decide": ("placement", "experiment", "apply"),
+    "Nights": ("nightly", "runs", "rollback", "tune", "replay", "housekeeping"),
+    "Look and mend": ("status", "diagnose", "repair", "psql", "audit", "bench", "completion"),
+    "Let in": ("key", "account", "token"),
 }
+"""The commands under the headings of help; the module of each has its name."""
+
+COMMANDS = {name: f"stack.cli.{name}" for names in PANELS.values() for name in names}
 
 app = lazy_group(
     COMMANDS,
+    {name: panel for panel, names in PANELS.items() for name in names},
     no_args_is_help=True,
     help="A recommender you run yourself: nightly lists, live vectors, one blended answer.",
     epilog="All data and logs lie in the folder .tandem, or in TANDEM_HOME.",

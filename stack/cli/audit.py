@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from sql.audit import AuditEntry, list_audit
+from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
 from stack.local.stores import opened_stores
-
-_WIDE = 1_000
 
 
 def command(
@@ -27,15 +25,14 @@ def command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a table, or a JSON object with `entries`."""
+    """Write a table, or a JSON array of entries."""
     with (
         opened_stores(*prepare(), "tandem audit") as stores,
         connected(stores.database_url) as connection,
     ):
         entries = list_audit(connection, most, before)
     if as_json:
-        plain = [dataclasses.asdict(entry) for entry in entries]
-        typer.echo(json.dumps({"entries": plain}, default=str))
+        typer.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], default=str))
     elif entries:
         _print(entries)
     else:
@@ -53,11 +50,7 @@ def _print(entries: list[AuditEntry]) -> None:
             escape(entry.subject),
             escape(_written(entry.details)),
         )
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # Whoever reads it from a pipe has lines of any length.
-        console.width = _WIDE
-    console.print(table)
+    print_list(table)
 
 
 def _written(details: Mapping[str, Any]) -> str:

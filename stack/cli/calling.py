@@ -24,7 +24,9 @@ class CliGroup(TyperGroup):
             raise
         except TyperException as error:
             where = getattr(error, "ctx", None) or ctx
-            print_error(f"{error.format_message()} See: {where.command_path} --help")
+            # A group that is called without a command has shown its help already: it says nothing.
+            if message := " ".join(error.format_message().split()):
+                print_error(f"{message} See: {where.command_path} --help")
             raise typer.Exit(WRONG_USE) from error
         except Exception as error:
             if os.environ.get(DEBUG_VARIABLE):

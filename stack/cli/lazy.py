@@ -4,6 +4,7 @@ import ast
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ class LazyCommand(TyperCommand):
     help must not wait for the libraries of the nightly run.
     """
 
-    def __init__(self, name: str, module: str) -> None:
-        super().__init__(name=name)
+    def __init__(self, name: str, module: str, panel: str | None = None) -> None:
+        super().__init__(name=name, rich_help_panel=panel)
         self._module = module
 
     @property
@@ -47,18 +48,31 @@ class LazyCommand(TyperCommand):
             return typer.main.get_command(module.app)
         app = typer.Typer(add_completion=False)
         settings = getattr(module, "CONTEXT_SETTINGS", None)
-        app.command(self.name, help=module.__doc__, context_settings=settings)(module.command)
+        app.command(self.name, help=_unwrapped(module.__doc__), context_settings=settings)(
+            module.command
+        )
         return typer.main.get_command(app)
 
 
-def lazy_group(commands: Mapping[str, str], **settings: Any) -> typer.Typer:
-    """A group of the commands that these modules declare; `settings` as Typer knows them."""
+def _unwrapped(text: str | None) -> str:
+    """Each paragraph as one line: a terminal breaks it where it is narrow, and only there."""
+    paragraphs = cleandoc(text or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def lazy_group(
+    commands: Mapping[str, str], panels: Mapping[str, str] | None = None, **settings: Any
+) -> typer.Typer:
+    """A group of the commands that these modules declare, by name.
+
+    `panels` has the headings that help lists them under; `settings` as Typer knows them.
+    """
 
     class Group(CliGroup):
         def __init__(self, **attributes: Any) -> None:
             super().__init__(**attributes)
             for name, module in commands.items():
-                self.add_command(LazyCommand(name, module))
+                self.add_command(LazyCommand(name, module, (panels or {}).get(name)))
 
     app = typer.Typer(cls=Group, add_completion=False, pretty_exceptions_enable=False, **settings)
     app.callback()(_no_options)

@@ -55,25 +55,39 @@ def command(
     ] = False,
     column: Annotated[
         list[str] | None,
-        typer.Option(help="Which column means what, as user_id=reviewerID; numbers count from 1."),
+        typer.Option(
+            metavar="FIELD=COLUMN",
+            help="Which column means what, as user_id=reviewerID; numbers count from 1.",
+        ),
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="The kind of all events, such as rate.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", metavar="KIND", help="The kind of all events, such as rate."),
+    ] = None,
     map_kind: Annotated[
         list[str] | None,
-        typer.Option(help="What a word of the file is here, as watched=view; =- leaves out."),
+        typer.Option(
+            metavar="WORD=KIND",
+            help="What a word of the file is here, as watched=view; =- leaves out.",
+        ),
     ] = None,
     scale: Annotated[
-        str | None, typer.Option(help="The scale of the ratings, least:greatest, as 1:10.")
+        str | None,
+        typer.Option(metavar="LEAST:GREATEST", help="The scale of the ratings, as 1:10."),
     ] = None,
     header: Annotated[
         bool | None, typer.Option("--header/--no-header", help="Whether the first line is names.")
     ] = None,
     separator: Annotated[
-        str | None, typer.Option(help="What separates fields: a character, ::, or tab.")
+        str | None,
+        typer.Option(metavar="TEXT", help="What separates fields: a character, ::, or tab."),
     ] = None,
-    encoding: Annotated[str | None, typer.Option(help="The encoding, such as latin-1.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The encoding, such as latin-1.")
+    ] = None,
     time_zone: Annotated[
-        str, typer.Option(help="The zone of times that name none, as Europe/Berlin.")
+        str,
+        typer.Option(metavar="ZONE", help="The zone of times that name none, as Europe/Berlin."),
     ] = "UTC",
     day_first: Annotated[
         bool | None, typer.Option("--day-first/--month-first", help="How 3/4/2020 is meant.")
@@ -91,23 +105,34 @@ def command(
     ] = None,
     attributes: Annotated[
         str | None,
-        typer.Option(help="Columns of items that become attributes: all, or names with commas."),
+        typer.Option(
+            metavar="NAMES",
+            help="Columns of items that become attributes: all, or names with commas.",
+        ),
     ] = None,
     layout: Annotated[
-        str | None, typer.Option(help="A published layout, such as 'MovieLens 1M ratings'.")
+        str | None,
+        typer.Option(metavar="NAME", help="A published layout, such as 'MovieLens 1M ratings'."),
     ] = None,
-    query: Annotated[str | None, typer.Option(help="What to ask a database: select …")] = None,
+    query: Annotated[
+        str | None, typer.Option(metavar="SQL", help="What to ask a database: select …")
+    ] = None,
     user: Annotated[
         str | None,
         typer.Option(metavar="ID", help="Who did all of it, where no column says who."),
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="What joins several ids of items in one field, as '|'; - for nothing."),
+        typer.Option(
+            metavar="TEXT",
+            help="What joins several ids of items in one field, as '|'; - for nothing.",
+        ),
     ] = None,
     guests: Annotated[
         str | None,
-        typer.Option(help="Ids of users that stand for nobody, with commas; - for none."),
+        typer.Option(
+            metavar="IDS", help="Ids of users that stand for nobody, with commas; - for none."
+        ),
     ] = None,
     undo: Annotated[
         int | None, typer.Option(metavar="LOAD", help="Take back what this load added.")
@@ -116,7 +141,7 @@ def command(
 ) -> None:
     """Exit code 0 also if single rows were rejected; they are counted, and written to a file."""
     if (undo is None) == (not paths):
-        raise typer.BadParameter("Missing argument PATH, or --undo LOAD; `tandem loads` lists.")
+        raise typer.BadParameter("give a PATH, or --undo LOAD of those that `tandem loads` lists.")
     if undo is not None:
         _undo(undo, as_json=as_json)
         return

@@ -5,17 +5,15 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from sql.loads import Load, list_loads
+from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
 from stack.local.stores import opened_stores
-
-_WIDE = 1_000
 
 
 def command(
@@ -31,7 +29,7 @@ def command(
     ):
         loads = list_loads(connection, most)
     if as_json:
-        typer.echo(json.dumps({"loads": [dataclasses.asdict(load) for load in loads]}, default=str))
+        typer.echo(json.dumps([dataclasses.asdict(load) for load in loads], default=str))
         return
     if not loads:
         typer.echo("Nothing was loaded yet: `tandem load PATH` does.")
@@ -54,13 +52,9 @@ def _print(loads: list[Load]) -> None:
             f"{sum(counts.get('rejected', {}).values()):,}" if counts else "?",
             escape(load.source),
         )
-    console = Console(soft_wrap=True, highlight=False)
-    if not console.is_terminal:
-        # Whoever reads it from a pipe has lines of any length.
-        console.width = _WIDE
-    console.print(table)
+    print_list(table)
     if any(load.state == "interrupted" for load in loads):
-        console.print(
+        typer.echo(
             "An interrupted load goes on when the same is loaded again, or is taken back with"
             " `tandem load --undo LOAD`."
         )

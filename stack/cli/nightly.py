@@ -1,11 +1,13 @@
 """Learn from everything now, as every night, and serve the result if it is good enough."""
 
 import asyncio
+import json
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import using_engine
 from stack.local.flow_runs.flow_environment import flow_environment
@@ -16,13 +18,19 @@ from stack.runs import PUBLISHED, RunRecord, accuracy
 from stack.settings import StackSettings
 
 
-def command() -> None:
-    """Exit code 0 if the run is served now, 1 if it was refused or failed; prints the reason."""
+def command(*, as_json: AsJson = False) -> None:
+    """Exit code 0 if the run is served now, 1 if it was refused or failed; prints the reason.
+
+    As JSON: the run, as `tandem runs` lists it; the steps go to standard error then.
+    """
     settings, home = prepare()
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, stderr=as_json)
     with opened_stores(settings, home, "tandem nightly") as stores:
         record = _night(settings, home, stores, console)
-    _print_report(console, record)
+    if as_json:
+        typer.echo(json.dumps(record))
+    else:
+        _print_report(console, record)
     raise typer.Exit(0 if record["state"] == PUBLISHED else 1)
 
 

@@ -15,7 +15,10 @@ from stack.person import account
 
 def command(
     run: Annotated[
-        int, typer.Argument(min=1, max=2**31 - 1, help="The run's number, as tandem runs lists it.")
+        int,
+        typer.Argument(
+            metavar="RUN", min=1, max=2**31 - 1, help="The run's number, as tandem runs lists it."
+        ),
     ],
 ) -> None:
     """Exit code 0 once the run is served; RollbackRefusedError if it cannot be."""

@@ -200,6 +200,62 @@ class AsyncCalls:
             await self.call(Call("POST", "/v1/pages", body=body, repeatable=True)),
         )
 
+    async def list_experiments(
+        self, *, state: models.ExperimentState | None = None
+    ) -> models.ExperimentsAnswer:
+        """All experiments, the newest first."""
+        return cast(
+            "models.ExperimentsAnswer",
+            await self.call(
+                Call("GET", "/v1/experiments", query={"state": state}, repeatable=True)
+            ),
+        )
+
+    async def find_experiment(self, experiment_id: str) -> models.ExperimentAnswer:
+        """An experiment with what is known now: intervals that may be looked at at any time."""
+        return cast(
+            "models.ExperimentAnswer",
+            await self.call(
+                Call("GET", f"/v1/experiments/{in_path(experiment_id)}", repeatable=True)
+            ),
+        )
+
+    async def save_experiment(
+        self, experiment_id: str, body: models.ExperimentBody
+    ) -> models.Experiment:
+        """Save a draft: nobody is in it before it is started, and it cannot be changed after that."""
+        return cast(
+            "models.Experiment",
+            await self.call(
+                Call("PUT", f"/v1/experiments/{in_path(experiment_id)}", body=body, repeatable=True)
+            ),
+        )
+
+    async def start_experiment(self, experiment_id: str) -> models.Experiment:
+        """Start a draft: within a second its users get their arms. Twice is once."""
+        return cast(
+            "models.Experiment",
+            await self.call(Call("POST", f"/v1/experiments/{in_path(experiment_id)}/start")),
+        )
+
+    async def stop_experiment(self, experiment_id: str, body: models.StopBody) -> models.Experiment:
+        """End an experiment: everybody gets what the placement decides. Twice is once."""
+        return cast(
+            "models.Experiment",
+            await self.call(
+                Call("POST", f"/v1/experiments/{in_path(experiment_id)}/stop", body=body)
+            ),
+        )
+
+    async def adopt_arm(self, experiment_id: str, body: models.AdoptBody) -> models.Experiment:
+        """End an experiment and decide for its placement as an arm does, in one act."""
+        return cast(
+            "models.Experiment",
+            await self.call(
+                Call("POST", f"/v1/experiments/{in_path(experiment_id)}/adopt", body=body)
+            ),
+        )
+
     async def list_placements(self) -> models.PlacementsAnswer:
         """What is decided for each placement now. The default is always among them."""
         return cast(

@@ -50,6 +50,12 @@ class ActiveUsersAnswer(TypedDict):
     is_complete: bool
 
 
+class AdoptBody(TypedDict):
+    """Which arm decides from now on."""
+
+    arm: str
+
+
 class Alive(TypedDict):
     """The process lives."""
 
@@ -57,6 +63,27 @@ class Alive(TypedDict):
 
 
 AliveStatus: TypeAlias = Literal["alive"]
+
+
+class ArmDefinition(TypedDict):
+    """One of what is compared."""
+
+    name: str
+    version: int | PopularList
+    share: float
+
+
+class ArmFigures(TypedDict):
+    """What is known of one arm."""
+
+    name: str
+    share: float
+    users: int
+    completed: int
+    means: dict[str, float]
+    items: int
+    coverage: float | None
+    best_probability: float
 
 
 class AskedAnswer(TypedDict):
@@ -142,6 +169,22 @@ class CauseAnswer(TypedDict):
     title: str | None
     interest: NotRequired[str | None]
     share: float
+
+
+class ComparisonFigures(TypedDict):
+    """One arm less the control, by one metric."""
+
+    arm: str
+    metric: Metric
+    difference: float
+    low: float | None
+    high: float | None
+    relative: float | None
+    users: int
+    decided: bool
+    variance_ratio: float
+    days_until_decided: float | None
+    finding: str
 
 
 class DeletedEventAnswer(TypedDict):
@@ -253,6 +296,82 @@ class ExampleItemAnswer(TypedDict):
 ExclusionKnowledge: TypeAlias = Literal["known", "unknown"]
 
 
+class Experiment(TypedDict):
+    """An experiment as it is kept."""
+
+    placement: str
+    arms: list[ArmDefinition]
+    goal: NotRequired[Metric]
+    kinds: NotRequired[list[str]]
+    window_days: NotRequired[float]
+    confidence: NotRequired[float]
+    tuned_to: NotRequired[int]
+    guardrails: NotRequired[list[GuardrailDefinition]]
+    layer: NotRequired[str | None]
+    salt: NotRequired[str | None]
+    ramp: NotRequired[list[RampDefinition]]
+    automatic: NotRequired[bool]
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
+    note: NotRequired[str]
+    experiment_id: str
+    state: ExperimentState
+    revision: int
+    started_at: str | None
+    stopped_at: str | None
+    stopped_because: str | None
+    adopted_arm: str | None
+    adopted_version: int | None
+    created_at: str
+
+
+class ExperimentAnswer(TypedDict):
+    """An experiment with what is known now. It may be looked at at any time."""
+
+    experiment: Experiment
+    finding: str
+    arms: list[ArmFigures]
+    comparisons: list[ComparisonFigures]
+    history: list[HistoryPoint]
+    ratio_mismatch: RatioMismatch
+
+
+class ExperimentBody(TypedDict):
+    """A draft."""
+
+    definition: ExperimentDefinition
+    revision: NotRequired[int]
+
+
+class ExperimentDefinition(TypedDict):
+    """What is compared, with whom, and by what."""
+
+    placement: str
+    arms: list[ArmDefinition]
+    goal: NotRequired[Metric]
+    kinds: NotRequired[list[str]]
+    window_days: NotRequired[float]
+    confidence: NotRequired[float]
+    tuned_to: NotRequired[int]
+    guardrails: NotRequired[list[GuardrailDefinition]]
+    layer: NotRequired[str | None]
+    salt: NotRequired[str | None]
+    ramp: NotRequired[list[RampDefinition]]
+    automatic: NotRequired[bool]
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
+    note: NotRequired[str]
+
+
+ExperimentState: TypeAlias = Literal["draft", "running", "stopped", "adopted"]
+
+
+class ExperimentsAnswer(TypedDict):
+    """Experiments, the newest first."""
+
+    experiments: list[Experiment]
+
+
 FallbackList: TypeAlias = Literal["popular", "trending", "latest"]
 
 
@@ -307,6 +426,13 @@ class FoundEventAnswer(TypedDict):
 FoundItemsSource: TypeAlias = Literal["cache", "similar", "search", "words", "popular", "fallback"]
 
 
+class GuardrailDefinition(TypedDict):
+    """What an arm must not harm: it is stopped when it does for certain."""
+
+    metric: Metric
+    most_loss: float
+
+
 class HighlightsAnswer(TypedDict):
     """Where the words stand, as HTML that is safe to show."""
 
@@ -332,6 +458,17 @@ class HistoryEventAnswer(TypedDict):
     value: float | None
     occurred_at: str
     recommendation_id: str | None
+
+
+class HistoryPoint(TypedDict):
+    """The goal's difference and interval as they were at the end of a day."""
+
+    day: str
+    arm: str
+    users: int
+    difference: float
+    low: float | None
+    high: float | None
 
 
 class InnerProblem(TypedDict):
@@ -655,6 +792,11 @@ MergedAnswer = TypedDict(
 """What became of two users: they are one, either way."""
 
 
+Metric: TypeAlias = Literal[
+    "clicks", "click_through", "conversion", "value", "dislikes", "returned"
+]
+
+
 class ModelRunAnswer(TypedDict):
     """One model run."""
 
@@ -863,6 +1005,9 @@ class PopularItemAnswer(TypedDict):
     score: float
 
 
+PopularList: TypeAlias = Literal["popular"]
+
+
 PopularStrategy: TypeAlias = Literal["popular", "fallback"]
 
 
@@ -939,6 +1084,13 @@ class ProportionBody(TypedDict):
     reference: float
 
 
+class RampDefinition(TypedDict):
+    """How many users are in it from when on."""
+
+    days: float
+    share: float
+
+
 class RankAnswer(TypedDict):
     """The items in the user's order."""
 
@@ -980,6 +1132,13 @@ class RatingBody(TypedDict):
     """Events of the kind are ratings."""
 
     scale: str
+
+
+class RatioMismatch(TypedDict):
+    """Whether users came in the shares they were assigned with."""
+
+    p_value: float
+    found: bool
 
 
 class Ready(TypedDict):
@@ -1047,10 +1206,14 @@ class RecommendationBody(TypedDict):
     interest_item: NotRequired[list[str] | None]
 
 
-RecommendationSource: TypeAlias = Literal["cache", "blend", "speed", "batch", "popular", "fallback"]
+RecommendationSource: TypeAlias = Literal[
+    "cache", "blend", "speed", "batch", "popular", "trending", "latest", "fallback"
+]
 
 
-RecommendationStrategy: TypeAlias = Literal["blend", "speed", "batch", "popular", "fallback"]
+RecommendationStrategy: TypeAlias = Literal[
+    "blend", "speed", "batch", "popular", "trending", "latest", "fallback"
+]
 
 
 class RecordedAnswer(TypedDict):
@@ -1124,6 +1287,7 @@ class RemovedCounts(TypedDict):
     impressions: int
     recommendation_lists: int
     user_embeddings: int
+    experiments: int
     accounts: int
     sessions: int
     cached_answers: int | None
@@ -1422,6 +1586,12 @@ class StarterAnswer(TypedDict):
 
 
 StarterStrategy: TypeAlias = Literal["starter", "popular", "fallback"]
+
+
+class StopBody(TypedDict):
+    """Why it ends."""
+
+    because: NotRequired[str]
 
 
 class StoredItemAnswer(TypedDict):

@@ -197,6 +197,52 @@ class Calls:
             "models.PageAnswer", self.call(Call("POST", "/v1/pages", body=body, repeatable=True))
         )
 
+    def list_experiments(
+        self, *, state: models.ExperimentState | None = None
+    ) -> models.ExperimentsAnswer:
+        """All experiments, the newest first."""
+        return cast(
+            "models.ExperimentsAnswer",
+            self.call(Call("GET", "/v1/experiments", query={"state": state}, repeatable=True)),
+        )
+
+    def find_experiment(self, experiment_id: str) -> models.ExperimentAnswer:
+        """An experiment with what is known now: intervals that may be looked at at any time."""
+        return cast(
+            "models.ExperimentAnswer",
+            self.call(Call("GET", f"/v1/experiments/{in_path(experiment_id)}", repeatable=True)),
+        )
+
+    def save_experiment(self, experiment_id: str, body: models.ExperimentBody) -> models.Experiment:
+        """Save a draft: nobody is in it before it is started, and it cannot be changed after that."""
+        return cast(
+            "models.Experiment",
+            self.call(
+                Call("PUT", f"/v1/experiments/{in_path(experiment_id)}", body=body, repeatable=True)
+            ),
+        )
+
+    def start_experiment(self, experiment_id: str) -> models.Experiment:
+        """Start a draft: within a second its users get their arms. Twice is once."""
+        return cast(
+            "models.Experiment",
+            self.call(Call("POST", f"/v1/experiments/{in_path(experiment_id)}/start")),
+        )
+
+    def stop_experiment(self, experiment_id: str, body: models.StopBody) -> models.Experiment:
+        """End an experiment: everybody gets what the placement decides. Twice is once."""
+        return cast(
+            "models.Experiment",
+            self.call(Call("POST", f"/v1/experiments/{in_path(experiment_id)}/stop", body=body)),
+        )
+
+    def adopt_arm(self, experiment_id: str, body: models.AdoptBody) -> models.Experiment:
+        """End an experiment and decide for its placement as an arm does, in one act."""
+        return cast(
+            "models.Experiment",
+            self.call(Call("POST", f"/v1/experiments/{in_path(experiment_id)}/adopt", body=body)),
+        )
+
     def list_placements(self) -> models.PlacementsAnswer:
         """What is decided for each placement now. The default is always among them."""
         return cast(

@@ -16,9 +16,13 @@ from stack.local.stores import opened_stores
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Such as a mail address; one signs in with it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Such as a mail address; one signs in with it.")
+    ],
     *,
-    role: Annotated[str, typer.Option(help="viewer, operator or admin.")] = "viewer",
+    role: Annotated[
+        str, typer.Option("--role", metavar="ROLE", help="viewer, operator or admin.")
+    ] = "viewer",
     link: Annotated[
         bool, typer.Option("--link", help="Write a link to choose the password with, good once.")
     ] = False,

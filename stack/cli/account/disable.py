@@ -10,7 +10,9 @@ from stack.database import connected
 from stack.local.stores import opened_stores
 
 
-def command(name: Annotated[str, typer.Argument(help="The account's name.")]) -> None:
+def command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")],
+) -> None:
     """Exit code 0 once nobody can sign in to it."""
     with (
         opened_stores(*prepare(), "tandem account") as stores,

@@ -3,11 +3,12 @@
 import json
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from serving.accounts.account_keeping import AccountRecord
 from stack.accounts import load_accounts
+from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
@@ -23,8 +24,10 @@ def command(*, as_json: AsJson = False) -> None:
         records = load_accounts(connection)
     if as_json:
         typer.echo(json.dumps([_plain(record) for record in records]))
+    elif records:
+        print_list(_table(records))
     else:
-        Console(soft_wrap=True).print(_table(records))
+        typer.echo("No accounts yet. Make one: tandem account create NAME --role admin --link")
 
 
 def _plain(record: AccountRecord) -> dict[str, object]:
@@ -45,5 +48,5 @@ def _table(records: list[AccountRecord]) -> Table:
         note = "" if record.has_password else "no password yet"
         if record.disabled_at is not None:
             note = f"disabled {record.disabled_at:%Y-%m-%d %H:%M}"
-        table.add_row(record.name, record.role, f"{record.created_at:%Y-%m-%d %H:%M}", note)
+        table.add_row(escape(record.name), record.role, f"{record.created_at:%Y-%m-%d %H:%M}", note)
     return table

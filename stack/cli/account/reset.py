@@ -1,21 +1,28 @@
 """Make a link by which the owner of an account chooses a password, within a day."""
 
+import json
 from typing import Annotated
 
 import typer
 
 from stack.accounts import find_account_id, make_reset_link
+from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
 from stack.local.stores import opened_stores
 
 
-def command(name: Annotated[str, typer.Argument(help="The account's name.")]) -> None:
-    """Write the link, which is good once."""
+def command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write the link, which is good once, or a JSON object with `name` and `link`."""
     settings, home = prepare()
     with (
         opened_stores(settings, home, "tandem account") as stores,
         connected(stores.database_url) as connection,
     ):
         link = make_reset_link(connection, find_account_id(connection, name))
-    typer.echo(f"{settings.api_url}{link.path}")
+    address = f"{settings.api_url}{link.path}"
+    typer.echo(json.dumps({"name": name, "link": address}) if as_json else address)

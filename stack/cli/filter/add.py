@@ -15,7 +15,7 @@ from stack.person import person_at_the_machine
 
 
 def command(
-    attribute: Annotated[str, typer.Argument(help="Its name, such as year.", show_default=False)],
+    attribute: Annotated[str, typer.Argument(metavar="ATTRIBUTE", help="Its name, such as year.")],
 ) -> None:
     """Exit code 0 once its indexes can be used; AttributeRefusedError if it cannot be declared."""
     with (

@@ -3,10 +3,11 @@
 import json
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sql.filtered_attributes import FilteredAttribute, list_attributes
+from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
@@ -26,7 +27,7 @@ def command(*, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([_fields(each) for each in attributes]))
     elif attributes:
-        Console(soft_wrap=True, markup=False).print(_table(attributes))
+        print_list(_table(attributes))
     else:
         typer.echo(_NONE)
 
@@ -46,7 +47,7 @@ def _table(attributes: list[FilteredAttribute]) -> Table:
         table.add_column(title, justify="right" if title == "size" else "left", no_wrap=True)
     for each in attributes:
         table.add_row(
-            each.name,
+            escape(each.name),
             f"{each.added_at:%Y-%m-%d}",
             "complete" if each.is_indexed else "not finished: add it again",
             f"{each.bytes / _MEGABYTE:,.1f} MB",

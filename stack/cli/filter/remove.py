@@ -12,7 +12,7 @@ from stack.person import person_at_the_machine
 
 
 def command(
-    attribute: Annotated[str, typer.Argument(help="Its name, such as year.", show_default=False)],
+    attribute: Annotated[str, typer.Argument(metavar="ATTRIBUTE", help="Its name, such as year.")],
 ) -> None:
     """Exit code 0 once they are gone; AttributeRefusedError if it is not declared."""
     with (

@@ -4,20 +4,17 @@ import json
 from datetime import UTC, datetime
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from serving.access.callers import SCOPES
 from serving.access.keys import KeyRecord
 from stack.api_key import load_keys
+from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
 from stack.local.stores import opened_stores
-
-_WIDTH = 80
-"""A table that is wider than a terminal cannot be read; names and scopes take several lines."""
 
 
 def command(*, as_json: AsJson = False) -> None:
@@ -29,10 +26,10 @@ def command(*, as_json: AsJson = False) -> None:
         records = load_keys(connection)
     if as_json:
         typer.echo(json.dumps([_plain(record) for record in records]))
-        return
-    console = Console(highlight=False)
-    console.width = max(console.width, _WIDTH) if console.is_terminal else _WIDTH
-    console.print(_table(records))
+    elif records:
+        print_list(_table(records))
+    else:
+        typer.echo("No keys yet. Make one: tandem key create --name APP")
 
 
 def _plain(record: KeyRecord) -> dict[str, object]:
@@ -56,7 +53,7 @@ def _table(records: list[KeyRecord]) -> Table:
     table.add_column("scopes", overflow="fold", min_width=5)
     table.add_column("limit", no_wrap=True, justify="right")
     for heading in ("created", "ends", "last used"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, no_wrap=heading != "ends")
     for record in records:
         table.add_row(
             escape(record.name),
@@ -72,8 +69,8 @@ def _table(records: list[KeyRecord]) -> Table:
 
 def _end(record: KeyRecord) -> str:
     if record.revoked_at is not None:
-        return f"revoked\n{record.revoked_at:%Y-%m-%d}"
+        return f"revoked {record.revoked_at:%Y-%m-%d}"
     if record.expires_at is None:
         return "never"
-    word = "expired\n" if record.expires_at <= datetime.now(UTC) else ""
+    word = "expired " if record.expires_at <= datetime.now(UTC) else ""
     return f"{word}{record.expires_at:%Y-%m-%d}"

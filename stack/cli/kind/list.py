@@ -3,11 +3,12 @@
 import json
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from domain.interactions import EventKind
 from sql.event_kinds import find_kinds
+from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
@@ -24,7 +25,7 @@ def command(*, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([kind_fields(kind) for kind in kinds]))
     else:
-        Console(soft_wrap=True, markup=False).print(_table(kinds))
+        print_list(_table(kinds))
 
 
 def kind_fields(kind: EventKind) -> dict[str, object]:
@@ -54,8 +55,8 @@ def _table(kinds: list[EventKind]) -> Table:
     for kind in kinds:
         again = "no" if kind.marks_seen or kind.weight < 0 else "yes"
         half_life = [f"{kind.half_life_days:g} days" if kind.half_life_days else ""]
-        cells = [kind.kind, f"{kind.weight:g}", again, _values(kind)]
-        table.add_row(*cells, *(half_life if decaying else []), kind.description)
+        cells = [escape(kind.kind), f"{kind.weight:g}", again, _values(kind)]
+        table.add_row(*cells, *(half_life if decaying else []), escape(kind.description))
     return table
 
 

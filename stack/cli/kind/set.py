@@ -35,7 +35,9 @@ _VALUES_COUNT = " What their values were taken for as they came in stays."
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="The kind as apps send it, such as share.")],
+    name: Annotated[
+        str, typer.Argument(metavar="KIND", help="The kind as apps send it, such as share.")
+    ],
     *,
     weight: Annotated[
         float | None,

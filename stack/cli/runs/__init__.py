@@ -3,11 +3,11 @@
 import json
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from stack.cli.lazy import lazy_group
+from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
@@ -31,9 +31,9 @@ def _list(*, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(records))
     elif records:
-        Console(soft_wrap=True).print(_table(records))
+        print_list(_table(records))
     else:
-        Console().print("No runs yet. Make one: tandem nightly")
+        typer.echo("No runs yet. Make one: tandem nightly")
 
 
 def _load(settings: StackSettings, home: Home) -> list[RunRecord]:

@@ -20,7 +20,7 @@ from stack.settings import StackSettings
 
 def command(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(help="The run's number, or: live, latest.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's number, or: live, latest.")],
     *,
     as_json: AsJson = False,
 ) -> None:

@@ -56,6 +56,10 @@ COMMANDS = [
     ["kind"],
     ["kind", "list"],
     ["kind", "set"],
+    ["filter"],
+    ["filter", "add"],
+    ["loads"],
+    ["completion"],
 ]
 
 
@@ -104,6 +108,12 @@ def test_help_waits_for_no_library_of_a_command() -> None:
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert "Start everything and keep it running" in done.stdout
+
+
+def test_a_group_without_a_command_shows_its_help_and_says_nothing_more() -> None:
+    result = tandem("key")
+    assert (result.exit_code, result.stderr) == (2, "")
+    assert "key [OPTIONS] COMMAND" in result.stdout
 
 
 def test_benchmarks_are_listed_by_name_and_another_name_is_refused() -> None:
@@ -161,7 +171,8 @@ def test_the_version_is_reported() -> None:
     ("arguments", "message"),
     [
         (["fly"], "No such command 'fly'"),
-        (["load"], "Missing argument"),
+        (["load"], "give a PATH"),
+        (["completion"], "Choose from: bash, zsh, fish"),
         (["key", "create", "--scope", "read"], "Missing option '--name'"),
         (["runs", "--yaml"], "No such option"),
     ],

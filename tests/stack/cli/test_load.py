@@ -100,7 +100,7 @@ def test_loads_are_listed_and_taken_back(tmp_path: Path, engine: Engine) -> None
     (tmp_path / "ratings.csv").write_text(RATINGS)
     report = json.loads(tandem("load", "--json", "ratings.csv").stdout)
     assert (report["load_no"], report["events_stored"]) == (1, 2)
-    (load,) = json.loads(tandem("loads", "--json").stdout)["loads"]
+    (load,) = json.loads(tandem("loads", "--json").stdout)
     assert (load["load_no"], load["state"], load["counts"]["events_stored"]) == (1, "complete", 2)
     undone = tandem("load", "--undo", "1")
     assert "2 events of 2 users, users removed: 2, items removed: 1" in undone.output
