@@ -56,6 +56,11 @@ class Placement:
     """0: nothing was ever decided."""
     definition: PlacementDefinition = field(default_factory=PlacementDefinition)
     everywhere_version: int = 0
+    experiment_id: str | None = None
+    """Of an experiment: what it decides for the users of `arm`."""
+    arm: str | None = None
+    is_popular: bool = False
+    """Whether these users get the popular list."""
 
     def placed(self, asked: AskedList) -> PlacedList:
         """What the request becomes: what it says itself comes first."""
@@ -93,5 +98,9 @@ class Placement:
             self.version,
             self.everywhere_version,
             fallback=values.fallback,
-            keeps_impressions=values.impressions is not False,
+            experiment_id=self.experiment_id,
+            arm=self.arm,
+            is_popular=self.is_popular,
+            # Whoever was shown an arm counts in the experiment.
+            keeps_impressions=values.impressions is not False or self.experiment_id is not None,
         )

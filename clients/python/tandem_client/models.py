@@ -92,6 +92,7 @@ class AskedAnswer(TypedDict):
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     placement: NamedPlacement | None
+    experiment: NamedArm | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -811,6 +812,13 @@ class ModelRunsAnswer(TypedDict):
     next: int | None
 
 
+class NamedArm(TypedDict):
+    """The experiment that the user is in."""
+
+    experiment_id: str
+    arm: str
+
+
 class NamedItemAnswer(TypedDict):
     """One item."""
 
@@ -1088,6 +1096,7 @@ class RankAnswer(TypedDict):
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     placement: NamedPlacement | None
+    experiment: NamedArm | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -1150,6 +1159,7 @@ class RecommendationAnswer(TypedDict):
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     placement: NamedPlacement | None
+    experiment: NamedArm | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
