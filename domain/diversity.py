@@ -66,6 +66,7 @@ def _greedy(
     """Rows one after the other, each with the most relevance beyond similarity to those before."""
     left = (1.0 - diversity) * relevance
     nearest = np.full(len(relevance), -1.0)
+    gains = np.empty(len(relevance))
     chosen = [first]
     while len(chosen) < min(positions, len(relevance)):
         left[chosen[-1]] = -np.inf
@@ -73,9 +74,12 @@ def _greedy(
         # would be a product large enough for several threads to wait for each other.
         np.maximum(nearest, units @ units[chosen[-1]], out=nearest)
         # similarity = sign(cos) * |cos|^4
-        squares = nearest * nearest
-        similarity = squares * squares * np.sign(nearest)
-        chosen.append(int(np.argmax(left - diversity * similarity)))
+        np.multiply(nearest, nearest, out=gains)
+        np.multiply(gains, gains, out=gains)
+        np.copysign(gains, nearest, out=gains)
+        np.multiply(gains, diversity, out=gains)
+        np.subtract(left, gains, out=gains)
+        chosen.append(int(gains.argmax()))
     return chosen
 
 

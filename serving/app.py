@@ -26,6 +26,7 @@ from serving.console.item_routes import router as item_pages_router
 from serving.console.run_routes import router as run_pages_router
 from serving.console.settings_routes import router as settings_router
 from serving.console.static_routes import router as console_files_router
+from serving.console.user_routes import router as user_pages_router
 from serving.console.watch_routes import router as watch_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
@@ -108,6 +109,7 @@ _ROUTERS = (
     import_router,
     health_router,
     item_pages_router,
+    user_pages_router,
     settings_router,
     access_pages_router,
 )

@@ -11,7 +11,9 @@ from serving.administration.settings_in_force import SettingsReader
 from serving.answering.own_values import OwnValues
 from serving.catalogue.catalogue import Catalogue
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
+from serving.console.night_schedule import ScheduleReader
 from serving.console.run_pages import RunReader
+from serving.console.user_pages import UserPageReader
 from serving.console.watching import Watcher
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
@@ -95,6 +97,7 @@ class Container(ListParts):
             self.undoer,
             self.watcher,
             RunReader(self.store),
+            ScheduleReader(self.settings.prefect_api(), self.settings.prefect_pages()),
             self.forgetter,
             UserMerger(
                 profiles=self.user_profiles,
@@ -104,7 +107,8 @@ class Container(ListParts):
                 exclusion_cache=self.exclusion_cache,
             ),
             self.user_keeping,
-            PreferenceKeeping(self.store, self.answers),
+            self.preference_keeping,
+            self.user_page_reader,
             self.experiment_keeping,
             self.experiment_reading,
             self.catalogue,
@@ -181,6 +185,22 @@ class Container(ListParts):
     @cached_property
     def histories(self) -> Histories:
         return Histories(self.store)
+
+    @cached_property
+    def preference_keeping(self) -> PreferenceKeeping:
+        return PreferenceKeeping(self.store, self.answers)
+
+    @cached_property
+    def user_page_reader(self) -> UserPageReader:
+        return UserPageReader(
+            user_keeping=self.user_keeping,
+            preferences=self.preference_keeping,
+            histories=self.histories,
+            recommendations=self.recommendations,
+            users=self.users,
+            live_runs=self.live_runs,
+            watcher=self.watcher,
+        )
 
     @cached_property
     def watcher(self) -> Watcher:

@@ -187,6 +187,12 @@ def stored_vector(vector: NDArray[np.float32]) -> object:
     return Vector(vector)
 
 
+def vector_read(stored: Vector) -> NDArray[np.float32]:
+    """A vector as the store answers it."""
+    numbers: NDArray[np.float32] = stored.to_numpy()
+    return numbers
+
+
 def store_user_vectors(
     connection: Connection, run_id: RunId, users: Sequence[UserVector], position: Position
 ) -> None:

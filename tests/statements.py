@@ -1,10 +1,13 @@
 """The statements that this process sends to any database."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import Engine, event
+
+from sql.driver_rows import load_rows
 
 
 @contextmanager
@@ -14,8 +17,14 @@ def noticed(note: Callable[[str, Any], None]) -> Iterator[None]:
     def take_note(*call: Any) -> None:
         note(call[2], call[3])
 
+    async def noted_rows(engine: Any, statement: Any, parameters: Any) -> Sequence[Any]:
+        note(statement.text, parameters)
+        return await load_rows(engine, statement, parameters)
+
     event.listen(Engine, "before_cursor_execute", take_note)
     try:
-        yield
+        # What is asked of the driver itself goes past SQLAlchemy.
+        with patch("serving.postgres.connections.load_rows", noted_rows):
+            yield
     finally:
         event.remove(Engine, "before_cursor_execute", take_note)

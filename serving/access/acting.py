@@ -11,7 +11,7 @@ class Actor:
     """Who acts, and in which request (None: in none)."""
 
     name: str
-    request_id: str | None
+    request_id: str | None = None
 
     def doing(self, act: str) -> dict[str, Any]:
         """The parameters of a statement with the part `audited`."""

@@ -57,10 +57,34 @@ class Columns:
     """None where nobody asked."""
 
     @classmethod
-    def of(cls, row: Row[Any]) -> "Columns":
-        """What one row says, its columns in JSON."""
-        texts = (row.item_nos, row.scores, row.item_ids, row.titles, row.categories)
-        return cls(*(orjson.loads(text) if text is not None else [] for text in texts))
+    def of(cls, row: Row[Any], item_nos: str | None, scores: str | None = None) -> "Columns":
+        """What one row says of these items, its columns in JSON."""
+        numbers = numbers_in(item_nos)
+        if not numbers:
+            return NO_COLUMNS
+        return cls(
+            numbers,
+            [None] * len(numbers) if scores is None else numbers_in(scores),
+            orjson.loads(row.item_ids),
+            orjson.loads(row.titles),
+            orjson.loads(row.categories),
+        )
+
+    def only(self, item_nos: Sequence[int]) -> "Columns":
+        """Some of these items, in this order."""
+        rows = [self.item_nos.index(no) for no in item_nos]
+        return Columns(
+            [self.item_nos[row] for row in rows],
+            [self.scores[row] for row in rows],
+            [self.item_ids[row] for row in rows],
+            [self.titles[row] for row in rows],
+            [self.categories[row] for row in rows],
+        )
+
+
+def numbers_in(text: str | None) -> list[Any]:
+    """What a column in JSON holds; null: nothing."""
+    return [] if text is None else orjson.loads(text)
 
 
 NO_COLUMNS = Columns([], [], [], [], [])

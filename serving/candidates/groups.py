@@ -5,19 +5,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from domain.identifiers import UserId, UserNo
 from domain.rankings import Ranking
 from domain.transitions import MOST_FOLLOWING
+from serving.candidates.catalogue_items import NewItems
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.users import UserNumbers, UserReader
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusions import Exclusions
 from serving.redis.answers import NOT_STORED
 from serving.runs.live_runs import LiveRun
-from sql.live_vectors import stored_vector
+from sql.live_vectors import stored_vector, vector_read
 
 _LISTED = 1_000
 """So many of the best of all nightly lists are looked up."""
@@ -42,6 +42,16 @@ class GroupReader:
         members = [await self._member(user_id, exclude_seen=exclude_seen) for user_id in self.group]
         self.loaded = together([member for member in members if member], exclude_seen=exclude_seen)
         return self.loaded
+
+    async def state_and_nearest(
+        self,
+        *,
+        exclude_seen: bool,
+        new: NewItems,  # noqa: ARG002
+        with_categories: bool,  # noqa: ARG002
+    ) -> UserState:
+        """The state alone: what is nearest to all can be looked for once all are known."""
+        return await self.state(exclude_seen=exclude_seen)
 
     async def _member(self, user_id: UserId, *, exclude_seen: bool) -> UserState | None:
         async def read(user_no: UserNo | None) -> UserState | None:
@@ -86,7 +96,9 @@ def together(members: Sequence[UserState], *, exclude_seen: bool) -> UserState:
 
 def _live(members: Sequence[UserState]) -> tuple[object | None, Ranking]:
     """The live vector of all, and what comes next; None: nobody has a live vector."""
-    known = [(m, _vector(m.embedding)) for m in members if m.embedding is not None]
+    known = [
+        (m, vector_read(m.embedding).astype(np.float64)) for m in members if m.embedding is not None
+    ]
     lengths = [(m, vector, float(np.linalg.norm(vector))) for m, vector in known]
     having = [(m, vector, length) for m, vector, length in lengths if length > 0.0]
     if not having:
@@ -95,11 +107,6 @@ def _live(members: Sequence[UserState]) -> tuple[object | None, Ranking]:
     gains = ((m.following, m.following.scores / length) for m, _, length in having)
     mean = np.mean(units, axis=0).astype(np.float32)
     return stored_vector(mean), _mean(gains, len(having)).top(MOST_FOLLOWING)
-
-
-def _vector(embedding: str) -> Floats:
-    """A live vector as the store writes it."""
-    return np.array(orjson.loads(embedding), dtype=np.float64)
 
 
 def _mean(rankings: Iterable[tuple[Ranking, Floats]], count: int | None = None) -> Ranking:

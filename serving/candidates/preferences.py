@@ -70,7 +70,7 @@ async def load_brought(
         return {}
     asked = _asked(run_id, bringing, embedding, excluded, filters)
     rows = await store.rows(_PREFERENCES["load_preferred"], asked)
-    return {bringing[row.place].preference_id: Columns.of(row) for row in rows}
+    return {bringing[row.place].preference_id: Columns.of(row, row.item_nos) for row in rows}
 
 
 async def load_others(
@@ -85,7 +85,7 @@ async def load_others(
     """The eligible items nearest to a live vector of which none of the preferences is."""
     asked = _asked(run_id, preferences, embedding, excluded, filters)
     rows = await store.rows(_PREFERENCES["load_others"], asked)
-    return Columns.of(rows[0]) if rows else NO_COLUMNS
+    return Columns.of(rows[0], rows[0].item_nos) if rows else NO_COLUMNS
 
 
 def _asked(

@@ -1,7 +1,7 @@
 """What a run, the log and the catalogue hold of one user's recommendations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from serving.candidates.catalogue_items import (
     Columns,
     ListedItems,
     NewItems,
+    numbers_in,
 )
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import NOTHING_ADDED, Additions
@@ -26,9 +27,15 @@ from serving.postgres.store import ReadStore
 from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
 from serving.runtime.faults import RunGoneError, UserGoneError
+from sql.driver_rows import IN_BINARY
 from sql.statements import as_array, as_real_array, statements
 
 _SERVING = statements("serving")
+
+_USER_STATE = _SERVING["load_user_state"].execution_options(**{IN_BINARY: True})
+_STATE_AND_CANDIDATES = _SERVING["load_user_state_and_candidates"].execution_options(
+    **{IN_BINARY: True}
+)
 
 # The planner finds a partition's index over an expression only where both numbers are constants.
 _CANDIDATES_BY_INDEX = _SERVING["load_candidates_by_index"].bindparams(
@@ -70,6 +77,12 @@ class UserState:
     """When the live vector was made; None if the user has none."""
     preferences: tuple[Preference, ...] = ()
     """What the user wants more or less of, the newest first."""
+    nearest: "Nearest | None" = None
+    """What was found by the statement that read the user; None: it did not search."""
+
+    def changed(self, **changes: Any) -> "UserState":
+        """Another user as far as a search is concerned: what was found is not for that one."""
+        return replace(self, nearest=None, **changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +131,43 @@ class Recommendations:
         RunGoneError if the run was dropped, UserGoneError if the user was forgotten.
         """
         parameters = {"run_id": run_id, "user_no": user_no}
-        (row,) = await self.store.rows(_SERVING["load_user_state"], parameters)
-        if run_id is not None and not row.has_partitions:
-            raise RunGoneError
-        if not row.is_user:
-            raise UserGoneError
-        exclusions = Exclusions(frozenset(row.seen), frozenset(row.disliked))
-        return UserState(
-            batch=_ranking(row.item_nos or [], row.scores or []),
-            embedding=row.embedding,
-            events_since_cut_off=row.events_since_cut_off,
-            excluded=tuple(exclusions.of(exclude_seen=exclude_seen)),
-            known=None if row.embedding is None else row.position,
-            exclusions=exclusions,
-            user_no=user_no,
-            following=_ranking(row.next_item_nos or [], row.next_scores or []),
-            vector_at=row.vector_at,
-            preferences=decoded_preferences(row.preferences),
+        (row,) = await self.store.rows(_USER_STATE, parameters)
+        return _user_state(row, run_id, user_no, exclude_seen=exclude_seen)
+
+    async def load_user_state_and_nearest(
+        self,
+        run_id: RunId,
+        user_no: UserNo,
+        *,
+        exclude_seen: bool,
+        new: NewItems,
+        with_categories: bool,
+    ) -> UserState:
+        """The same with what `load_nearest` finds for this user by comparing with every item.
+
+        For lists that nothing is asked of: with filters, or with more or less than the user has
+        in the log, another search is needed.
+        """
+        parameters = {
+            **EVERYTHING.parameters(),
+            **_new_items(new),
+            "run_id": run_id,
+            "user_no": user_no,
+            "exclude_seen": exclude_seen,
+            "candidates": CANDIDATES,
+            "with_categories": with_categories,
+        }
+        (row,) = await self.store.rows(_STATE_AND_CANDIDATES, parameters)
+        state = _user_state(row, run_id, user_no, exclude_seen=exclude_seen)
+        found = Columns.of(row, row.found_item_nos)
+        nearest = Nearest(
+            NO_COLUMNS,
+            NO_COLUMNS,
+            found,
+            found.only(numbers_in(row.new_item_nos)),
+            _ranking(numbers_in(row.near_item_nos), numbers_in(row.near_scores)),
         )
+        return replace(state, nearest=nearest)
 
     async def load_nearest(
         self,
@@ -161,14 +193,10 @@ class Recommendations:
             "next_item_nos": as_array(following.item_nos.tolist()),
             "next_scores": as_real_array(following.scores.tolist()),
             "candidates": CANDIDATES,
-            "new_items": new.count,
-            "new_items_looked_at": NEW_ITEMS_LOOKED_AT if new.count else 0,
-            "new_item_users": new.fewer_users_than,
-            "from_users": new.from_users,
-            "start": new.start,
+            **_new_items(new),
         }
         rows = await self._nearest(parameters, index)
-        found = {row.origin: Columns.of(row) for row in rows}
+        found = {row.origin: Columns.of(row, row.item_nos, row.scores) for row in rows}
         near = found.get("near", NO_COLUMNS)
         if not near.item_nos:
             await check_run(self.store, run_id)
@@ -195,7 +223,7 @@ class Recommendations:
         """Those of some items that are eligible."""
         parameters = _listed(user, listed, filters, with_categories=with_categories)
         rows = await self.store.rows(_SERVING["load_listed_candidates"], parameters)
-        return Columns.of(rows[0]) if rows else NO_COLUMNS
+        return Columns.of(rows[0], rows[0].item_nos) if rows else NO_COLUMNS
 
     async def _nearest(
         self, parameters: dict[str, Any], index: ItemIndex | None
@@ -209,7 +237,7 @@ class Recommendations:
                 with without_index():
                     return await self.store.rows(_SERVING["load_candidates"], parameters)
             # A user who has seen nearly everything: the index gave up before it had enough.
-            near = (Columns.of(row).item_nos for row in rows if row.origin == "near")
+            near = (numbers_in(row.item_nos) for row in rows if row.origin == "near")
             if sum(map(len, near)) >= CANDIDATES:
                 return rows
         name = "load_candidates_within" if parameters["is_filtered"] else "load_candidates"
@@ -262,6 +290,38 @@ class Recommendations:
         parameters = {"excluded": list(excluded), "items": items, **filters.parameters()}
         name = "load_any_items_within" if parameters["item_bounds"] else "load_any_items"
         return ListedItems.of(await self.store.rows(_SERVING[name], parameters))
+
+
+def _user_state(
+    row: Row[Any], run_id: RunId | None, user_no: UserNo, *, exclude_seen: bool
+) -> UserState:
+    if run_id is not None and not row.has_partitions:
+        raise RunGoneError
+    if not row.is_user:
+        raise UserGoneError
+    exclusions = Exclusions(frozenset(row.seen), frozenset(row.disliked))
+    return UserState(
+        batch=_ranking(row.item_nos or [], row.scores or []),
+        embedding=row.embedding,
+        events_since_cut_off=row.events_since_cut_off,
+        excluded=tuple(exclusions.of(exclude_seen=exclude_seen)),
+        known=None if row.embedding is None else row.position,
+        exclusions=exclusions,
+        user_no=user_no,
+        following=_ranking(row.next_item_nos or [], row.next_scores or []),
+        vector_at=row.vector_at,
+        preferences=decoded_preferences(row.preferences),
+    )
+
+
+def _new_items(new: NewItems) -> dict[str, Any]:
+    return {
+        "new_items": new.count,
+        "new_items_looked_at": NEW_ITEMS_LOOKED_AT if new.count else 0,
+        "new_item_users": new.fewer_users_than,
+        "from_users": new.from_users,
+        "start": new.start,
+    }
 
 
 def _listed(

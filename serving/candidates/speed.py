@@ -16,9 +16,10 @@ class SpeedSource:
 
     async def candidates(self, user: UserState, request: CandidateRequest) -> Ranking:
         """See `CandidateSource`."""
-        if user.embedding is None:
+        found = user.nearest
+        if found is None and user.embedding is None:
             return Ranking.empty()
-        found = await request.recommendations.load_nearest(
+        found = found or await request.recommendations.load_nearest(
             request.run_id,
             user,
             listed=request.lookup.waiting,

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from cachetools import LRUCache, TTLCache
 
 from domain.identifiers import UserId, UserNo
+from serving.candidates.catalogue_items import NewItems
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.redis.answers import CacheVersion
@@ -104,6 +105,11 @@ class StateReader(Protocol):
     async def state(self, *, exclude_seen: bool) -> UserState:
         """The state in the run; RunGoneError, UserGoneError or StoreUnavailableError."""
 
+    async def state_and_nearest(
+        self, *, exclude_seen: bool, new: NewItems, with_categories: bool
+    ) -> UserState:
+        """The same, with the nearest of all items of the run if that takes no statement more."""
+
 
 @dataclass(eq=False, slots=True)
 class UserReader:
@@ -121,10 +127,30 @@ class UserReader:
 
     async def state(self, *, exclude_seen: bool) -> UserState:
         """The user's state in the run; RunGoneError, UserGoneError or StoreUnavailableError."""
-        with until(KNOWING_THE_USER):
-            self.loaded = await self.recommendations.load_user_state(
-                self.run.run_id if self.run else None, self.user_no, exclude_seen=exclude_seen
+        run_id = self.run.run_id if self.run else None
+        return await self._kept(
+            self.recommendations.load_user_state(run_id, self.user_no, exclude_seen=exclude_seen)
+        )
+
+    async def state_and_nearest(
+        self, *, exclude_seen: bool, new: NewItems, with_categories: bool
+    ) -> UserState:
+        """See `StateReader`."""
+        if self.run is None:
+            return await self.state(exclude_seen=exclude_seen)
+        return await self._kept(
+            self.recommendations.load_user_state_and_nearest(
+                self.run.run_id,
+                self.user_no,
+                exclude_seen=exclude_seen,
+                new=new,
+                with_categories=with_categories,
             )
+        )
+
+    async def _kept(self, loading: Awaitable[UserState]) -> UserState:
+        with until(KNOWING_THE_USER):
+            self.loaded = await loading
         await self.exclusion_cache.store(
             self.user_id,
             self.user_no,

@@ -250,7 +250,7 @@ class FoundEventAnswer(BaseModel):
 
 def found_event_answer(row: Row[Any]) -> FoundEventAnswer:
     """The body for an event of the log."""
-    said = row._mapping  # noqa: SLF001 - SQLAlchemy's way to the columns by name
+    said = row._asdict()
     scale = None if row.least is None else str(Scale(row.least, row.greatest))
     return FoundEventAnswer(**{**said, "scale": scale})
 

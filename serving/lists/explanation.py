@@ -178,7 +178,7 @@ async def count_removed(
         wanted, filters=EVERYTHING, new=NewItems(), with_categories=True, lookup=ItemLookup()
     )
     try:
-        available = await collect(replace(user, excluded=()), everything, names)
+        available = await collect(user.changed(excluded=()), everything, names)
     except StoreUnavailableError:
         return None
     kept = _numbers(candidates)

@@ -95,16 +95,20 @@ class ListMaker:
         policy = request.blend.applied(self._policy, run.learned if run else None)
         user_no = reader.user_no if reader else None
         rules = await self._rules.resolve(request)
-        user = await reader.state(exclude_seen=request.exclude_seen) if reader else _STRANGER
+        schedule = ExplorationSchedule.now(user_no, run)
+        user = _STRANGER
+        if reader is not None:
+            at_once = _searches_at_once(run, request, policy, rules)
+            user = await self._user(reader, request, schedule, searches_at_once=at_once)
         if rules.hidden:
-            user = replace(user, excluded=(*user.excluded, *map(ItemNo, rules.hidden)))
+            user = user.changed(excluded=(*user.excluded, *map(ItemNo, rules.hidden)))
         user, without_additions = await self._additions.with_additions(run, user_no, user, request)
         if request.decision is not None and request.decision.is_popular:
             user = replace(user, batch=Ranking.empty(), embedding=None)
         unused = await self._unused(user_no, request)
         seen_lately = (*user.excluded, *request.shown)
-        user = replace(user, excluded=(*seen_lately, *unused)) if unused or request.shown else user
-        schedule = ExplorationSchedule.now(user_no, run)
+        if unused or request.shown:
+            user = user.changed(excluded=(*seen_lately, *unused))
         candidates, degraded = await self._candidates_in_time(
             run, user, request, schedule, policy, named=rules.named
         )
@@ -160,6 +164,23 @@ class ListMaker:
             said = replace(said, removed=removed)
         return replace(result, explanation=said)
 
+    async def _user(
+        self,
+        reader: StateReader,
+        request: RecommendationRequest,
+        schedule: ExplorationSchedule,
+        *,
+        searches_at_once: bool,
+    ) -> UserState:
+        """What is known of the user, with what is nearest if it is found by the same statement."""
+        if not searches_at_once:
+            return await reader.state(exclude_seen=request.exclude_seen)
+        return await reader.state_and_nearest(
+            exclude_seen=request.exclude_seen,
+            new=self._reranker.new_items(request, schedule),
+            with_categories=request.max_per_category is not None,
+        )
+
     async def _filled(
         self,
         run: LiveRun,
@@ -192,7 +213,10 @@ class ListMaker:
     ) -> RecommendationList:
         """A list for a user of whom no source knows anything."""
         builder = ListBuilder(request.limit, request.max_per_category)
-        listed = await self._backfiller.load_popular(run, user.excluded, request.filters)
+        wanted = request.decision.fallback if request.decision else None
+        listed, strategy = await self._backfiller.load_for_strangers(
+            run, wanted, user.excluded, request.filters
+        )
         items, preferred = await self._preferences.popular(run, user, candidates, listed, request)
         boosted = boosted_items(rules, items)
         await self._backfiller.begin(builder, boosted, user.excluded, request.filters)
@@ -202,7 +226,7 @@ class ListMaker:
         pool = RankedPool.of(builder.items, boosted)
         ruled = await self._rules.arranged(run, rules, pool, user.excluded, request)
         result = RecommendationList(
-            "popular",
+            strategy,
             run,
             AppliedPolicy.of_no_source(policy),
             ruled.items,
@@ -273,7 +297,7 @@ class ListMaker:
                 found = await self._candidates(run, user, request, new, policy, named=named)
             return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None
         except StoreUnavailableError as error:
-            without_search = replace(user, embedding=None)
+            without_search = user.changed(embedding=None)
             found = await self._candidates(
                 run, without_search, request, NewItems(), policy, named=named
             )
@@ -324,6 +348,25 @@ class ListMaker:
             with_categories=request.max_per_category is not None,
             lookup=lookup,
         )
+
+
+def _searches_at_once(
+    run: LiveRun | None,
+    request: RecommendationRequest,
+    policy: BlendPolicy,
+    rules: ResolvedRules,
+) -> bool:
+    """Whether one statement can read the user and search: nothing else is asked of the list.
+
+    Items of a run without an index are few, and to compare with all of them is never late.
+    """
+    return (
+        run is not None
+        and run.index is None
+        and request.is_plain
+        and not (rules.hidden or rules.named)
+        and policy.weights(0).keys() == {BATCH, SPEED}
+    )
 
 
 def _blended(

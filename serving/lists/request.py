@@ -88,6 +88,13 @@ class RecommendationRequest:
             self.basket or self.group or self.shown or self.not_again_seconds
         )
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its list is made of what the log has of one user and of nothing else."""
+        return self.filters == EVERYTHING and not (
+            self.interests or self.basket or self.group or self.shown or self.not_again_seconds
+        )
+
     def scroll_key(self) -> str:
         """What stays the same while somebody scrolls: all but the length of a page."""
         parts = (

@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from domain.blend import BlendedRanking
@@ -26,7 +25,7 @@ from serving.runs.live_runs import LiveRun
 from serving.runtime.budget import SEARCHING, until
 
 MOST_ITEMS = 20_000
-"""About 20 MB."""
+"""About 20 MB; when there are more, all are let go."""
 
 _SECONDS = 300.0
 """An item's vector may be made anew between two nights."""
@@ -35,14 +34,38 @@ NEAREST_NEW_ITEMS = 10
 """So many of the new items nearest to a user are rotated; those after them only fill long lists."""
 
 
+@dataclass(eq=False, slots=True)
+class _Kept:
+    """What is kept of one run, which only grows: who has taken rows of it may go on with them."""
+
+    run_id: RunId | None
+    until: float
+    rows: dict[int, int] = field(default_factory=dict)
+    """Where each item stands in the matrix."""
+    matrix: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+
+    def add(self, item_nos: Sequence[int], embeddings: NDArray[np.float32]) -> None:
+        """Keep these too, those that have a vector: others may be given one any moment."""
+        new = [
+            row for row, no in enumerate(item_nos) if no not in self.rows and embeddings[row].any()
+        ]
+        if not new:
+            return
+        before, width = len(self.rows), embeddings.shape[1]
+        if before + len(new) > len(self.matrix):
+            grown = np.empty((2 * (before + len(new)), width), dtype=np.float32)
+            grown[:before] = self.matrix[:before].reshape(before, width)
+            self.matrix = grown
+        self.matrix[before : before + len(new)] = embeddings[new]
+        self.rows.update((item_nos[row], before + at) for at, row in enumerate(new))
+
+
 class EmbeddingCache:
     """Taste and sequence parts of items' embeddings, of the run that was asked for last."""
 
     def __init__(self, recommendations: Recommendations) -> None:
         self._recommendations = recommendations
-        self._run_id: RunId | None = None
-        self._until = 0.0
-        self._kept: LRUCache[int, NDArray[np.float32]] = LRUCache(MOST_ITEMS)
+        self._kept = _Kept(None, 0.0)
 
     async def load(self, run_id: RunId, item_nos: NDArray[np.integer]) -> NDArray[np.float32]:
         """Rows (n, d) of taste and sequence, zero for what has no vector.
@@ -50,32 +73,27 @@ class EmbeddingCache:
         RunGoneError if the run was dropped.
         """
         kept, asked = self._of_run(run_id), item_nos.tolist()
-        # Taken at once: others may push out what is kept while the missing are waited for.
-        found = {no: kept[no] for no in asked if no in kept}
-        missing = [no for no in asked if no not in found]
+        rows = [kept.rows.get(no, -1) for no in asked]
+        missing = [no for no, row in zip(asked, rows, strict=True) if row < 0]
         if not missing:
-            return np.stack([found[no] for no in asked])
+            return kept.matrix[rows]
         loaded = await self._recommendations.load_taste_and_sequence(run_id, np.array(missing))
-        new = dict(zip(missing, loaded, strict=True))
-        # An item without a vector may be given one any moment.
-        kept.update((no, row) for no, row in new.items() if row.any())
-        found |= new
-        return _stacked([found[no] for no in asked])
+        kept.add(missing, loaded)
+        # One that somebody else has kept meanwhile may be as new as what was read here.
+        width = max(loaded.shape[1], kept.matrix.shape[1])
+        embeddings = np.zeros((len(asked), width), dtype=np.float32)
+        for at, no in enumerate(asked):
+            row = kept.rows.get(no)
+            if row is not None:
+                embeddings[at] = kept.matrix[row]
+        return embeddings
 
-    def _of_run(self, run_id: RunId) -> LRUCache[int, NDArray[np.float32]]:
+    def _of_run(self, run_id: RunId) -> _Kept:
         """What is kept of a run; others may go on with what they have."""
-        now = time.monotonic()
-        if run_id != self._run_id or now > self._until:
-            self._run_id, self._until, self._kept = run_id, now + _SECONDS, LRUCache(MOST_ITEMS)
-        return self._kept
-
-
-def _stacked(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Rows as a matrix; where none of those just loaded had a vector, theirs are of length 0."""
-    stacked = np.zeros((len(rows), max(map(len, rows))), dtype=np.float32)
-    for index, row in enumerate(rows):
-        stacked[index, : len(row)] = row
-    return stacked
+        kept, now = self._kept, time.monotonic()
+        if run_id != kept.run_id or now > kept.until or len(kept.rows) > MOST_ITEMS:
+            self._kept = kept = _Kept(run_id, now + _SECONDS)
+        return kept
 
 
 class Reranker:

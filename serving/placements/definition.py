@@ -25,6 +25,8 @@ from serving.lists.decision import Fallback
 from serving.lists.request import LONGEST
 
 MOST_VARIANTS = 20
+NAME = "[a-z0-9][a-z0-9_-]{0,63}"
+"""What a placement can be called."""
 DEFAULT = "default"
 """The placement of requests that name none. It is always there."""
 EVERYWHERE = "everywhere"

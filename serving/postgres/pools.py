@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -84,19 +84,24 @@ def log_slow_statements(engine: AsyncEngine, *, seconds: float) -> None:
     def _ended(
         _connection: Any, _cursor: Any, _code: Any, _given: Any, context: Any, _many: Any
     ) -> None:
-        _report_statement(context, seconds, ended=True)
+        _report_if_slow(context, seconds, ended=True)
 
     @event.listens_for(engine.sync_engine, "handle_error")
     def _failed(failure: Any) -> None:
-        _report_statement(failure.execution_context, seconds, ended=False)
+        _report_if_slow(failure.execution_context, seconds, ended=False)
 
 
-def _report_statement(context: Any, seconds: float, *, ended: bool) -> None:
+def _report_if_slow(context: Any, seconds: float, *, ended: bool) -> None:
     began_at = getattr(context, "tandem_began_at", None)
     took = 0.0 if began_at is None else time.monotonic() - began_at
     if took > seconds:
-        name = context.execution_options.get("statement_name", "unnamed")
-        log.warning("slow_statement", statement=name, ms=round(took * 1000, 1), ended=ended)
+        report_statement(context.execution_options, took, ended=ended)
+
+
+def report_statement(options: Mapping[str, Any], seconds: float, *, ended: bool) -> None:
+    """Log that a statement with such execution options took long."""
+    name = options.get("statement_name", "unnamed")
+    log.warning("slow_statement", statement=name, ms=round(seconds * 1000, 1), ended=ended)
 
 
 class Pulse:

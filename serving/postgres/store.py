@@ -1,6 +1,6 @@
 """One way to PostgreSQL: statements in, rows out, and one error when it is away."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ from serving.runtime.metrics import ServingMetrics
 from sql.statements import statements
 
 Answer = TypeVar("Answer")
+Way = Callable[[Connections, Budget], Awaitable[Answer]]
 
 _SERVING = statements("serving")
 
@@ -151,7 +152,10 @@ class Store(WriteStore):
         async def ask(connection: AsyncConnection) -> Sequence[Row[Any]]:
             return (await connection.execute(statement, parameters)).all()
 
-        return await self._ask(ask)
+        async def rows(connections: Connections, budget: Budget) -> Sequence[Row[Any]]:
+            return await connections.rows(statement, parameters, budget)
+
+        return await self._ask(ask, rows)
 
     async def write(
         self, statement: TextClause, parameters: Mapping[str, Any] | None = None
@@ -206,11 +210,19 @@ class Store(WriteStore):
         if self._replica is not None:
             await self._replica.close()
 
-    async def _ask(self, ask: Ask[Answer]) -> Answer:
-        """The one way out: if the breaker allows it, within the budget."""
+    async def _ask(self, ask: Ask[Answer], quickly: Way[Answer] | None = None) -> Answer:
+        """The one way out: if the breaker allows it, within the budget.
+
+        `quickly`: asks the same of connections to the primary.
+        """
+
+        async def usual(connections: Connections, budget: Budget) -> Answer:
+            return await connections.ask(ask, budget)
+
+        way = quickly or usual
         budget = current() or Budget.of("background", self._wait_seconds)
         if budget.probing:
-            return await self._probing(ask, budget)
+            return await self._probing(way, budget)
         if self._replica is not None and self._replica.may_answer():
             # Whatever is wrong there, the primary has the answer.
             with suppress(StoreUnavailableError, DBAPIError):
@@ -220,7 +232,7 @@ class Store(WriteStore):
             raise StoreUnavailableError(reason="open")
         fair = budget.counts_as_failure and budget.left() >= _FAIR_SECONDS
         try:
-            answer = await self._twice(ask, budget)
+            answer = await self._twice(way, budget)
         except StoreUnavailableError as error:
             if error.reason == "away" or (error.reason == "timeout" and fair):
                 self.breaker.failed(admission)
@@ -232,21 +244,21 @@ class Store(WriteStore):
         self.breaker.succeeded(admission)
         return answer
 
-    async def _probing(self, ask: Ask[Answer], budget: Budget) -> Answer:
+    async def _probing(self, way: Way[Answer], budget: Budget) -> Answer:
         try:
-            answer = await self._twice(ask, budget)
+            answer = await self._twice(way, budget)
         except StoreUnavailableError:
             self.breaker.probed(well=False)
             raise
         self.breaker.probed(well=True)
         return answer
 
-    async def _twice(self, ask: Ask[Answer], budget: Budget) -> Answer:
+    async def _twice(self, way: Way[Answer], budget: Budget) -> Answer:
         """Ask again if the connection turns out to have been dead."""
         connections = self._lanes[budget.lane]
         try:
-            return await connections.ask(ask, budget)
+            return await way(connections, budget)
         except StoreUnavailableError as error:
             if not was_dead_connection(error):
                 raise
-        return await connections.ask(ask, budget)
+        return await way(connections, budget)

@@ -192,8 +192,8 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             policy.half_life_events,
             dict(policy.more),
             request.blend.key(),
-            request.decision.key() if request.decision else "",
             request.rules.key,
+            request.decision.key() if request.decision else "",
         )
         return ":".join(map(str, parts))
 

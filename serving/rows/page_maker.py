@@ -9,6 +9,7 @@ from domain.errors import StoreUnavailableError, UnknownItemError
 from domain.identifiers import ItemNo, UserNo
 from serving.answering.list_kind import ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.candidates.catalogue_items import NewItems
 from serving.candidates.filters import Filters, OtherThanItems
 from serving.candidates.recommendations import UserState
 from serving.candidates.users import UserReader
@@ -139,6 +140,16 @@ class _ReadOnce:
             self.loaded = await self.reader.state(exclude_seen=exclude_seen)
         excluded = tuple(self.loaded.exclusions.of(exclude_seen=exclude_seen))
         return replace(self.loaded, excluded=excluded)
+
+    async def state_and_nearest(
+        self,
+        *,
+        exclude_seen: bool,
+        new: NewItems,  # noqa: ARG002
+        with_categories: bool,  # noqa: ARG002
+    ) -> UserState:
+        """The state alone: other rows need it too."""
+        return await self.state(exclude_seen=exclude_seen)
 
 
 @dataclass(eq=False, slots=True)

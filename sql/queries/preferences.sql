@@ -61,7 +61,6 @@ jsonb_to_recordset(cast(:preferences as jsonb))
 -- part: preferred_columns
 -- Items as columns in JSON, the nearest first.
 cast(json_agg(item_no order by distance, item_no) as text) as item_nos,
-null as scores,
 cast(json_agg(item_id order by distance, item_no) as text) as item_ids,
 cast(json_agg(title order by distance, item_no) as text) as titles,
 cast(json_agg(categories order by distance, item_no) as text) as categories

@@ -69,14 +69,14 @@ cross join lateral (
     ) as items
 ) as own
 
--- name: load_user_state
+-- part: user_state
 -- All that a run and the log know of one user and what the user prefers, whether the run is still there, and whether the
 -- user is: a number that is gone belonged to one who was forgotten.
 select run_is_kept(cast(:run_id as integer)) as has_partitions,
        exists (select from users where user_no = :user_no) as is_user,
        lists.item_nos,
        lists.scores,
-       cast(live.embedding as text) as embedding,
+       live.embedding,
        live.next_item_nos,
        live.next_scores,
        live.position,
@@ -93,7 +93,11 @@ select run_is_kept(cast(:run_id as integer)) as has_partitions,
 from (select cast(:user_no as integer) as user_no) as asked
 {own_items}
 left join batch_recommendations as lists on lists.run_id = :run_id and lists.user_no = :user_no
-left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no;
+left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no
+
+-- name: load_user_state
+{user_state}
+;
 
 -- part: eligible
 -- Items that may be shown and pass the filters of the request.
@@ -112,12 +116,24 @@ cast(json_agg(item_no) as text) as item_nos,
 cast(json_agg(score) as text) as scores,
 {item_columns}
 
+-- part: given_user
+-- For statements about candidates, as `with`: whom they are for, with what stays out and what else is to be looked up.
+of_user as materialized (
+    select cast(:embedding as vector) as embedding,
+           cast(:next_item_nos as integer[]) as next_item_nos,
+           cast(:next_scores as real[]) as next_scores,
+           cast(:listed_item_nos as integer[]) as listed_item_nos,
+           cast(:excluded as integer[]) as excluded
+)
+
 -- part: may_be_near
 -- Of the run's items, those that may be shown and are neither excluded nor unwanted; what a filter wants is asked besides, by
--- `passing`. A subquery is hashed whatever its size; an array that is a parameter would be searched row by row.
+-- `passing`. A subquery is hashed whatever its size; an array would be searched row by row.
 run_id = :run_id
 and item_embeddings.item_no not in (
-    {not_eligible}
+    select unnest(excluded) from of_user
+    union all
+    {not_shown_or_unwanted}
 )
 
 -- part: following
@@ -125,7 +141,7 @@ and item_embeddings.item_no not in (
 -- planner, who then knows it, hashes these few and not all vectors.
 (
     select item_no, max(gain) as gain
-    from unnest(cast(:next_item_nos as integer[]), cast(:next_scores as real[])) as given (item_no, gain)
+    from of_user cross join lateral unnest(next_item_nos, next_scores) as given (item_no, gain)
     group by item_no
 ) as following
 
@@ -134,8 +150,9 @@ and item_embeddings.item_no not in (
 -- like, nearest first. At the most :new_items_looked_at of them are looked at, from another one on each hour, so that each
 -- has its turn and they cost the same however many there are; none where no item is better known, as then they are
 -- nothing special, and none without a word, of which nothing is known at all.
-select 'listed', item_no, null from unnest(cast(:listed_item_nos as integer[])) as listed (item_no)
-where item_no <> all(cast(:excluded as integer[]))
+select 'listed', item_no, null
+from of_user cross join lateral unnest(listed_item_nos) as listed (item_no)
+where item_no <> all(excluded)
 union all
 select 'new', item_no, null
 from (
@@ -167,24 +184,27 @@ from (
                or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
         offset 0
     ) as eligible
-    where item_no <> all(cast(:excluded as integer[]))
+    where (select embedding is not null from of_user)
+      and item_no not in (select unnest(excluded) from of_user)
       and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
-    order by embedding <#> cast(:embedding as vector), item_no
+    order by embedding <#> (select embedding from of_user), item_no
     limit :new_items
 ) as new
 
--- name: load_candidates
--- The eligible items of each origin, a row an origin. `near`: those with the best live scores, exactly: the inner product
--- with a live vector, and what an item gains by coming next. Besides, `listed` and `new`.
-select {candidate_columns}
+-- part: candidates
+-- `near`: the eligible items with the best live scores, exactly: the inner product with a live vector, and what an item gains
+-- by coming next. Besides, `listed` and `new`. Of a user without a live vector, `listed` alone.
+select origin, items.item_no, score, item_id, title, categories
 from (
     select 'near' as origin, nearest.item_no, -distance as score
     from (
-        select item_embeddings.item_no, (embedding <#> cast(:embedding as vector)) - coalesce(gain, 0) as distance
+        select item_embeddings.item_no,
+               (item_embeddings.embedding <#> (select embedding from of_user)) - coalesce(gain, 0) as distance
         from item_embeddings
         left join {following}
             on following.item_no = item_embeddings.item_no
-        where {may_be_near}
+        where (select embedding is not null from of_user)
+          and {may_be_near}
         order by distance, item_no
         limit :candidates
     ) as nearest
@@ -193,16 +213,52 @@ from (
 ) as found
 join items using (item_no)
 where {eligible}
+
+-- name: load_candidates
+-- The eligible items of each origin, a row an origin.
+with {given_user}
+select {candidate_columns}
+from (
+    {candidates}
+) as items
 group by origin;
+
+-- name: load_user_state_and_candidates
+-- What load_user_state and then load_candidates find of a user whose list is made of nothing else. All candidates, each once,
+-- and those of two origins by number; as JSON.
+with state as materialized (
+    {user_state}
+),
+of_user as materialized (
+    select embedding, next_item_nos, next_scores, item_nos as listed_item_nos,
+           case when cast(:exclude_seen as boolean) then disliked || seen else disliked end as excluded
+    from state
+),
+found as materialized (
+    {candidates}
+)
+select state.*, candidates.*, near.*,
+       (select cast(json_agg(item_no) as text) from found where origin = 'new') as new_item_nos
+from state
+cross join (
+    select cast(json_agg(item_no) as text) as found_item_nos,
+           {item_columns}
+    from (select distinct on (item_no) item_no, item_id, title, categories from found) as items
+) as candidates
+cross join (
+    select cast(json_agg(item_no) as text) as near_item_nos, cast(json_agg(score) as text) as near_scores
+    from found where origin = 'near'
+) as near;
 
 -- name: load_candidates_within
 -- As load_candidates, for a filter that may leave few items: these are compared and no others.
-with {passing}
+with {given_user}
+, {passing}
 select {candidate_columns}
 from (
     select 'near' as origin, nearest.item_no, -distance as score
     from (
-        select item_embeddings.item_no, (embedding <#> cast(:embedding as vector)) - coalesce(gain, 0) as distance
+        select item_embeddings.item_no, (embedding <#> (select embedding from of_user)) - coalesce(gain, 0) as distance
         from (
             select item_no, embedding
             from item_embeddings
@@ -215,7 +271,7 @@ from (
             from items
             join item_embeddings on run_id = :run_id and item_embeddings.item_no = items.item_no
             where items.item_no = any(cast((select item_nos from few) as integer[]))
-              and items.item_no not in (select unnest(cast(:excluded as integer[])))
+              and items.item_no not in (select unnest(excluded) from of_user)
               and {eligible}
         ) as item_embeddings
         left join {following}
@@ -234,7 +290,6 @@ group by origin;
 -- Only those that sources found without a search, and nothing of the vectors: for a user without one, and where the search
 -- for the nearest takes too long.
 select cast(json_agg(item_no) as text) as item_nos,
-       null as scores,
        {item_columns}
 from items
 where {eligible}
@@ -246,6 +301,7 @@ having count(*) > 0;
 -- run's own partition over vectors of one length. To be preceded by prepare_index_search in its transaction. `near` are
 -- the nearest by inner product alone, roughly in order, and there may be too few of them when the index gives up; with
 -- `following`, those that come next, they hold the best by live score. An item may be in both.
+with {given_user}
 select {candidate_columns}
 from (
     select 'near' as origin, nearest.item_no, coalesce(gain, 0) - distance as score
@@ -262,7 +318,7 @@ from (
     select 'following', following.item_no, gain - distance
     from {following}
     cross join lateral (
-        select embedding <#> cast(:embedding as vector) as distance
+        select embedding <#> (select embedding from of_user) as distance
         from item_embeddings
         where run_id = :run_id and item_embeddings.item_no = following.item_no
     ) as made

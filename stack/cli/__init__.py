@@ -10,9 +10,9 @@ from stack.cli.lazy import lazy_group
 PANELS = {
     "Start and stop": ("up", "demo", "down"),
     "Bring and take data": ("load", "loads", "export", "kind", "filter", "empty"),
+    "Decide": ("placement", "experiment", "apply"),
     "Nights": ("nightly", "runs", "rollback", "tune", "replay", "housekeeping"),
     "Look and mend": ("status", "diagnose", "repair", "psql", "audit", "bench", "completion"),
-    "Decide": ("experiment",),
     "Let in": ("key", "account", "token"),
 }
 """The commands under the headings of help; the module of each has its name."""

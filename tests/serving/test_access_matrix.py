@@ -143,6 +143,7 @@ DECLARED = {
     "POST /console/watch/events": "none operator",
     "POST /console/watch/undo": "none operator",
     "GET /console/runs": "none viewer",
+    "GET /console/runs/schedule": "none viewer",
     "GET /console/runs/{run_id}": "none viewer",
     "POST /console/runs/{run_id}/promote": "none operator",
     "POST /console/runs/rollback": "none operator",
@@ -155,6 +156,8 @@ DECLARED = {
     "GET /console/items/{item_id}": "none viewer",
     "POST /console/items/{item_id}/availability": "none operator",
     "GET /console/users": "none viewer",
+    "GET /console/users/{user_id}": "none viewer",
+    "POST /console/users/{user_id}/forget": "none operator",
     "GET /console/settings": "none viewer",
     "GET /console/access": "none admin",
 }

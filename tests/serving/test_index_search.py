@@ -16,6 +16,7 @@ from batch.space.index import build_index, index_recall
 from domain.blend import CANDIDATES, BlendPolicy
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.rankings import Ranking
+from serving.candidates.catalogue_items import Named, NewItems
 from serving.candidates.filters import NOT_ASKED, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Nearest, Recommendations, UserState
@@ -27,6 +28,7 @@ from serving.rules.rule_items import RuleItems
 from serving.runs.live_runs import ItemIndex, LiveRun, Runs
 from sql.statements import statements
 from tests import tables
+from tests.events import event, record
 from tests.serving.conftest import CUT_OFF, Seeds
 
 ITEMS, DIMENSIONS = 3000, 8
@@ -275,6 +277,9 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
     user = SimpleNamespace(
         user_no=catalogue.user_no,
         state=partial(noting.load_user_state, catalogue.run_id, catalogue.user_no),
+        state_and_nearest=partial(
+            noting.load_user_state_and_nearest, catalogue.run_id, catalogue.user_no
+        ),
     )
     indexes = [None, ItemIndex(0.949, DIMENSIONS), ItemIndex(0.95, DIMENSIONS)]
     made = [
@@ -283,9 +288,50 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
         )
         for index in indexes
     ]
-    assert noting.asked == [None, None, indexes[2]]
+    # Without an index what is nearest is found by the statement that reads the user.
+    assert noting.asked == [None, indexes[2]]
     assert made[0].items == made[1].items
     assert {item.item_no for item in made[2].items} <= set(catalogue.nearest[:20].tolist())
+
+
+@pytest.mark.parametrize("exclude_seen", [True, False])
+async def test_one_statement_finds_of_a_user_what_two_find(
+    engine: Engine, recommendations: Recommendations, catalogue: Catalogue, *, exclude_seen: bool
+) -> None:
+    run_id, user_no = catalogue.run_id, catalogue.user_no
+    met = [int(no) for no in catalogue.nearest[:30:3]]
+    few_users = {"run_id": run_id, "item_no": int(catalogue.nearest[500])}
+    with engine.begin() as connection:
+        record(connection, [event("ann", no, kind_no=1 + 6 * (no % 2)) for no in met])
+        connection.execute(text("update item_embeddings set users = 9"))
+        known = "update item_embeddings set users = 1 where run_id = :run_id and item_no = :item_no"
+        connection.execute(text(known), few_users)
+        listed = [int(no) for no in catalogue.nearest[5:1000:9]]
+        row = {"item_nos": listed, "scores": [1.0] * len(listed)}
+        connection.execute(
+            insert(tables.batch_recommendations), {"run_id": run_id, "user_no": user_no, **row}
+        )
+    new = NewItems(count=5, fewer_users_than=3, from_users=1, start=0.4)
+    user = await recommendations.load_user_state(run_id, user_no, exclude_seen=exclude_seen)
+    two = await recommendations.load_nearest(
+        run_id, user, listed=user.batch.item_nos.tolist(), new=new, with_categories=True
+    )
+    both = await recommendations.load_user_state_and_nearest(
+        run_id, user_no, exclude_seen=exclude_seen, new=new, with_categories=True
+    )
+    found = both.nearest
+    assert found is not None
+    assert (both.exclusions, both.excluded) == (user.exclusions, user.excluded)
+    assert both.batch.item_nos.tolist() == user.batch.item_nos.tolist()
+    assert found.ranking.item_nos.tolist() == two.ranking.item_nos.tolist()
+    assert found.ranking.scores.tolist() == two.ranking.scores.tolist()
+    assert found.new == two.new
+    assert found.new.item_nos == [few_users["item_no"]]
+    eligible = {*two.near.item_nos, *two.listed.item_nos, *two.new.item_nos}
+    assert {*found.listed.item_nos} == eligible
+    assert eligible.isdisjoint(no for no in met if exclude_seen or no % 2)
+    names = Named([two.near, two.listed, two.new])
+    assert all(Named([found.listed])[no] == names[no] for no in eligible)
 
 
 async def test_the_live_run_reports_its_index(

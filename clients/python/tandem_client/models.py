@@ -1207,10 +1207,14 @@ class RecommendationBody(TypedDict):
     interest_item: NotRequired[list[str] | None]
 
 
-RecommendationSource: TypeAlias = Literal["cache", "blend", "speed", "batch", "popular", "fallback"]
+RecommendationSource: TypeAlias = Literal[
+    "cache", "blend", "speed", "batch", "popular", "trending", "latest", "fallback"
+]
 
 
-RecommendationStrategy: TypeAlias = Literal["blend", "speed", "batch", "popular", "fallback"]
+RecommendationStrategy: TypeAlias = Literal[
+    "blend", "speed", "batch", "popular", "trending", "latest", "fallback"
+]
 
 
 class RecordedAnswer(TypedDict):

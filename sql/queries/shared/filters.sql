@@ -61,14 +61,17 @@ few as materialized (
 (categories && cast(:not_in_categories as text[])
  or items.item_id = any(cast(:other_than_item_ids as text[])))
 
--- part: not_eligible
--- For `not in`: what is excluded, may not be shown, or is unwanted.
-select unnest(cast(:excluded as integer[]))
-union all
+-- part: not_shown_or_unwanted
 {not_shown}
 union all
 select item_no from items
 where {unwanted}
+
+-- part: not_eligible
+-- For `not in`: what is excluded, may not be shown, or is unwanted.
+select unnest(cast(:excluded as integer[]))
+union all
+{not_shown_or_unwanted}
 
 -- part: passes
 {wanted}

@@ -1,0 +1,79 @@
+"""Rows of one statement from the driver itself, past SQLAlchemy, which takes longer than psycopg.
+
+The connection is one of the engine's pool, and errors are those that SQLAlchemy raises: whoever
+asks cannot tell which way a statement went.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, cast
+
+import psycopg
+from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.rows import namedtuple_row
+from sqlalchemy import PoolProxiedConnection, TextClause
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
+
+# Numbered, as PostgreSQL itself has them: psycopg would look for names in a long statement anew
+# each time.
+_DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
+IN_BINARY = "rows_in_binary"
+"""An execution option of statements whose rows are to come as binary, which are read faster.
+
+A `real` then has all its digits as a Python number, and not the fewest that tell it from others."""
+
+
+async def load_rows(
+    engine: AsyncEngine, statement: TextClause, parameters: Mapping[str, Any] | None
+) -> Sequence[Any]:
+    """The rows a statement answers, as named tuples; the engine's connections commit by themselves.
+
+    DBAPIError, as SQLAlchemy raises it, with `connection_invalidated` where the connection is dead.
+    """
+    text, names = _numbered(statement)
+    given = parameters or {}
+    pooled = await engine.raw_connection()
+    try:
+        return await _ask(pooled, statement, text, [given[name] for name in names])
+    except psycopg.Error as error:
+        driver = _driver_of(pooled)
+        is_dead = driver.closed or driver.broken
+        if is_dead:
+            await greenlet_spawn(pooled.invalidate, error)
+        raise _wrapped(error, text, is_dead=is_dead) from error
+    except BaseException:
+        # Whoever gave up may have left an answer behind that is still to come.
+        await greenlet_spawn(pooled.invalidate)
+        raise
+    finally:
+        await greenlet_spawn(pooled.close)
+
+
+async def _ask(
+    pooled: PoolProxiedConnection, statement: TextClause, text: str, values: Sequence[Any]
+) -> Sequence[Any]:
+    cursor = AsyncRawCursor(_driver_of(pooled), row_factory=namedtuple_row)
+    in_binary = statement.get_execution_options().get(IN_BINARY, False)
+    await cursor.execute(text, values, binary=in_binary)
+    return await cursor.fetchall()
+
+
+def _driver_of(pooled: PoolProxiedConnection) -> AsyncConnection[Any]:
+    return cast("AsyncConnection[Any]", pooled.driver_connection)
+
+
+@cache
+def _numbered(statement: TextClause) -> tuple[str, Sequence[str]]:
+    """A statement with its parameters numbered, and their names in this order."""
+    compiled = statement.compile(dialect=_DIALECT)
+    return str(compiled), tuple(compiled.positiontup or ())
+
+
+def _wrapped(error: psycopg.Error, text: str, *, is_dead: bool) -> BaseException:
+    return DBAPIError.instance(
+        text, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=is_dead
+    )
