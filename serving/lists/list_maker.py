@@ -103,6 +103,8 @@ class ListMaker:
         if rules.hidden:
             user = user.changed(excluded=(*user.excluded, *map(ItemNo, rules.hidden)))
         user, without_additions = await self._additions.with_additions(run, user_no, user, request)
+        if request.decision is not None and request.decision.is_popular:
+            user = replace(user, batch=Ranking.empty(), embedding=None)
         unused = await self._unused(user_no, request)
         seen_lately = (*user.excluded, *request.shown)
         if unused or request.shown:

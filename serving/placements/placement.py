@@ -78,6 +78,11 @@ class Placement:
     definition: PlacementDefinition = field(default_factory=PlacementDefinition)
     everywhere_version: int = 0
     everywhere_rules: Sequence[Rule] = ()
+    experiment_id: str | None = None
+    """Of an experiment: what it decides for the users of `arm`."""
+    arm: str | None = None
+    is_popular: bool = False
+    """Whether these users get the popular list."""
     rules: RuleSet = field(init=False)
     """Those of all placements, and then its own."""
 
@@ -127,5 +132,9 @@ class Placement:
             self.version,
             self.everywhere_version,
             fallback=values.fallback,
-            keeps_impressions=values.impressions is not False,
+            experiment_id=self.experiment_id,
+            arm=self.arm,
+            is_popular=self.is_popular,
+            # Whoever was shown an arm counts in the experiment.
+            keeps_impressions=values.impressions is not False or self.experiment_id is not None,
         )

@@ -155,8 +155,10 @@ class CachedLists:
         services: Services = scope["state"]["services"]
         recommender = services[Recommender]
         user_id = self._user_of(path)
-        query = self._query(query_string, services[CurrentPlacements], recommender)
-        if user_id is None or query is None:
+        if user_id is None:
+            return None
+        query = self._query(query_string, user_id, services[CurrentPlacements], recommender)
+        if query is None:
             return None
         return _Asked(user_id, query, headers, recommender)
 
@@ -206,12 +208,18 @@ class CachedLists:
             return None
 
     def _query(
-        self, query_string: bytes, placements: CurrentPlacements, recommender: Recommender
+        self,
+        query_string: bytes,
+        user_id: UserId,
+        placements: CurrentPlacements,
+        recommender: Recommender,
     ) -> _Query | None:
         """What it asks for; None: something unusual, or something is wrong with it."""
         asked = self._asked_by(query_string)
-        placement = None if asked is None else placements.find_at_hand(asked.placement)
-        if asked is None or placement is None or placement.rules.asks_user:
+        if asked is None:
+            return None
+        placement = placements.find_at_hand(asked.placement, user_id)
+        if placement is None or placement.rules.asks_user:
             return None
         try:
             rules = placement.rules.holding(datetime.now(UTC), context_of(asked.context or ()))

@@ -86,7 +86,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
                 await self.impressions.flush()
         answer = await self.pipeline.answer(kind, complete, user_id)
         meant = await self.categories.find_if_possible(request.filters, answer.result.items)
-        recommendation = self._given(request, answer, meant)
+        recommendation = self._given(user_id, request, answer, meant)
         if is_cached and user_id is not None and answer.user_no is not None:
             self.recent_requests.note(user_id, request)
         return recommendation
@@ -107,13 +107,14 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         if found is None or not found[0].result.items:
             return None
         answer, at_hand = found
-        recommendation = self._given(asked.request, answer, NOTHING_MEANT)
+        recommendation = self._given(user_id, asked.request, answer, NOTHING_MEANT)
         if answer.user_no is not None:
             self.recent_requests.note(user_id, asked.request)
         return recommendation, at_hand
 
     def _given(
         self,
+        user_id: UserId | None,
         request: RecommendationRequest,
         answer: Answer[RecommendationList],
         meant: Mapping[str, str],
@@ -122,7 +123,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         decision = request.decision
         recommendation = Recommendation(uuid.uuid4(), answer, meant, datetime.now(UTC), decision)
         if decision is None or decision.keeps_impressions:
-            self.impressions.put(_impression(recommendation))
+            self.impressions.put(_impression(user_id, recommendation))
         return recommendation
 
     async def prepare(self, run: LiveRun, user_id: UserId, request: RecommendationRequest) -> None:
@@ -253,7 +254,7 @@ class UncachedKind(ListKind[RecommendationRequest, RecommendationList]):
         return request.group
 
 
-def _impression(recommendation: Recommendation) -> Impression:
+def _impression(user_id: UserId | None, recommendation: Recommendation) -> Impression:
     answer = recommendation.answer
     result, decision = answer.result, recommendation.decision
     return Impression(
@@ -268,4 +269,5 @@ def _impression(recommendation: Recommendation) -> Impression:
         placement_version=decision.version if decision else None,
         experiment_id=decision.experiment_id if decision else None,
         arm=decision.arm if decision else None,
+        user_id=user_id if decision and decision.experiment_id else None,
     )

@@ -170,11 +170,19 @@ class NamedPlacement(BaseModel):
     version: int = Field(description="0: nothing was decided for it, and the settings hold.")
 
 
+class NamedArm(BaseModel):
+    """The experiment that the user is in."""
+
+    experiment_id: str = Field(examples=["more-diversity"])
+    arm: str = Field(examples=["diverse"])
+
+
 class ListedAnswer(FieldedAnswer):
     """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
     placement: NamedPlacement | None = Field(description="Null: it is for no placement.")
+    experiment: NamedArm | None = Field(description="Null: the user is in none here.")
     items: list[ItemAnswer]
     source: RecommendationSource = Field(description="Where the list comes from now.")
     strategy: RecommendationStrategy = Field(
@@ -293,6 +301,7 @@ def _fields_of_list(
     return {
         "user_id": user_id,
         "placement": _placement(given.decision),
+        "experiment": _experiment(given.decision),
         "items": [
             _item_answer(item, result.explanation, explained=explained) for item in result.items
         ],
@@ -310,6 +319,12 @@ def _placement(decision: Decision | None) -> dict[str, Any] | None:
     if decision is None:
         return None
     return {"name": decision.placement, "version": decision.version}
+
+
+def _experiment(decision: Decision | None) -> dict[str, Any] | None:
+    if decision is None or decision.experiment_id is None:
+        return None
+    return {"experiment_id": decision.experiment_id, "arm": decision.arm}
 
 
 def _age(at: datetime | None) -> float | None:

@@ -4,19 +4,46 @@
 name, version, definition, note, saved_by, saved_at
 
 -- name: load_placements
--- The placements in force as one JSON object, by name, with a text that is another one after every change; null if that
--- text is still :known.
+-- The placements in force as one JSON object, by name, and the running experiments with what each arm decides and the shares
+-- that hold now. With a text that is another one after every change; both are null if that text is still :known.
 with
 state as (
-    select coalesce(string_agg(name || ' ' || version, ',' order by name), '') as known
-    from placements where deleted_at is null
+    select concat(
+        (select string_agg(name || ' ' || version, ',' order by name) from placements where deleted_at is null), ';',
+        (select string_agg(experiment_id || ' ' || stratum, ',' order by experiment_id)
+         from experiments
+         join (select experiment_id, max(stratum) as stratum from experiment_strata group by experiment_id) as last
+             using (experiment_id)
+         where state = 'running')
+    ) as known
+),
+arms as (
+    select experiment_id, jsonb_agg(jsonb_build_object(
+               'name', arm ->> 'name', 'version', arm -> 'version', 'share', shares[ordinal],
+               'definition', coalesce(definition, '{}')) order by ordinal) as arms
+    from experiments
+    cross join lateral (
+        select shares from experiment_strata where experiment_strata.experiment_id = experiments.experiment_id
+        order by stratum desc limit 1
+    ) as last
+    cross join lateral jsonb_array_elements(arms) with ordinality as kept (arm, ordinal)
+    left join placement_versions on placement_versions.name = placement
+        and placement_versions.version = cast(arm ->> 'version' as integer)
+    where state = 'running'
+    group by experiment_id
 )
 select state.known,
        case when state.known is distinct from cast(:known as text) then coalesce((
            select jsonb_object_agg(name, jsonb_build_object('version', version, 'definition', definition))
            from placements join placement_versions using (name, version)
            where deleted_at is null
-       ), '{}') end as placements
+       ), '{}') end as placements,
+       case when state.known is distinct from cast(:known as text) then coalesce((
+           select jsonb_agg(jsonb_build_object(
+               'experiment_id', experiment_id, 'placement', placement, 'layer', layer, 'layer_from', layer_from, 'salt', salt,
+               'ramp', ramp, 'started_at', started_at, 'ends_at', ends_at, 'arms', arms.arms) order by experiment_id)
+           from experiments join arms using (experiment_id)
+       ), '[]') end as experiments
 from state;
 
 -- name: list_placements

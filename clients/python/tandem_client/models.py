@@ -92,6 +92,7 @@ class AskedAnswer(TypedDict):
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     placement: NamedPlacement | None
+    experiment: NamedArm | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -818,6 +819,13 @@ class ModelRunsAnswer(TypedDict):
     next: int | None
 
 
+class NamedArm(TypedDict):
+    """The experiment that the user is in."""
+
+    experiment_id: str
+    arm: str
+
+
 class NamedItemAnswer(TypedDict):
     """One item."""
 
@@ -1097,6 +1105,7 @@ class RankAnswer(TypedDict):
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     placement: NamedPlacement | None
+    experiment: NamedArm | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -1159,6 +1168,7 @@ class RecommendationAnswer(TypedDict):
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     placement: NamedPlacement | None
+    experiment: NamedArm | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
