@@ -30,8 +30,8 @@ _REST_SECONDS = 0.1
 _EMBEDDING_REST_SECONDS = 0.1
 """After a look for items that found none, as most events bring none: folding goes on meanwhile."""
 _EXCLUSIONS_REST_SECONDS = 0.1
-"""Between two turns of storing exclusions while events come. What these exclude the API has put into
-Redis, and the next event waits for each turn to end."""
+"""Between two turns of storing exclusions while events come: the API has put into Redis what these
+exclude, and the next event waits for each turn to end."""
 
 
 class Worker:
