@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -130,6 +131,8 @@ Names that are not documented are refused, in queries as in bodies. HEAD is answ
 is; paths are taken exactly as they are documented, without a slash at their end.
 """
 
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+
 
 class TandemApp(FastAPI):
     """FastAPI, but for what is answered before any of it: see `CachedLists`."""
@@ -174,6 +177,8 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
         # A redirect leads to whatever host a request names, and a client follows it with its key.
         redirect_slashes=False,
         openapi_url=None,  # the pages are routes like others
+        # FastAPI would look in every request whether somebody wants to see its own.
+        telemetry=None if tracing is not None else _NO_TELEMETRY,
     )
     for router in _ROUTERS:
         # As they are: a router that is included is gone through twice in every request.
