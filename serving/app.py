@@ -29,6 +29,7 @@ from serving.console.static_routes import router as console_files_router
 from serving.console.watch_routes import router as watch_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
+from serving.events.impression_routes import router as impressions_router
 from serving.events.kind_routes import router as kinds_router
 from serving.events.routes import router as events_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
@@ -54,6 +55,7 @@ from serving.placements.routes import router as placements_router
 from serving.preferences.routes import router as preferences_router
 from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.hot_route import CachedLists
+from serving.recommendations.preview_routes import router as preview_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
 from serving.relations.routes import router as relations_router
@@ -75,10 +77,12 @@ if TYPE_CHECKING:
 _ROUTERS = (
     recommendations_router,
     events_router,
+    impressions_router,
     body_router,
     rank_router,
     rows_router,
     placements_router,
+    preview_router,
     kinds_router,
     non_personalized_router,
     similar_router,
