@@ -31,6 +31,7 @@ from serving.console.user_routes import router as user_pages_router
 from serving.console.watch_routes import router as watch_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
+from serving.events.impression_routes import router as impressions_router
 from serving.events.kind_routes import router as kinds_router
 from serving.events.routes import router as events_router
 from serving.experiments.routes import router as experiments_router
@@ -57,6 +58,7 @@ from serving.placements.routes import router as placements_router
 from serving.preferences.routes import router as preferences_router
 from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.hot_route import CachedLists
+from serving.recommendations.preview_routes import router as preview_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
 from serving.relations.routes import router as relations_router
@@ -79,12 +81,14 @@ if TYPE_CHECKING:
 _ROUTERS = (
     recommendations_router,
     events_router,
+    impressions_router,
     body_router,
     rank_router,
     rows_router,
     experiments_router,
     placements_router,
     rule_preview_router,
+    preview_router,
     kinds_router,
     non_personalized_router,
     similar_router,
