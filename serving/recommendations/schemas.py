@@ -20,9 +20,9 @@ from serving.answering.schemas import (
     algorithm_version,
     run_answer,
 )
-from serving.lists.decision import Decision
 from serving.lists.explanation import Explanation, Reason
 from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
+from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement, named_placement
 from serving.preferences.schemas import PreferenceDirection, PreferenceValue
 from serving.recommendations.recommend import Recommendation
 
@@ -144,18 +144,11 @@ class PolicyAnswer(BaseModel):
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
 
-class NamedPlacement(BaseModel):
-    """The placement that a list was made for."""
-
-    name: str = Field(examples=["home"])
-    version: int = Field(description="0: nothing was decided for it, and the settings hold.")
-
-
 class ListedAnswer(FieldedAnswer):
     """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
-    placement: NamedPlacement | None = Field(description="Null: it is for no placement.")
+    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
     items: list[ItemAnswer]
     source: RecommendationSource = Field(description="Where the list comes from now.")
     strategy: RecommendationStrategy = Field(
@@ -273,7 +266,7 @@ def _fields_of_list(
     result = found.result
     return {
         "user_id": user_id,
-        "placement": _placement(given.decision),
+        "placement": named_placement(given.decision),
         "items": [
             _item_answer(item, result.explanation, explained=explained) for item in result.items
         ],
@@ -285,12 +278,6 @@ def _fields_of_list(
         "preferences": result.preferences,
         "algorithm_version": algorithm_version(result.run),
     }
-
-
-def _placement(decision: Decision | None) -> dict[str, Any] | None:
-    if decision is None:
-        return None
-    return {"name": decision.placement, "version": decision.version}
 
 
 def _age(at: datetime | None) -> float | None:

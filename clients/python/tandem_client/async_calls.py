@@ -177,6 +177,15 @@ class AsyncCalls:
             await self.call(Call("GET", "/v1/event-kinds", repeatable=True)),
         )
 
+    async def record_impressions(
+        self, body: models.ImpressionBatch
+    ) -> models.RecordedImpressionsAnswer:
+        """Record lists that an app has shown itself, as it caches them or puts them into mails."""
+        return cast(
+            "models.RecordedImpressionsAnswer",
+            await self.call(Call("POST", "/v1/impressions", body=body)),
+        )
+
     async def recommend_to(
         self, body: models.RecommendationBody
     ) -> models.AskedAnswer | models.ManyAnswer:
@@ -259,6 +268,13 @@ class AsyncCalls:
             await self.call(Call("POST", f"/v1/placements/{in_path(name)}/rollback", body=body)),
         )
 
+    async def preview_placement(self, name: str, body: models.PreviewBody) -> models.PreviewAnswer:
+        """Show what a draft would change: users' lists under it beside those of now, and what moved."""
+        return cast(
+            "models.PreviewAnswer",
+            await self.call(Call("POST", f"/v1/placements/{in_path(name)}/preview", body=body)),
+        )
+
     async def find_kind(self, kind: str) -> models.EventKindAnswer:
         """What an event of a kind counts, and which values it takes."""
         return cast(
@@ -290,6 +306,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.PopularAnswer:
         """What is popular with everybody, in the whole catalogue or in a category."""
         return cast(
@@ -307,6 +325,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -324,6 +344,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.TrendingAnswer:
         """What rises: liked by surprisingly many in the last window, after the four windows before."""
         return cast(
@@ -341,6 +363,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -357,6 +381,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.LatestAnswer:
         """The available items that came into the catalogue last, the newest first."""
         return cast(
@@ -373,6 +399,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -390,6 +418,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.StarterAnswer:
         """Well-known items for a new user to choose from, each as different as can be from the others."""
         return cast(
@@ -407,6 +437,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -425,6 +457,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
     ) -> models.SimilarAnswer:
         """Items like this one: used by the same people, and similar in what is said of them."""
@@ -443,6 +477,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "exclude_seen": exclude_seen,
                     },
                     repeatable=True,
@@ -461,6 +497,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
         item_id: Sequence[str],
     ) -> models.SimilarAnswer:
@@ -480,6 +518,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "exclude_seen": exclude_seen,
                         "item_id": item_id,
                     },
@@ -627,6 +667,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         q: str,
         exclude_seen: bool | None = None,
         only_words: bool | None = None,
@@ -648,6 +690,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "q": q,
                         "exclude_seen": exclude_seen,
                         "only_words": only_words,
