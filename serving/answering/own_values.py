@@ -107,6 +107,8 @@ class OwnValues:
         Of nobody there are no attributes. Raises as `resolved`, but for what the caller may know.
         """
         ask_without_blame()
+        if not written.asks_own:
+            return written
         attributes = {} if user_id is None else await self._users.find_attributes(user_id)
         return _with_own(written, attributes, "query:placement")
 

@@ -472,6 +472,12 @@ class HistoryPoint(TypedDict):
     high: float | None
 
 
+class ImpressionBatch(TypedDict):
+    """Up to 1,000 lists that were shown."""
+
+    impressions: list[PostedImpression]
+
+
 class InnerProblem(TypedDict):
     """Why there is no list for one of many users, as a problem document says it."""
 
@@ -660,6 +666,7 @@ class LatestAnswer(TypedDict):
     """New items, the newest first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -819,6 +826,21 @@ class ModelRunsAnswer(TypedDict):
     next: int | None
 
 
+class MoveAnswer(TypedDict):
+    """An item that stands elsewhere under the draft."""
+
+    item_id: str
+    title: str | None
+    before: int | None
+    after: int | None
+    cause: MoveCause
+
+
+MoveCause: TypeAlias = Literal[
+    "limit", "filter", "seen", "fallback", "explored", "blend", "reranking", "others"
+]
+
+
 class NamedArm(TypedDict):
     """The experiment that the user is in."""
 
@@ -881,6 +903,7 @@ class PageBody(TypedDict):
     user_id: NotRequired[str | None]
     rows: list[RowBody]
     fields: NotRequired[list[str] | None]
+    context: NotRequired[dict[str, Any] | None]
 
 
 class PageItemAnswer(TypedDict):
@@ -993,6 +1016,7 @@ class PopularAnswer(TypedDict):
     """Popular items, best first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1020,6 +1044,18 @@ PopularStrategy: TypeAlias = Literal["popular", "fallback"]
 
 
 PopularWindow: TypeAlias = Literal["day", "week", "month", "all"]
+
+
+class PostedImpression(TypedDict):
+    """A list that an app has shown."""
+
+    recommendation_id: str
+    user_id: NotRequired[str | None]
+    item_ids: list[str]
+    placement: NotRequired[ShownPlacement | None]
+    experiment: NotRequired[ShownArm | None]
+    run_id: NotRequired[int | None]
+    shown_at: NotRequired[str | None]
 
 
 class PreferenceAnswer(TypedDict):
@@ -1067,6 +1103,40 @@ class PreferencesAnswer(TypedDict):
 
     user_id: str
     preferences: list[PreferenceAnswer]
+
+
+class PreviewAnswer(TypedDict):
+    """The lists of all users that were asked for."""
+
+    version: int
+    lists: list[PreviewedListsAnswer]
+
+
+class PreviewBody(TypedDict):
+    """A draft, and whose lists are to be shown."""
+
+    definition: PlacementDefinition
+    users: NotRequired[list[str]]
+    drawn: NotRequired[int]
+    seed: NotRequired[int]
+    context: NotRequired[dict[str, Any] | None]
+
+
+class PreviewedItem(TypedDict):
+    """One item of a list."""
+
+    item_id: str
+    title: str | None
+
+
+class PreviewedListsAnswer(TypedDict):
+    """What one user gets now, and would get."""
+
+    user_id: str
+    current: list[PreviewedItem]
+    draft: list[PreviewedItem]
+    moves: list[MoveAnswer]
+    problem: InnerProblem | None
 
 
 class Problem(TypedDict):
@@ -1236,6 +1306,13 @@ class RecordedAnswer(TypedDict):
     results: NotRequired[list[EventResult] | None]
 
 
+class RecordedImpressionsAnswer(TypedDict):
+    """What became of the batch."""
+
+    accepted: int
+    duplicates: int
+
+
 class RefreshBody(TypedDict):
     """Whose answers are made anew."""
 
@@ -1343,6 +1420,7 @@ class RowAnswer(TypedDict):
 
     row: PageRowKind
     title_id: str
+    placement: NamedPlacement | None
     recommendation_id: str
     items: list[PageItemAnswer]
     strategy: str
@@ -1364,6 +1442,7 @@ class RowBody(TypedDict):
     days: NotRequired[int | None]
     begun: NotRequired[list[str] | None]
     finished: NotRequired[list[str] | None]
+    placement: NotRequired[str | None]
 
 
 RowDropReason: TypeAlias = Literal["too_few", "withheld", "away"]
@@ -1437,6 +1516,7 @@ class SearchAnswer(TypedDict):
 
     fields_unknown: NotRequired[list[str] | None]
     q: str
+    placement: NamedPlacement | None
     items: list[SearchedItemAnswer]
     match: SearchMatch | None
     corrected: dict[str, str]
@@ -1512,6 +1592,20 @@ class SettingsAnswer(TypedDict):
     settings: list[SettingAnswer]
 
 
+class ShownArm(TypedDict):
+    """The `experiment` of the answer that was shown."""
+
+    experiment_id: str
+    arm: str
+
+
+class ShownPlacement(TypedDict):
+    """The `placement` of the answer that was shown."""
+
+    name: str
+    version: int
+
+
 class SignInAnswer(TypedDict):
     """Tokens, shown this once (RFC 6749, 5.1)."""
 
@@ -1526,6 +1620,7 @@ class SimilarAnswer(TypedDict):
     """Items like others, the most similar first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str]
     source: FoundItemsSource
@@ -1586,6 +1681,7 @@ class StarterAnswer(TypedDict):
     """Items to choose from, each as different as can be from those before it."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1717,6 +1813,7 @@ class TrendingAnswer(TypedDict):
     """Trending items, best first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
