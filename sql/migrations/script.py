@@ -19,6 +19,7 @@ FILES = (
     "popular",
     "loads",
     "uploads",
+    "kafka",
     "imports",
     "analytics",
 )

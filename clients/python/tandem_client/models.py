@@ -1050,6 +1050,7 @@ class RemovedCounts(TypedDict):
     user_embeddings: int
     accounts: int
     sessions: int
+    kafka_rejects: int
     cached_answers: int | None
 
 
