@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
+from importlib.util import find_spec
 
 import prometheus_client
 import structlog
@@ -12,8 +13,6 @@ import structlog
 from serving.container import Container
 from serving.kafka.recording import TopicRecorder
 from serving.kafka.settings import KafkaSettings
-from serving.kafka.topics import TopicReader
-from serving.kafka.worker import TopicWorker
 from serving.runtime.background import repeated
 from serving.runtime.logs import configure_logs
 from serving.runtime.metrics import ServingMetrics
@@ -30,6 +29,8 @@ log = structlog.get_logger()
 def main() -> None:
     """Record events from topics until SIGTERM or SIGINT."""
     refuse_unknown_variables()
+    if find_spec("confluent_kafka") is None:
+        sys.exit("Topics of Kafka need: pip install 'tandem-recommender[api,kafka]'")
     settings, kafka = ServingSettings(), KafkaSettings()
     configure_logs(settings.log_level)
     metrics = ServingMetrics()
@@ -83,6 +84,10 @@ async def _run(container: Container, kafka: KafkaSettings) -> None:
 
 
 async def _work(recorder: TopicRecorder, kafka: KafkaSettings) -> None:
+    # An extra: whoever has it not is told so by `main`.
+    from serving.kafka.topics import TopicReader  # noqa: PLC0415
+    from serving.kafka.worker import TopicWorker  # noqa: PLC0415
+
     loop = asyncio.get_running_loop()
 
     def positions(topic_id: str) -> Mapping[int, int]:
