@@ -1377,6 +1377,7 @@ class RemovedCounts(TypedDict):
     experiments: int
     accounts: int
     sessions: int
+    kafka_rejects: int
     cached_answers: int | None
 
 
