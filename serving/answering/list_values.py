@@ -87,7 +87,7 @@ AskedPlacement = Annotated[
     Annotated[Text, Field(min_length=1, max_length=LONGEST_PLACEMENT)] | None,
     Field(
         description="Where the list is shown: what was decided for this placement holds where the"
-        " request says nothing. Left out: default.",
+        " request says nothing. Left out: recommendations are for default, other lists for none.",
         examples=["default"],
     ),
 ]
