@@ -28,6 +28,8 @@ html_theme = "furo"
 html_title = f"Tandem {version}"
 html_use_index = False
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 _QUIET = {"color-sidebar-link-text--top-level": "var(--color-foreground-secondary)"}
 html_theme_options = {
     "light_css_variables": _QUIET | {"color-brand-primary": "#4453d6"},

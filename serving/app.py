@@ -27,11 +27,14 @@ from serving.console.item_routes import router as item_pages_router
 from serving.console.run_routes import router as run_pages_router
 from serving.console.settings_routes import router as settings_router
 from serving.console.static_routes import router as console_files_router
+from serving.console.user_routes import router as user_pages_router
 from serving.console.watch_routes import router as watch_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
+from serving.events.impression_routes import router as impressions_router
 from serving.events.kind_routes import router as kinds_router
 from serving.events.routes import router as events_router
+from serving.experiments.routes import router as experiments_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
 from serving.http.cors import add_cors
 from serving.http.errors import add_error_handlers
@@ -55,11 +58,13 @@ from serving.placements.routes import router as placements_router
 from serving.preferences.routes import router as preferences_router
 from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.hot_route import CachedLists
+from serving.recommendations.preview_routes import router as preview_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
 from serving.relations.routes import router as relations_router
 from serving.relations.user_routes import router as related_users_router
 from serving.rows.routes import router as rows_router
+from serving.rule_preview.routes import router as rule_preview_router
 from serving.runtime.metrics import ServingMetrics
 from serving.runtime.performance import PERFORMANCE
 from serving.search.routes import router as search_router
@@ -76,10 +81,14 @@ if TYPE_CHECKING:
 _ROUTERS = (
     recommendations_router,
     events_router,
+    impressions_router,
     body_router,
     rank_router,
     rows_router,
+    experiments_router,
     placements_router,
+    rule_preview_router,
+    preview_router,
     kinds_router,
     non_personalized_router,
     similar_router,
@@ -107,6 +116,7 @@ _ROUTERS = (
     import_router,
     health_router,
     item_pages_router,
+    user_pages_router,
     settings_router,
     access_pages_router,
 )

@@ -11,17 +11,24 @@ from serving.administration.settings_in_force import SettingsReader
 from serving.answering.own_values import OwnValues
 from serving.catalogue.catalogue import Catalogue
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
+from serving.console.night_schedule import ScheduleReader
 from serving.console.run_pages import RunReader
+from serving.console.user_pages import UserPageReader
 from serving.console.watching import Watcher
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
+from serving.events.checking import EventChecker
 from serving.events.deleting import EventUndoer
 from serving.events.group_commit import GroupCommit
 from serving.events.invalidation import Invalidation
 from serving.events.item_numbers import ItemNumbers
 from serving.events.kind_keeping import KindKeeping
+from serving.events.posted_impressions import ImpressionRecorder
 from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
+from serving.experiments.experiment_counting import ExperimentCounting
+from serving.experiments.experiment_keeping import ExperimentKeeping
+from serving.experiments.experiment_reading import ExperimentReading
 from serving.following import Follower
 from serving.freshness.canary import Canary
 from serving.freshness.measured_freshness import FreshnessReader
@@ -33,7 +40,9 @@ from serving.operation.routes import Readiness
 from serving.placements.placement_keeping import PlacementKeeping
 from serving.preferences.preference_keeping import PreferenceKeeping
 from serving.recommendations.many_users import ManyUsers
+from serving.recommendations.placement_preview import PlacementPreview
 from serving.recommendations.warming import Warmer
+from serving.rule_preview.preview import RulePreviewer
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
 from serving.settings import ServingSettings
@@ -76,9 +85,14 @@ class Container(ListParts):
             self.recommender,
             self.placements,
             PlacementKeeping(self.store, self.placements),
-            ManyUsers(
-                read_seconds=self.settings.request_budget_seconds,
-                seconds=self.settings.many_users_seconds,
+            RulePreviewer(self.store),
+            self.many_users,
+            PlacementPreview(
+                store=self.store,
+                placements=self.placements,
+                recommender=self.recommender,
+                many_users=self.many_users,
+                users=self.user_profiles,
             ),
             self.non_personalized,
             self.similar,
@@ -86,11 +100,15 @@ class Container(ListParts):
             self.searcher,
             self.page_maker,
             self.recorder,
+            ImpressionRecorder(
+                self.store, self.item_numbers, future_seconds=self.settings.event_future_seconds
+            ),
             self.kinds,
             KindKeeping(self.store, self.kinds),
             self.undoer,
             self.watcher,
             RunReader(self.store),
+            ScheduleReader(self.settings.prefect_api(), self.settings.prefect_pages()),
             self.forgetter,
             UserMerger(
                 profiles=self.user_profiles,
@@ -100,7 +118,10 @@ class Container(ListParts):
                 exclusion_cache=self.exclusion_cache,
             ),
             self.user_keeping,
-            PreferenceKeeping(self.store, self.answers),
+            self.preference_keeping,
+            self.user_page_reader,
+            self.experiment_keeping,
+            self.experiment_reading,
             self.catalogue,
             self.events,
             Readiness(
@@ -115,23 +136,61 @@ class Container(ListParts):
         )
 
     @cached_property
+    def experiment_keeping(self) -> ExperimentKeeping:
+        return ExperimentKeeping(self.store)
+
+    @cached_property
+    def experiment_reading(self) -> ExperimentReading:
+        return ExperimentReading(self.store, self.experiment_keeping)
+
+    @cached_property
+    def experiment_counting(self) -> ExperimentCounting:
+        return ExperimentCounting(
+            self.store,
+            self.experiment_keeping,
+            self.experiment_reading,
+            seconds=self.settings.write_budget_seconds,
+        )
+
+    @cached_property
+    def many_users(self) -> ManyUsers:
+        return ManyUsers(
+            read_seconds=self.settings.request_budget_seconds,
+            seconds=self.settings.many_users_seconds,
+        )
+
+    @cached_property
+    def item_numbers(self) -> ItemNumbers:
+        return ItemNumbers(self.store)
+
+    @cached_property
     def recorder(self) -> EventRecorder:
         return EventRecorder(
             events=self.events,
             group_commit=self.group_commit,
+            checker=self.checker,
+            metrics=self.metrics,
+        )
+
+    @cached_property
+    def checker(self) -> EventChecker:
+        return EventChecker(
             kinds=self.kinds,
             scales=Scales(self.events),
-            items=ItemNumbers(self.store),
+            items=self.item_numbers,
             catalogue=self.catalogue,
-            metrics=self.metrics,
             future_seconds=self.settings.event_future_seconds,
         )
+
+    @cached_property
+    def invalidation(self) -> Invalidation:
+        return Invalidation(self.answers, self.exclusion_cache)
 
     @cached_property
     def group_commit(self) -> GroupCommit:
         return GroupCommit(
             self.events,
-            Invalidation(self.answers, self.exclusion_cache),
+            self.invalidation,
             self.metrics,
             most_waiting=self.settings.postgres_waiting,
         )
@@ -148,6 +207,22 @@ class Container(ListParts):
     @cached_property
     def histories(self) -> Histories:
         return Histories(self.store)
+
+    @cached_property
+    def preference_keeping(self) -> PreferenceKeeping:
+        return PreferenceKeeping(self.store, self.answers)
+
+    @cached_property
+    def user_page_reader(self) -> UserPageReader:
+        return UserPageReader(
+            user_keeping=self.user_keeping,
+            preferences=self.preference_keeping,
+            histories=self.histories,
+            recommendations=self.recommendations,
+            users=self.users,
+            live_runs=self.live_runs,
+            watcher=self.watcher,
+        )
 
     @cached_property
     def watcher(self) -> Watcher:

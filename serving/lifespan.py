@@ -105,6 +105,7 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
         ("use_of_keys", container.known_keys.write_use, _USE_SECONDS, False),
         ("performance", container.metrics.performance.turn, SLOT_SECONDS, False),
         ("impressions", container.impressions.flush, settings.impression_flush_seconds, True),
+        ("experiments", container.experiment_counting.count, settings.experiment_seconds, False),
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.impressions.flush_for_good)

@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from serving.access.exposure import Exposure, Openness, resolved
 from serving.access.settings import TokenSettings
 from serving.accounts.settings import AccountSettings
+from serving.console.settings import PrefectSettings
 from serving.diagnosis.settings import DiagnosisSettings
 from serving.freshness.settings import CanarySettings
 from serving.limits.settings import LimitSettings
@@ -44,6 +45,7 @@ class ServingSettings(
     UploadSettings,
     TracingSettings,
     CanarySettings,
+    PrefectSettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 
@@ -164,6 +166,9 @@ class ServingSettings(
     )
     impression_flush_seconds: Positive = Field(
         0.5, description="How often waiting impressions are written."
+    )
+    experiment_seconds: Positive = Field(
+        60.0, description="How often it is counted what users of experiments did."
     )
 
     @model_validator(mode="after")

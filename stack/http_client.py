@@ -30,17 +30,10 @@ def send(
     return _client().request(method, url, timeout=seconds, **options)
 
 
-def ask(
-    url: str,
-    headers: Mapping[str, str] | None = None,
-    *,
-    auth: tuple[str, str] | None = None,
-    json: Any = None,
-) -> JsonAnswer | None:
-    """The answer to a GET, or to a POST of `json`; None if there is none in time."""
-    method = "GET" if json is None else "POST"
+def ask(url: str, headers: Mapping[str, str] | None = None) -> JsonAnswer | None:
+    """The answer to a GET; None if there is none in time."""
     try:
-        response = send(method, url, headers=headers, auth=auth, json=json)
+        response = send("GET", url, headers=headers)
     except httpx.HTTPError:
         return None
     return JsonAnswer(response.status_code, _parsed(response))

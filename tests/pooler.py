@@ -77,6 +77,9 @@ class Pooler:
                 sessions=self.sessions,
             )
         )
+        for path in (self.folder, users, configuration):
+            # Whoever runs the server reads them, whatever the caller's umask.
+            path.chmod(0o755)
         account = self.server.account
         with (self.folder / "pgbouncer.log").open("ab") as output:
             self.process = subprocess.Popen(
@@ -108,7 +111,7 @@ def running_pooler(
 ) -> Iterator[Pooler]:
     """A pooler for the time of the block."""
     pooler = Pooler(pooler_program(), folder, server, sessions)
-    folder.mkdir(mode=0o755)
+    folder.mkdir()
     pooler.start()
     try:
         yield pooler

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import commands_page, prose
+from tests import commands_page, document_blocks, prose
+from tests.document_blocks import Block
 
 ROOT = Path(__file__).parent.parent
 DECISIONS = ROOT / "docs" / "decisions"
@@ -58,6 +59,26 @@ def test_the_files_of_a_first_change_exist() -> None:
 def test_the_page_of_commands_says_what_they_say_of_themselves() -> None:
     written = commands_page.PAGE.read_text(encoding="utf-8")
     assert written == commands_page.page(), "run: .venv/bin/python -m tests.commands_page"
+
+
+BLOCKS = [block for page in document_blocks.PAGES for block in document_blocks.blocks(page)]
+PROGRAMS = [block for block in BLOCKS if block.language in document_blocks.PROGRAMS]
+
+
+def test_every_block_says_what_it_is() -> None:
+    known = document_blocks.PROGRAMS | document_blocks.SHOWN
+    assert len(BLOCKS) > 70
+    assert [block for block in BLOCKS if block.language not in known] == []
+
+
+@pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: f"{block.page}-{block.language}")
+def test_every_program_of_a_document_is_run_by_a_test_or_says_why_not(block: Block) -> None:
+    if block.not_run is not None:
+        return
+    test = block.run_by()
+    assert test, f"{block.page}: name the test that runs it in tests/document_blocks.py"
+    if test != document_blocks.ON_A_STACK:
+        assert f'"{block.page}"' in (ROOT / test).read_text(encoding="utf-8")
 
 
 def test_hooks_and_continuous_integration_run_what_is_here() -> None:

@@ -8,10 +8,10 @@ from fastapi import Depends, Request
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and in which request."""
+    """Who acts, and in which request (None: in none)."""
 
     name: str
-    request_id: str
+    request_id: str | None = None
 
     def doing(self, act: str) -> dict[str, Any]:
         """The parameters of a statement with the part `audited`."""

@@ -25,7 +25,7 @@ from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusion_lookup import ExclusionLookup
 from serving.exclusions.exclusions import Knowledge, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
-from serving.lists.recommendation_list import REDIS_AWAY, degraded_by
+from serving.lists.recommendation_list import OF_EVERYBODY, REDIS_AWAY, degraded_by
 from serving.redis.answers import NOT_STORED, CacheVersion
 from serving.runs.live_runs import LiveRun, LiveRuns
 from serving.runtime.budget import in_time, spending
@@ -339,7 +339,7 @@ class AnswerPipeline:
         if cached.is_fresh(self.entry_seconds):
             return False
         # What is popular follows everybody's events.
-        if result.strategy == "popular" or kind.asks_now(request):
+        if result.strategy in OF_EVERYBODY or kind.asks_now(request):
             return True
         return self.catalogue.may_lack(cached.stamp, filtered=kind.asks_attributes(request))
 

@@ -14,7 +14,7 @@ Interval = Mapping[str, float]
 WIDTHS = {"wide": 1120, "narrow": 340}
 """In pixels: text of a chart that is drawn smaller could not be read."""
 HEIGHT = 240
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 28
 """Around what is drawn: for labels."""
 _TICKS = 4
 _STEPS = (1, 2, 2.5, 5, 10)

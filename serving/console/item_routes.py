@@ -1,4 +1,4 @@
-"""The pages of items and users: find, look at, withdraw."""
+"""The pages of items: find, look at, withdraw."""
 
 from contextlib import suppress
 from typing import Annotated, Any
@@ -15,7 +15,6 @@ from serving.console.pages import FromPages
 from serving.console.requirements import may_act_for_users, may_look
 from serving.http.routing import provided
 from serving.http.values import Identifier
-from serving.relations.active_users import ActiveUsersReader
 from serving.search.query import typed_query
 from serving.search.search import Searcher
 from serving.search.search_list import SearchRequest
@@ -26,13 +25,11 @@ router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 FromCatalogueKeeping = Annotated[CatalogueKeeping, provided(CatalogueKeeping)]
 FromSearcher = Annotated[Searcher, provided(Searcher)]
 FromSimilar = Annotated[Similar, provided(Similar)]
-FromActiveUsers = Annotated[ActiveUsersReader, provided(ActiveUsersReader)]
 ItemPath = Annotated[Identifier, Path()]
 
 _LISTED = 40
 _FOUND = 20
 _SIMILAR = 10
-_ACTIVE_DAYS = 3_650
 
 
 class FindQuery(BaseModel):
@@ -91,13 +88,6 @@ async def change_availability(
     """Withdraw an item from all lists, or offer it again."""
     await catalogue.patch(ItemId(item_id), ItemPatch(available=body.available))
     return await _shown(pages, catalogue, similar, item_id)
-
-
-@router.get("/console/users", dependencies=[may_look])
-async def users_page(pages: FromPages, active_users: FromActiveUsers) -> Response:
-    """Who did most of late; anybody else is found by id."""
-    active = await active_users.load(days=_ACTIVE_DAYS, limit=_LISTED)
-    return pages.page("users.html", active=active)
 
 
 async def _shown(

@@ -12,6 +12,7 @@ from serving.administration.run_keeping import Outcome, RunKeeping
 from serving.administration.schemas import GREATEST_RUN
 from serving.console.charts import format_interval, run_charts, whiskers
 from serving.console.figures import BY_NAME, FIGURES, STATES, TERMS
+from serving.console.night_schedule import ScheduleReader
 from serving.console.page_routing import ConsoleRoute
 from serving.console.pages import FromPages
 from serving.console.requirements import may_change_runs, may_look_after_runs
@@ -22,6 +23,7 @@ from serving.http.values import AS_INTEGER
 router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 
 FromRunReader = Annotated[RunReader, provided(RunReader)]
+FromScheduleReader = Annotated[ScheduleReader, provided(ScheduleReader)]
 FromRunKeeping = Annotated[RunKeeping, provided(RunKeeping)]
 RunNumber = Annotated[int, Ge(1), Le(GREATEST_RUN), AS_INTEGER, Path()]
 
@@ -49,6 +51,12 @@ async def runs_page(
 ) -> Response:
     """The newest runs, with a figure of them over the nights."""
     return pages.page("runs.html", **await _shown(reader, asked.figure))
+
+
+@router.get("/console/runs/schedule", dependencies=[may_look_after_runs])
+async def schedule(pages: FromPages, reader: FromScheduleReader) -> Response:
+    """When the next nights come: a part of the page, which does not wait for Prefect."""
+    return pages.page("schedule.html", schedule=await reader.load())
 
 
 @router.get("/console/runs/{run_id:run}", dependencies=[may_look_after_runs])

@@ -19,7 +19,7 @@ from serving.candidates.users import UserNumbers
 from serving.events.deleting import EventUndoer
 from serving.events.record_events import EventRecorder
 from serving.events.schemas import EventBody
-from serving.lists.asked_blend import AskedBlend
+from serving.lists.asked_blend import AS_SET, AskedBlend
 from serving.lists.recommendation_list import RecommendationList
 from serving.lists.request import RecommendationRequest
 from serving.recommendations.recommend import Recommender, UncachedKind
@@ -91,6 +91,10 @@ class Watcher:
             self.histories.load(user_id, None, events=_HISTORY),
         )
         return Lists(batch, speed, blended, history.events)
+
+    async def blended(self, user_id: UserId) -> RecommendationList:
+        """The blend alone, as apps get it; errors as of `lists`."""
+        return await self._list(user_id, AS_SET)
 
     async def record(self, event: EventBody, blend: AskedBlend) -> Change:
         """Record an event; the lists once the live vector knows of it. Errors as of the API."""

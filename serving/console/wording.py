@@ -1,5 +1,6 @@
 """How pages put numbers and times into words."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -30,6 +31,12 @@ def format_ago(at: datetime | None) -> str:
     if seconds > _LONG_AGO_DAYS * _DAY:
         return f"{at:%d %b %Y}".lstrip("0")
     return f"{format_seconds(round(seconds))} ago"
+
+
+def format_ahead(at: datetime) -> str:
+    """In how long something is, as `in 3 h`."""
+    seconds = (at - datetime.now(UTC)).total_seconds()
+    return "now" if seconds < _FEW_SECONDS else f"in {format_seconds(round(seconds))}"
 
 
 def format_seconds(seconds: float | None) -> str:
@@ -66,6 +73,15 @@ def format_percent(share: float | None) -> str:
     return NOTHING if share is None else f"{share * 100:.0f} %"
 
 
+def format_value(value: Any) -> str:
+    """An attribute as people read it: lists with commas, and what is nested as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
 def format_coded(text: str) -> Markup:
     """A text in which what stands between backticks is shown as what is typed."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped before
@@ -83,6 +99,7 @@ def path_segment(text: str) -> str:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": format_ago,
+    "ahead": format_ahead,
     "seconds": format_seconds,
     "moment": format_moment,
     "count": format_count,
@@ -91,5 +108,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "score": format_score,
     "segment": path_segment,
     "percent": format_percent,
+    "value": format_value,
 }
 """What templates name them."""

@@ -24,6 +24,9 @@ def as_sent_by(
 def _of_caller(caller: Caller, event: EventBody) -> EventBody | RefusedEntry:
     if isinstance(caller, TokenUser):
         return event.model_copy(update={"user_id": own_id(caller, event.user_id)})
-    if event.user_id == ME:
-        return RefusedEntry((RESERVED_ID,))
-    return event
+    return of_app(event)
+
+
+def of_app(event: EventBody) -> EventBody | RefusedEntry:
+    """The same event of an app, for which `me` is nobody."""
+    return RefusedEntry((RESERVED_ID,)) if event.user_id == ME else event

@@ -14,11 +14,12 @@ from serving.access.requirements import (
     may_write,
     may_write_events,
 )
+from serving.events.checking import Wanted
 from serving.events.deleting import EventUndoer
 from serving.events.event_log import Events
 from serving.events.kinds import Kinds
 from serving.events.own_events import as_sent_by
-from serving.events.record_events import EventRecorder, RecordedBatch, Wanted
+from serving.events.record_events import EventRecorder, RecordedBatch
 from serving.events.schemas import (
     DeletedEventAnswer,
     DeletedEventsAnswer,

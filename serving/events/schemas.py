@@ -93,6 +93,14 @@ _Entries = Annotated[
     list[Annotated[EventBody, REFUSED_LATER]], Field(min_length=1, max_length=MOST_ENTRIES)
 ]
 _GOOD_ENTRIES = TypeAdapter(list[EventBody])
+_ANY_ENTRIES = TypeAdapter(list[Annotated[EventBody, REFUSED_LATER]])
+
+
+def read_events(given: list[Any]) -> list[EventBody | RefusedEntry]:
+    """Events of any number as they were sent, those that are not well formed too."""
+    with suppress(ValidationError):
+        return list(_GOOD_ENTRIES.validate_python(given))
+    return list(_ANY_ENTRIES.validate_python(given))
 
 
 def _read_at_once(given: Any, read_one_by_one: ValidatorFunctionWrapHandler) -> Any:

@@ -10,7 +10,7 @@ _LONGEST_DAYS = 365
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One arm against the control: `unit` is what the outcome counts, such as "clicks"."""
+    """One arm against the control: `unit` is that of the outcome, such as "clicks per user"."""
 
     arm: str
     control: str
@@ -46,26 +46,21 @@ def format_finding(compared: Comparison) -> str:
             f"Too few users to compare {compared.arm} with {compared.control}: "
             f"{found.users:,} whose window is over."
         )
-    sure = f"{1 - compared.alpha:.0%}"
-    per_user = f"{compared.unit} per user"
-    if found.low > 0:
-        return (
-            f"{compared.arm} brings more than {compared.control}: {found.mean:+.4g} {per_user}, "
-            f"between {found.low:.4g} and {found.high:.4g} with {sure} confidence."
-        )
-    if found.high < 0:
-        return (
-            f"{compared.arm} brings less than {compared.control}: {found.mean:+.4g} {per_user}, "
-            f"between {found.low:.4g} and {found.high:.4g} with {sure} confidence."
-        )
-    return f"{_undecided(compared, per_user, sure)} {_outlook(compared)}"
+    sure = f"with {_percent(1 - compared.alpha)} confidence"
+    if not found.is_decided:
+        return f"{_undecided(compared, sure)} {_outlook(compared)}"
+    how = "more" if found.mean > 0 else "less"
+    return (
+        f"{compared.arm} brings {how} than {compared.control}: {found.mean:+.4g} {compared.unit},"
+        f" between {found.low:+.4g} and {found.high:+.4g} {sure}."
+    )
 
 
-def _undecided(compared: Comparison, per_user: str, sure: str) -> str:
+def _undecided(compared: Comparison, sure: str) -> str:
     found = compared.difference
     return (
-        f"Not decided: {compared.arm} brings between {found.low:.4g} and {found.high:+.4g} "
-        f"{per_user} more than {compared.control}, with {sure} confidence."
+        f"Not decided: {compared.arm} brings between {found.low:+.4g} and {found.high:+.4g} "
+        f"{compared.unit} more than {compared.control}, {sure}."
     )
 
 
@@ -77,3 +72,7 @@ def _outlook(compared: Comparison) -> str:
         f"If the difference stays as it is ({compared.difference.mean:+.4g}), "
         f"it is decided in about {max(1, math.ceil(days)):,} days."
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g}%"

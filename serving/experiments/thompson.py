@@ -14,8 +14,8 @@ LARGEST_STEP = 0.1
 _DRAWS = 20_000
 
 
-def best_probabilities(arms: Sequence[Sums], seed: int) -> Floats:
-    """How probable it is of each arm that its mean outcome is the greatest: (arms,), sums to 1.
+def best_probabilities(arms: Sequence[Sums], seed: int, *, less_is_better: bool = False) -> Floats:
+    """How probable it is of each arm that its mean outcome is the best: (arms,), sums to 1.
 
     Thompson (1933), with the means normally distributed about what was found, as they are with many
     users. While an arm has fewer than two users in every stratum all are as probable.
@@ -25,6 +25,7 @@ def best_probabilities(arms: Sequence[Sums], seed: int) -> Floats:
         return np.full(len(arms), 1 / len(arms))
     random = np.random.default_rng(seed)
     drawn = means + np.sqrt(errors) * random.standard_normal((_DRAWS, len(arms)))
+    drawn = -drawn if less_is_better else drawn
     # Equal draws, as of arms in which nobody did anything, are nobody's victory.
     best = drawn == drawn.max(axis=1, keepdims=True)
     probabilities: Floats = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)

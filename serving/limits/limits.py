@@ -46,12 +46,12 @@ class Limits:
         self, limiter: Limiter, per_minute: RequestsPerMinute, metrics: ServingMetrics
     ) -> None:
         self._limiter = limiter
-        self._per_minute = per_minute
+        self.per_minute = per_minute
         self._metrics = metrics
 
     async def check_key(self, state: dict[str, Any], key_id: int, per_minute: int | None) -> None:
         """Count a request with this key; `per_minute`: 0: no limit, None: that of the settings."""
-        most = self._per_minute.key if per_minute is None else per_minute
+        most = self.per_minute.key if per_minute is None else per_minute
         if most:
             await self._check(state, _limit(_KEY, most), key_id)
 
@@ -60,7 +60,7 @@ class Limits:
 
         Nobody is asked.
         """
-        most = self._per_minute.key if per_minute is None else per_minute
+        most = self.per_minute.key if per_minute is None else per_minute
         if not most:
             return True
         taken = self._limiter.try_take(_limit(_KEY, most), key_id)
@@ -71,13 +71,13 @@ class Limits:
 
     async def check_user(self, state: dict[str, Any], user_id: str) -> None:
         """Count a request with a token of this user."""
-        if self._per_minute.user:
-            await self._check(state, _limit(_USER, self._per_minute.user), user_id)
+        if self.per_minute.user:
+            await self._check(state, _limit(_USER, self.per_minute.user), user_id)
 
     async def check_address(self, scope: Scope) -> None:
         """Count a request without a valid key or token."""
-        if self._per_minute.address:
-            limit = _limit(_ADDRESS, self._per_minute.address)
+        if self.per_minute.address:
+            limit = _limit(_ADDRESS, self.per_minute.address)
             await self._check(scope["state"], limit, client_address(scope))
 
     def is_guessing(self, scope: Scope) -> bool:
@@ -85,9 +85,9 @@ class Limits:
 
         As far as this process knows; nothing is counted.
         """
-        if not self._per_minute.address:
+        if not self.per_minute.address:
             return False
-        limit = _limit(_ADDRESS, self._per_minute.address)
+        limit = _limit(_ADDRESS, self.per_minute.address)
         return self._limiter.is_empty(limit, client_address(scope))
 
     async def _check(self, state: dict[str, Any], limit: RateLimit, bucket_key: BucketKey) -> None:

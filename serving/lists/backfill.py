@@ -7,6 +7,7 @@ from domain.identifiers import ItemNo
 from serving.candidates.catalogue_items import ListedItems, load_eligible, load_listed
 from serving.candidates.filters import Filters
 from serving.candidates.recommendations import Recommendations
+from serving.lists.decision import Fallback
 from serving.lists.list_builder import ListBuilder
 from serving.lists.recommendation_list import RecommendedItem, backfill_items
 from serving.runs.live_runs import LiveRun
@@ -88,6 +89,26 @@ class Backfiller:
         )
         builder.add(backfill_items(listed.items.values()))
         return bool(listed.items)
+
+    async def load_for_strangers(
+        self,
+        run: LiveRun | None,
+        wanted: Fallback | None,
+        excluded: Sequence[ItemNo],
+        filters: Filters,
+    ) -> tuple[ListedItems, Fallback]:
+        """The list for who is not known, and which it is: what is popular where it is empty."""
+        store = self._recommendations.store
+        listed = None
+        if wanted == "trending" and run is not None:
+            listed = await load_listed(store, run.run_id, "trending_week", excluded, filters)
+        elif wanted == "latest":
+            listed = await self._recommendations.load_any_items(
+                excluded, filters=filters, items=CANDIDATES
+            )
+        if wanted is not None and listed is not None and listed.items:
+            return listed, wanted
+        return await self.load_popular(run, excluded, filters), "popular"
 
     async def load_popular(
         self, run: LiveRun | None, excluded: Sequence[ItemNo], filters: Filters

@@ -18,10 +18,13 @@ class Decision:
     experiment_id: str | None = None
     arm: str | None = None
     """Of the experiment."""
+    is_popular: bool = False
+    """Whether its users get the popular list, whatever is known of them."""
     fallback: Fallback | None = None
     """The list for users of whom nothing is known; None: what is popular."""
     keeps_impressions: bool = True
 
     def key(self) -> str:
         """What tells its lists from those of all others."""
-        return f"{self.placement} {self.version} {self.everywhere_version} {self.arm or ''}"
+        experiment = f"{self.experiment_id} {self.arm}" if self.experiment_id else ""
+        return f"{self.placement} {self.version} {self.everywhere_version} {experiment}"

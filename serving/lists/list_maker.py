@@ -103,6 +103,8 @@ class ListMaker:
         if rules.hidden:
             user = user.changed(excluded=(*user.excluded, *map(ItemNo, rules.hidden)))
         user, without_additions = await self._additions.with_additions(run, user_no, user, request)
+        if request.decision is not None and request.decision.is_popular:
+            user = replace(user, batch=Ranking.empty(), embedding=None)
         unused = await self._unused(user_no, request)
         seen_lately = (*user.excluded, *request.shown)
         if unused or request.shown:
@@ -211,7 +213,10 @@ class ListMaker:
     ) -> RecommendationList:
         """A list for a user of whom no source knows anything."""
         builder = ListBuilder(request.limit, request.max_per_category)
-        listed = await self._backfiller.load_popular(run, user.excluded, request.filters)
+        wanted = request.decision.fallback if request.decision else None
+        listed, strategy = await self._backfiller.load_for_strangers(
+            run, wanted, user.excluded, request.filters
+        )
         items, preferred = await self._preferences.popular(run, user, candidates, listed, request)
         boosted = boosted_items(rules, items)
         await self._backfiller.begin(builder, boosted, user.excluded, request.filters)
@@ -221,7 +226,7 @@ class ListMaker:
         pool = RankedPool.of(builder.items, boosted)
         ruled = await self._rules.arranged(run, rules, pool, user.excluded, request)
         result = RecommendationList(
-            "popular",
+            strategy,
             run,
             AppliedPolicy.of_no_source(policy),
             ruled.items,

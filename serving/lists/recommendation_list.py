@@ -17,8 +17,10 @@ from serving.runs.live_runs import LiveRun, decoded_run
 _NOT_OF_POSTGRES = frozenset({"budget", "run_gone", "run_unusable", "interrupted", "vector_index"})
 """Reasons for which PostgreSQL is not to blame as a whole."""
 
-Strategy = Literal["blend", "speed", "batch", "popular", "fallback"]
-Source = Literal["cache", "blend", "speed", "batch", "popular", "fallback"]
+Strategy = Literal["blend", "speed", "batch", "popular", "trending", "latest", "fallback"]
+Source = Literal["cache", "blend", "speed", "batch", "popular", "trending", "latest", "fallback"]
+OF_EVERYBODY = frozenset({"popular", "trending", "latest"})
+"""Strategies of lists that change with what others do."""
 
 
 @dataclass(frozen=True, slots=True)

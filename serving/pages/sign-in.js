@@ -4,7 +4,7 @@ const find = (id) => document.getElementById(id);
 const [purpose, link] = location.hash.slice(1).split("=");
 // A link is good once, and has no business in the history of the browser.
 if (link && purpose !== "next") history.replaceState(null, "", location.pathname);
-const next = purpose === "next" && link && new URL(decodeURIComponent(link), location.origin);
+let next = purpose === "next" && link && new URL(decodeURIComponent(link), location.origin);
 const chooses = link && { invitation: "Choose", reset: "Choose a new" }[purpose];
 let csrf = "";
 
@@ -38,7 +38,12 @@ function ready(isChoosing) {
 }
 
 async function signIn(name, password) {
-  show(await ask("POST", "session", { name, password }));
+  const session = await ask("POST", "session", { name, password });
+  show(session);
+  // Whoever is of the team goes on to the console, if it can be had from here.
+  if (session.account.role === "user" || next) return;
+  const console = await fetch("./", { method: "HEAD" });
+  if (console.ok) location.assign("./");
 }
 
 async function submit() {
@@ -53,6 +58,8 @@ async function submit() {
   }
   await ask("POST", "register", { name, password, invitation: link });
   ready(false);
+  // Whoever is new in the team begins with the console.
+  next = new URL(".", location);
   return signIn(name, password);
 }
 

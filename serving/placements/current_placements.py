@@ -1,15 +1,18 @@
 """The placements in force, as every process has them at hand."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import orjson
 
 from domain.errors import StoreUnavailableError
+from domain.identifiers import UserId
 from serving.fallback.fallback_catalogue import FallbackCopies
 from serving.http.routing import provided
 from serving.placements.definition import DEFAULT, EVERYWHERE, PlacementDefinition
+from serving.placements.placed_experiment import PlacedExperiment
 from serving.placements.placement import Placement
 from serving.postgres.store import ReadStore
 from serving.runtime.faults import Fault, invalid_request
@@ -33,22 +36,48 @@ class PlacementSnapshot:
     """Those that requests can name."""
     known: str | None = None
     """Which versions they are, as text; None: nothing was read yet."""
+    experiments: Mapping[str, Sequence[PlacedExperiment]] = field(default_factory=dict)
+    """Those that run, by the name of the placement."""
+
+    def of_user(self, name: str, user_id: UserId | None) -> Placement | None:
+        """What is decided for a user: by the arm the user is in, or for everybody.
+
+        `user_id` None: it is for nobody in particular. None: there is no such placement.
+        """
+        placement = self.by_name.get(name)
+        if user_id is None or placement is None:
+            return placement
+        # Those of one placement are of one layer, where nobody is in two.
+        for experiment in self.experiments.get(name, ()):
+            in_arm = experiment.placement_of(user_id)
+            if in_arm is not None:
+                return in_arm
+        return placement
 
     @classmethod
-    def of(cls, known: str, stored: Mapping[str, Any]) -> "PlacementSnapshot":
-        """From versions and definitions by name, as they are stored."""
-        everywhere = stored.get(EVERYWHERE, {"version": 0})["version"]
+    def of(
+        cls, known: str, stored: Mapping[str, Any], experiments: Sequence[Mapping[str, Any]]
+    ) -> "PlacementSnapshot":
+        """From versions and definitions by name, and running experiments, as they are stored."""
+        everywhere = stored.get(EVERYWHERE, {"version": 0, "definition": {}})
+        rules = PlacementDefinition.model_validate(everywhere["definition"]).rules
         by_name = {
             name: Placement(
                 name,
                 said["version"],
                 PlacementDefinition.model_validate(said["definition"]),
-                everywhere,
+                everywhere["version"],
+                rules,
             )
             for name, said in {DEFAULT: {"version": 0, "definition": {}}, **stored}.items()
             if name != EVERYWHERE
         }
-        return cls(by_name, known)
+        placed: dict[str, list[PlacedExperiment]] = defaultdict(list)
+        for experiment in experiments:
+            name = experiment["placement"]
+            if name in by_name:
+                placed[name].append(PlacedExperiment.of(experiment, by_name[name]))
+        return cls(by_name, known, placed)
 
 
 class CurrentPlacements:
@@ -85,20 +114,26 @@ class CurrentPlacements:
             return
         self._seen = number
         if row.placements is not None:
-            self._current = PlacementSnapshot.of(row.known, row.placements)
-            await self._copies.store_placements(orjson.dumps([row.known, row.placements]))
+            self._current = PlacementSnapshot.of(row.known, row.placements, row.experiments)
+            copy = orjson.dumps([row.placements, row.experiments])
+            await self._copies.store_placements(copy)
 
-    def find_at_hand(self, name: str | None) -> Placement | None:
-        """The placement that a request names (None: the default); None: it is not known here."""
-        return self._current.by_name.get(DEFAULT if name is None else name)
+    def find_at_hand(self, name: str | None, user_id: UserId | None = None) -> Placement | None:
+        """The placement that a request names (None: the default), as it is for a user.
 
-    async def find(self, name: str | None, pointer: str) -> Placement:
+        None: it is not known here.
+        """
+        return self._current.of_user(DEFAULT if name is None else name, user_id)
+
+    async def find(
+        self, name: str | None, pointer: str, user_id: UserId | None = None
+    ) -> Placement:
         """The same; looks again for one that is not known, which may just have been saved.
 
         FaultyInputError, at `pointer`, if there is none. StoreUnavailableError if this process was
         never told which there are.
         """
-        found = self.find_at_hand(name)
+        found = self.find_at_hand(name, user_id)
         if found is not None:
             return found
         try:
@@ -106,7 +141,7 @@ class CurrentPlacements:
         except StoreUnavailableError:
             if self._current.known is None:
                 raise
-        found = self.find_at_hand(name)
+        found = self.find_at_hand(name, user_id)
         if found is None:
             names = ", ".join(sorted(self._current.by_name))
             detail = f"There is no placement {name!r}. There are: {names}."
@@ -116,9 +151,8 @@ class CurrentPlacements:
     async def _begin_with_copy(self) -> None:
         copy = await self._copies.find_placements()
         if copy is not None and self._current.known is None:
-            _, stored = orjson.loads(copy)
             # Whatever it is by now is read once the store is back.
-            self._current = PlacementSnapshot.of(_COPIED, stored)
+            self._current = PlacementSnapshot.of(_COPIED, *orjson.loads(copy))
 
 
 FromCurrentPlacements = Annotated[CurrentPlacements, provided(CurrentPlacements)]

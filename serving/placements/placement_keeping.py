@@ -1,6 +1,7 @@
 """Saves, finds, deletes and rolls back placements; each act is in the audit log."""
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sqlalchemy import Row
 from domain.errors import StoreUnavailableError
 from serving.access.acting import Actor
 from serving.placements.current_placements import CurrentPlacements
-from serving.placements.definition import DEFAULT, EVERYWHERE, PlacementDefinition
+from serving.placements.definition import DEFAULT, EVERYWHERE, NAME, PlacementDefinition
 from serving.postgres.store import WriteStore
 from serving.runtime.faults import (
     Fault,
@@ -42,9 +43,9 @@ _AS_SET = PlacementVersion(DEFAULT, 0, {}, "", "", None)
 
 
 class PlacementKeeping:
-    """Keeps the placements."""
+    """Keeps the placements; `current`: of this process, which knows of a change at once."""
 
-    def __init__(self, store: WriteStore, current: CurrentPlacements) -> None:
+    def __init__(self, store: WriteStore, current: CurrentPlacements | None = None) -> None:
         self._store = store
         self._current = current
 
@@ -170,12 +171,16 @@ class PlacementKeeping:
 
     async def _refresh(self) -> None:
         """Let this process know at once; the others are notified."""
-        with suppress(StoreUnavailableError):
-            await self._current.refresh()
+        if self._current is not None:
+            with suppress(StoreUnavailableError):
+                await self._current.refresh()
 
 
 def _check(name: str, definition: PlacementDefinition) -> None:
     """FaultyInputError if this cannot be decided there."""
+    if not re.fullmatch(NAME, name):
+        detail = "A name has small letters, digits, - and _, and begins with neither of these two."
+        raise invalid_request([Fault("path:name", detail)])
     if name != EVERYWHERE:
         return
     said = sorted({*definition.to_dict()} - {"rules"})

@@ -9,6 +9,7 @@ from serving.access.acting import FromActor
 from serving.access.requirements import may_look_after, may_operate
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
+from serving.placements.definition import NAME
 from serving.placements.placement_keeping import PlacementKeeping
 from serving.placements.schemas import (
     DeleteQuery,
@@ -32,9 +33,7 @@ FromPlacementKeeping = Annotated[PlacementKeeping, provided(PlacementKeeping)]
 PlacementName = Annotated[
     str,
     Path(
-        min_length=1,
-        max_length=64,
-        pattern="^[a-z0-9][a-z0-9_-]*$",
+        pattern=f"^{NAME}$",
         description="default: for requests that name none. everywhere: rules for all of them.",
         examples=["home"],
     ),

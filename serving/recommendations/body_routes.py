@@ -14,8 +14,7 @@ from serving.access.requirements import FromCaller, may_read
 from serving.answering.own_values import FromOwnValues, OwnValues
 from serving.http.errors import inner_problem, problems_of_request
 from serving.http.routing import TandemRoute, provided
-from serving.placements.current_placements import FromCurrentPlacements
-from serving.placements.placement import PlacedList
+from serving.placements.current_placements import CurrentPlacements, FromCurrentPlacements
 from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.recommendation_body import RecommendationBody
@@ -58,9 +57,9 @@ async def recommend_to(
     With `users` the answer has `lists`: one for each user, or the problem with it. With a token for
     one user only that user can be asked for, and items alone.
     """
-    placement = await placements.find(body.placement, "/placement")
-    placed = placement.placed(body.asked())
-    asking = _Asking(body, placed, caller, recommender, own_values)
+    # Whoever the list is for, the placement must be there.
+    await placements.find(body.placement, "/placement")
+    asking = _Asking(body, placements, caller, recommender, own_values)
     if body.users is not None:
         check_names_no_others(caller)
         users = [UserId(user_id) for user_id in body.users]
@@ -80,7 +79,7 @@ class _Asking:
     """One body, and what is needed to answer it."""
 
     body: RecommendationBody
-    placed: PlacedList
+    placements: CurrentPlacements
     caller: Caller
     recommender: Recommender
     own_values: OwnValues
@@ -89,14 +88,14 @@ class _Asking:
         """The answer for one user; None: for the group, or for nobody that is known."""
         body = self.body
         explained = self._explained(user_id)
-        request = await self.placed.for_user(user_id, self.own_values, "/filter")
+        placement = await self.placements.find(body.placement, "/placement", user_id)
+        placed = placement.placed(body.asked())
+        request = await placed.for_user(user_id, self.own_values, "/filter")
         request = replace(request, explain=explained == "yes")
         # Of many users nobody is likely to ask for the same list again.
         given = await self.recommender.recommend(user_id, request, cached=body.users is None)
         answer = recommendation_answer(user_id, given, explained=explained)
-        return await self.recommender.item_fields.put(
-            answer, given.answer.result, self.placed.fields
-        )
+        return await self.recommender.item_fields.put(answer, given.answer.result, placed.fields)
 
     def _explained(self, user_id: UserId | None) -> Explained:
         """Causes of a list for nobody are what the request itself says."""

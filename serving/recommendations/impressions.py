@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import DataError, IntegrityError
 
 from domain.errors import StoreUnavailableError
-from domain.identifiers import ItemNo, RunId, UserNo
+from domain.identifiers import ItemNo, RunId, UserId, UserNo
 from serving.postgres.store import WriteStore
 from serving.runtime.metrics import ServingMetrics
 from sql.statements import statements
@@ -54,6 +54,8 @@ class Impression:
     experiment_id: str | None = None
     arm: str | None = None
     """Of the experiment."""
+    user_id: UserId | None = None
+    """Of an experiment: who counts in it, known to the log or not."""
 
 
 class Impressions:

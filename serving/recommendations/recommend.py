@@ -87,7 +87,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
                 await self.impressions.flush()
         answer = await self.pipeline.answer(kind, complete, user_id)
         meant = await self.categories.find_if_possible(request.filters, answer.result.items)
-        recommendation = self._given(request, answer, meant)
+        recommendation = self._given(user_id, request, answer, meant)
         if is_cached and user_id is not None and answer.user_no is not None:
             self.recent_requests.note(user_id, request, self.key(complete))
         return recommendation
@@ -108,13 +108,14 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         if found is None or not found[0].result.items:
             return None
         answer, at_hand = found
-        recommendation = self._given(asked.request, answer, NOTHING_MEANT)
+        recommendation = self._given(user_id, asked.request, answer, NOTHING_MEANT)
         if answer.user_no is not None:
             self.recent_requests.note(user_id, asked.request, asked.key)
         return recommendation, at_hand
 
     def _given(
         self,
+        user_id: UserId | None,
         request: RecommendationRequest,
         answer: Answer[RecommendationList],
         meant: Mapping[str, str],
@@ -123,7 +124,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         decision = request.decision
         recommendation = Recommendation(random_uuid(), answer, meant, datetime.now(UTC), decision)
         if decision is None or decision.keeps_impressions:
-            self.impressions.put(_impression(recommendation))
+            self.impressions.put(_impression(user_id, recommendation))
         return recommendation
 
     async def prepare(self, run: LiveRun, user_id: UserId, request: RecommendationRequest) -> None:
@@ -192,8 +193,8 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             policy.half_life_events,
             dict(policy.more),
             request.blend.key(),
-            request.decision.key() if request.decision else "",
             request.rules.key,
+            request.decision.key() if request.decision else "",
         )
         return ":".join(map(str, parts))
 
@@ -254,7 +255,7 @@ class UncachedKind(ListKind[RecommendationRequest, RecommendationList]):
         return request.group
 
 
-def _impression(recommendation: Recommendation) -> Impression:
+def _impression(user_id: UserId | None, recommendation: Recommendation) -> Impression:
     answer = recommendation.answer
     result, decision = answer.result, recommendation.decision
     return Impression(
@@ -269,4 +270,5 @@ def _impression(recommendation: Recommendation) -> Impression:
         placement_version=decision.version if decision else None,
         experiment_id=decision.experiment_id if decision else None,
         arm=decision.arm if decision else None,
+        user_id=user_id if decision and decision.experiment_id else None,
     )

@@ -63,7 +63,8 @@ async def recommend(
     """
     explained = explained_to(caller, asked=asked.explain)
     # Cached with causes only under this request: `explain` is part of an answer's cache key.
-    placed = (await placements.find(asked.placement, "query:placement")).placed(asked.asked())
+    placement = await placements.find(asked.placement, "query:placement", UserId(user_id))
+    placed = placement.placed(asked.asked())
     # As it was asked: what is the user's own may change while somebody scrolls.
     binding = binding_of(user_id, placed.scroll_key)
     scroll = Scroll.at(asked.cursor, binding)

@@ -23,6 +23,7 @@ from serving.answering.schemas import (
 from serving.lists.decision import Decision
 from serving.lists.explanation import Explanation, Reason
 from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
+from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement, named_placement
 from serving.preferences.schemas import PreferenceDirection, PreferenceValue
 from serving.recommendations.recommend import Recommendation
 from serving.rules.rule import RuleAct
@@ -163,18 +164,19 @@ class PolicyAnswer(BaseModel):
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
 
-class NamedPlacement(BaseModel):
-    """The placement that a list was made for."""
+class NamedArm(BaseModel):
+    """The experiment that the user is in."""
 
-    name: str = Field(examples=["home"])
-    version: int = Field(description="0: nothing was decided for it, and the settings hold.")
+    experiment_id: str = Field(examples=["more-diversity"])
+    arm: str = Field(examples=["diverse"])
 
 
 class ListedAnswer(FieldedAnswer):
     """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
-    placement: NamedPlacement | None = Field(description="Null: it is for no placement.")
+    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
+    experiment: NamedArm | None = Field(description="Null: the user is in none here.")
     items: list[ItemAnswer]
     source: RecommendationSource = Field(description="Where the list comes from now.")
     strategy: RecommendationStrategy = Field(
@@ -292,7 +294,8 @@ def _fields_of_list(
     result = found.result
     return {
         "user_id": user_id,
-        "placement": _placement(given.decision),
+        "placement": named_placement(given.decision),
+        "experiment": _experiment(given.decision),
         "items": [
             _item_answer(item, result.explanation, explained=explained) for item in result.items
         ],
@@ -306,10 +309,10 @@ def _fields_of_list(
     }
 
 
-def _placement(decision: Decision | None) -> dict[str, Any] | None:
-    if decision is None:
+def _experiment(decision: Decision | None) -> dict[str, Any] | None:
+    if decision is None or decision.experiment_id is None:
         return None
-    return {"name": decision.placement, "version": decision.version}
+    return {"experiment_id": decision.experiment_id, "arm": decision.arm}
 
 
 def _age(at: datetime | None) -> float | None:

@@ -160,6 +160,14 @@ class KindInUseError(InvalidInputError):
     """Events of this kind are recorded, and would mean nothing. Give it the weight 0 instead."""
 
 
+class UnknownExperimentError(InvalidInputError):
+    """There is no such experiment."""
+
+
+class ExperimentConflictError(InvalidInputError):
+    """The experiment is not as it would have to be for this."""
+
+
 class NoResetWebhookError(TandemError):
     """Nobody sends links from here (TANDEM_RESET_WEBHOOK): ask an administrator for one."""
 

@@ -13,7 +13,7 @@ from serving.runtime.budget import Budget, spending
 from sql.statements import statements
 
 _EXPORT = statements("user_export")
-_PAGES = ("export_events", "export_deletions", "export_impressions")
+_PAGES = ("export_events", "export_deletions", "export_impressions", "export_experiments")
 _AT_ONCE = 1_000
 DERIVED = ("batch_recommendations", "user_embeddings", "history_changes", "account_addresses")
 """Tables that say something of a user and are not exported: what is computed of the rest, and

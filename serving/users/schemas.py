@@ -211,6 +211,7 @@ class RemovedCounts(BaseModel):
     user_embeddings: int = Field(
         description="Live vectors, one in each retained model run.", examples=[3]
     )
+    experiments: int = Field(description="Experiments the user was in.", examples=[1])
     accounts: int = Field(description="1 if somebody could sign in as the user.", examples=[1])
     sessions: int = Field(description="Of that account.", examples=[2])
     cached_answers: int | None = Field(

@@ -16,6 +16,7 @@ FILES = (
     "rollups",
     "serving",
     "placements",
+    "experiments",
     "cold_items",
     "popular",
     "loads",

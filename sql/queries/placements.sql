@@ -4,19 +4,46 @@
 name, version, definition, note, saved_by, saved_at
 
 -- name: load_placements
--- The placements in force as one JSON object, by name, with a text that is another one after every change; null if that
--- text is still :known.
+-- The placements in force as one JSON object, by name, and the running experiments with what each arm decides and the shares
+-- that hold now. With a text that is another one after every change; both are null if that text is still :known.
 with
 state as (
-    select coalesce(string_agg(name || ' ' || version, ',' order by name), '') as known
-    from placements where deleted_at is null
+    select concat(
+        (select string_agg(name || ' ' || version, ',' order by name) from placements where deleted_at is null), ';',
+        (select string_agg(experiment_id || ' ' || stratum, ',' order by experiment_id)
+         from experiments
+         join (select experiment_id, max(stratum) as stratum from experiment_strata group by experiment_id) as last
+             using (experiment_id)
+         where state = 'running')
+    ) as known
+),
+arms as (
+    select experiment_id, jsonb_agg(jsonb_build_object(
+               'name', arm ->> 'name', 'version', arm -> 'version', 'share', shares[ordinal],
+               'definition', coalesce(definition, '{}')) order by ordinal) as arms
+    from experiments
+    cross join lateral (
+        select shares from experiment_strata where experiment_strata.experiment_id = experiments.experiment_id
+        order by stratum desc limit 1
+    ) as last
+    cross join lateral jsonb_array_elements(arms) with ordinality as kept (arm, ordinal)
+    left join placement_versions on placement_versions.name = placement
+        and placement_versions.version = cast(arm ->> 'version' as integer)
+    where state = 'running'
+    group by experiment_id
 )
 select state.known,
        case when state.known is distinct from cast(:known as text) then coalesce((
            select jsonb_object_agg(name, jsonb_build_object('version', version, 'definition', definition))
            from placements join placement_versions using (name, version)
            where deleted_at is null
-       ), '{}') end as placements
+       ), '{}') end as placements,
+       case when state.known is distinct from cast(:known as text) then coalesce((
+           select jsonb_agg(jsonb_build_object(
+               'experiment_id', experiment_id, 'placement', placement, 'layer', layer, 'layer_from', layer_from, 'salt', salt,
+               'ramp', ramp, 'started_at', started_at, 'ends_at', ends_at, 'arms', arms.arms) order by experiment_id)
+           from experiments join arms using (experiment_id)
+       ), '[]') end as experiments
 from state;
 
 -- name: list_placements
@@ -84,3 +111,32 @@ ended as (
 done as (select name as subject, jsonb_build_object('version', version) as details from ended),
 {audited}
 select version from ended;
+
+-- name: draw_users
+-- Up to :users users, the same for a seed as long as nobody comes or goes. Numbers are drawn, and few are nobody's.
+select user_id
+from users
+where user_no in (
+    select 1 + (hashint4extended(drawn, cast(:seed as bigint)) & 9223372036854775807) % (select max(user_no) from users)
+    from generate_series(1, 50 * cast(:users as integer)) as drawn
+)
+order by hashint4extended(user_no, cast(:seed as bigint)), user_no
+limit :users;
+
+-- name: store_posted_impressions
+-- Writes what apps have shown elsewhere, each once: what is there already, as the list that was given, stays as it is. Users
+-- are held until the commit, as by store_impressions; of a user nobody knows it is written of nobody.
+with given as (
+    select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
+        recommendation_id uuid, user_id text, run_id integer, item_nos integer[], shown_at timestamptz, placement text,
+        placement_version integer, experiment_id text, arm text)
+),
+present as (
+    select user_id, user_no from users where user_id in (select user_id from given) order by user_no for key share
+)
+insert into impressions (recommendation_id, user_no, run_id, source, item_nos, shown_at, placement, placement_version,
+                         experiment_id, arm)
+select recommendation_id, user_no, run_id, 'posted', item_nos, shown_at, placement, placement_version, experiment_id, arm
+from given left join present using (user_id)
+on conflict do nothing
+returning recommendation_id;

@@ -535,23 +535,41 @@ select 1;
 
 -- name: store_impressions
 -- Writes what was shown, each once. Users are held until the commit: nothing is written of one who was forgotten, and
--- whoever forgets one finds what is. What the canary was shown, nobody was.
+-- whoever forgets one finds what is. What the canary was shown, nobody was. Of an experiment it is noted who was shown it
+-- first, and how often whoever the log does not know.
 with given as (
     select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_no integer, run_id integer, source text, item_nos integer[], explored integer[],
-        shown_at timestamptz, placement text, placement_version integer, experiment_id text, arm text)
+        shown_at timestamptz, placement text, placement_version integer, experiment_id text, arm text, user_id text)
 ),
 present as (
     select user_no from users where user_no in (select user_no from given where user_no <> 0) order by user_no for key share
+),
+stored as (
+    insert into impressions (recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement,
+                             placement_version, experiment_id, arm)
+    select recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement, placement_version,
+           experiment_id, arm
+    from given
+    where user_no is null or user_no in (select user_no from present)
+    on conflict do nothing
+    returning recommendation_id
+),
+exposed as (
+    insert into experiment_users (experiment_id, user_id, arm, first_at, visits)
+    select experiment_id, user_id, (array_agg(arm order by shown_at))[1], min(shown_at),
+           count(*) filter (where user_no is null)
+    from given join stored using (recommendation_id)
+    where experiment_id is not null and user_id is not null
+      and (user_no is null or not exists (
+          select from experiment_users as known
+          where known.experiment_id = given.experiment_id and known.user_id = given.user_id))
+    group by experiment_id, user_id
+    -- In one order by everybody, who may write of the same users.
+    order by experiment_id, user_id
+    on conflict (experiment_id, user_id) do update set visits = experiment_users.visits + excluded.visits
 )
-insert into impressions (recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement,
-                         placement_version, experiment_id, arm)
-select recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement, placement_version, experiment_id,
-       arm
-from given
-where user_no is null or user_no in (select user_no from present)
-on conflict do nothing
-returning recommendation_id;
+select recommendation_id from stored;
 
 -- name: load_unused
 -- Items that were shown to a user within :seconds, in the newest :impressions answers, and that the user did nothing with

@@ -74,3 +74,19 @@ from (
 where ordinal > cast(:after as bigint)
 order by ordinal
 limit :most;
+
+-- name: export_experiments
+-- The experiments a user was in, after a row, and what was counted of the user there.
+select ordinal as key, line
+from (
+    select row_number() over (order by experiment_id) as ordinal, cast(json_build_object(
+               'record', 'experiment', 'experiment_id', experiment_id, 'arm', arm, 'first_at', first_at,
+               'completed_at', completed_at, 'earlier_events', earlier, 'lists', lists, 'clicked_lists', clicked_lists,
+               'clicks', clicks, 'conversions', conversions, 'value', value, 'dislikes', dislikes, 'returned', returned)
+           as text) as line
+    from experiment_users join users using (user_id)
+    where user_no = :user_no
+) as counted
+where ordinal > cast(:after as bigint)
+order by ordinal
+limit :most;

@@ -339,6 +339,48 @@ comment on column analytics.loads.rows_rejected is 'Rows that could not be store
 comment on column analytics.loads.mapping is 'How the files were read: columns, kinds, scale and times of each.';
 comment on column analytics.loads.undone_at is 'When it was taken back; null if it was not.';
 
+create view analytics.experiment_exposures as
+select experiment_id, user_id, arm, first_at, completed_at, lists, clicked_lists, clicks, conversions, value, dislikes,
+       returned, earlier as earlier_events
+from public.experiment_users;
+
+comment on view analytics.experiment_exposures is 'Who was in which experiment, one row a user; what the user did once the window after the first list is over.';
+comment on column analytics.experiment_exposures.experiment_id is 'Name of the experiment.';
+comment on column analytics.experiment_exposures.user_id is 'The app''s id of the user, known to the log or not.';
+comment on column analytics.experiment_exposures.arm is 'Arm of the first list. The user counts in it.';
+comment on column analytics.experiment_exposures.first_at is 'When the first list was given.';
+comment on column analytics.experiment_exposures.completed_at is 'When the window was over; null: it is not, and the columns after this are null.';
+comment on column analytics.experiment_exposures.lists is 'Lists of the experiment within the window.';
+comment on column analytics.experiment_exposures.clicked_lists is 'Of these, those of which an event that speaks for an item names the list.';
+comment on column analytics.experiment_exposures.clicks is 'Such events.';
+comment on column analytics.experiment_exposures.conversions is 'Events of the kinds that the experiment counts as conversions.';
+comment on column analytics.experiment_exposures.value is 'Sum of their values, 1 for one without.';
+comment on column analytics.experiment_exposures.dislikes is 'Events that speak against an item.';
+comment on column analytics.experiment_exposures.returned is 'Whether the user did anything more than a day after the first list.';
+comment on column analytics.experiment_exposures.earlier_events is 'Events in the 28 days before the first list.';
+
+create view analytics.experiment_results as
+select experiment_id, placement, state, started_at, stopped_at, arm, metric, metric = goal as is_goal,
+       sum(users)::bigint as users, sum(acting)::bigint as acting_users, sum(outcome) / sum(users) as mean,
+       sqrt(greatest(sum(outcome_squared) - sum(outcome) ^ 2 / sum(users), 0) / nullif(sum(users) - 1, 0) / sum(users))
+           as standard_error
+from public.experiments join public.experiment_days using (experiment_id)
+group by experiment_id, arm, metric;
+
+comment on view analytics.experiment_results is 'What the users of each arm did by each metric, of those whose window is over. For intervals that may be looked at at any time ask the API or `tandem experiment show`.';
+comment on column analytics.experiment_results.experiment_id is 'Name of the experiment.';
+comment on column analytics.experiment_results.placement is 'What it decides for.';
+comment on column analytics.experiment_results.state is 'running, stopped or adopted.';
+comment on column analytics.experiment_results.started_at is 'When the first users came in.';
+comment on column analytics.experiment_results.stopped_at is 'When it ended; null: it runs.';
+comment on column analytics.experiment_results.arm is 'Name of the arm.';
+comment on column analytics.experiment_results.metric is 'clicks, click_through, conversion, value, dislikes or returned.';
+comment on column analytics.experiment_results.is_goal is 'Whether this metric decides.';
+comment on column analytics.experiment_results.users is 'Users whose window is over.';
+comment on column analytics.experiment_results.acting_users is 'Those with anything else than 0.';
+comment on column analytics.experiment_results.mean is 'Mean per user.';
+comment on column analytics.experiment_results.standard_error is 'Standard error of the mean; null with one user.';
+
 create view analytics.freshness_history as
 select check_no, began_at, outcome, stored_seconds, seconds from public.freshness_checks where outcome is not null;
 

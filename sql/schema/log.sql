@@ -197,7 +197,7 @@ create table interactions_other partition of interactions default;
 -- for its item or against it must ask here: a rating may do either, or neither.
 create view weighed_interactions as
 select position, event_id, user_no, item_no, kind_no, marks_seen, occurred_at, weight * coalesce(strength, 1) as weight,
-       recommendation_id
+       recommendation_id, value
 from interactions join event_kinds using (kind_no);
 
 -- What speaks for an item.

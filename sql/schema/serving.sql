@@ -18,6 +18,8 @@ create table impressions (
 
 create index impressions_user on impressions (user_no, shown_at);
 
+create index impressions_experiment on impressions (experiment_id, shown_at) where experiment_id is not null;
+
 -- Old impressions are found by it, oldest first.
 create index impressions_shown on impressions (shown_at);
 
@@ -64,6 +66,7 @@ begin
     of_lists as (delete from batch_recommendations where user_no = gone returning 1),
     of_vectors as (delete from user_embeddings where user_no = gone returning 1),
     of_activity as (delete from user_activity where user_no = gone returning 1),
+    of_experiments as (delete from experiment_users where user_id = given_id returning 1),
     of_sessions as (
         delete from sessions using accounts where sessions.account_id = accounts.account_id and user_id = given_id returning 1
     ),
@@ -77,6 +80,7 @@ begin
         'impressions', (select count(*) from of_impressions),
         'recommendation_lists', (select count(*) from of_lists),
         'user_embeddings', (select count(*) from of_vectors),
+        'experiments', (select count(*) from of_experiments),
         'accounts', (select count(*) from of_accounts),
         'sessions', (select count(*) from of_sessions))
     into counts;
@@ -175,6 +179,12 @@ begin
                           then others.attributes || users.attributes else users.attributes end
     from users as others
     where users.user_no = into_no and others.user_no = from_no;
+    -- Whoever was in an experiment twice counts once, where the user who stays was.
+    update experiment_users as moved set user_id = given_id
+    where moved.user_id = given_from and not exists (
+        select from experiment_users as own
+        where own.experiment_id = moved.experiment_id and own.user_id = given_id);
+    delete from experiment_users where experiment_users.user_id = given_from;
     delete from batch_recommendations where batch_recommendations.user_no = from_no;
     delete from user_embeddings where user_embeddings.user_no = from_no;
     delete from user_activity where user_activity.user_no = from_no;

@@ -10,6 +10,7 @@ from stack.cli.lazy import lazy_group
 PANELS = {
     "Start and stop": ("up", "demo", "down"),
     "Bring and take data": ("load", "loads", "export", "kind", "filter", "empty"),
+    "Decide": ("placement", "experiment", "apply"),
     "Nights": ("nightly", "runs", "rollback", "tune", "replay", "housekeeping"),
     "Look and mend": ("status", "diagnose", "repair", "psql", "audit", "bench", "completion"),
     "Let in": ("key", "account", "token"),

@@ -86,7 +86,7 @@ def _schedules(
     if processes.get("prefect-server", ProcessEntry("stopped")).state != "running":
         return {"schedules": None, "schedules_unknown_because": None}
     # Without Prefect's server there is no need to wait for what asks it.
-    from stack import prefect_api  # noqa: PLC0415
+    from serving.console import prefect_api  # noqa: PLC0415
 
     password = credentials(home.prefect_password_file)
     try:
@@ -107,26 +107,26 @@ def _show(console: Console, status: dict[str, Any]) -> None:
     console.print()
     for title in ("api_url", "prefect_url", "database_url", "redis_url"):
         if status[title]:
-            console.print(f"{title.removesuffix('_url'):<9} {status[title]}", markup=False)
+            console.print(f"{title.removesuffix('_url'):<12} {status[title]}", markup=False)
     _show_schedules(console, status)
     run = status["run"]
     if run is not None:
-        console.print(f"serving   run {run['run_id']}, cut off at {run['cut_off_at'][:19]}")
+        console.print(f"serving      run {run['run_id']}, cut off at {run['cut_off_at'][:19]}")
     elif status["database_answers"] is False:
-        console.print("serving   unknown: the database does not answer; see tandem diagnose")
+        console.print("serving      unknown: the database does not answer; see tandem diagnose")
     elif status["run_unknown_because"] is not None:
         why = status["run_unknown_because"]
-        console.print(f"serving   unknown: {why}; see tandem diagnose", markup=False)
+        console.print(f"serving      unknown: {why}; see tandem diagnose", markup=False)
     elif status["processes"].get("api", {}).get("state") == "running":
-        console.print("serving   popular items; no run is published yet")
+        console.print("serving      popular items; no run is published yet")
 
 
 def _show_schedules(console: Console, status: dict[str, Any]) -> None:
     if status["schedules_unknown_because"] is not None:
         why = status["schedules_unknown_because"]
-        console.print(f"schedules unknown: {why}; see tandem diagnose", markup=False)
+        console.print(f"schedules    unknown: {why}; see tandem diagnose", markup=False)
     for name, time in (status["schedules"] or {}).items():
         next_run = f"next run {time[:16].replace('T', ' ')} UTC" if time else "no run is scheduled"
         console.print(
-            f"{name:<9} {next_run}{'' if time else '; see tandem diagnose'}", markup=False
+            f"{name:<12} {next_run}{'' if time else '; see tandem diagnose'}", markup=False
         )

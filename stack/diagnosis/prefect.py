@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import yaml
 
 from flows.project_folder import PROJECT
+from serving.console.prefect_api import PrefectApi, PrefectAskedInVainError
 from serving.diagnosis.finding import Finding
 from stack.diagnosis.schedules import Nights, judge_schedules, server_in_trouble
 from stack.local.home import Home
 from stack.local.prefect_password import credentials
 from stack.local.processes import WORK_POOL
 from stack.local.supervision.state import ProcessEntry
-from stack.prefect_api import PrefectApi, PrefectAskedInVainError
 
 
 def check_schedules(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from serving.console.prefect_api import Deployment
 from serving.diagnosis.finding import Finding, format_duration
-from stack.prefect_api import Deployment
 
 CHECK = "schedule"
 _NOT_ALONE = "It does not run by itself."

@@ -57,6 +57,7 @@ async def test_a_forgotten_user_is_nowhere_and_what_went_is_counted(
             "interests": 0,
             "preferences": 0,
             "user_embeddings": 1,
+            "experiments": 0,
             "accounts": 0,
             "sessions": 0,
             "cached_answers": 3,

@@ -36,9 +36,10 @@ async def test_an_answer_tells_all_that_was_promised(
     before = datetime.now(UTC)
     answer = (await recommended(client, "ann", limit=3)).json()
     assert set(answer) == {
-        "recommendation_id", "user_id", "placement", "items", "source", "strategy", "degraded",
-        "exclusions", "run", "categories_meant", "policy", "preferences", "next", "generated_at",
-        "generation_time_ms", "list_age_seconds", "live_vector_age_seconds", "algorithm_version",
+        "recommendation_id", "user_id", "placement", "experiment", "items", "source", "strategy",
+        "degraded", "exclusions", "run", "categories_meant", "policy", "preferences", "next",
+        "generated_at", "generation_time_ms", "list_age_seconds", "live_vector_age_seconds",
+        "algorithm_version",
     }  # fmt: skip
     assert answer["user_id"] == "ann"
     assert answer["source"] == answer["strategy"] == "blend"

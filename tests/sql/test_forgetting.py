@@ -90,6 +90,7 @@ def test_a_forgotten_user_is_in_no_table_and_what_went_is_counted(
         "interests": 0,
         "preferences": 0,
         "user_embeddings": 2,
+        "experiments": 0,
         "accounts": 0,
         "sessions": 0,
     }

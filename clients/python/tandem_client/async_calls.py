@@ -177,6 +177,15 @@ class AsyncCalls:
             await self.call(Call("GET", "/v1/event-kinds", repeatable=True)),
         )
 
+    async def record_impressions(
+        self, body: models.ImpressionBatch
+    ) -> models.RecordedImpressionsAnswer:
+        """Record lists that an app has shown itself, as it caches them or puts them into mails."""
+        return cast(
+            "models.RecordedImpressionsAnswer",
+            await self.call(Call("POST", "/v1/impressions", body=body)),
+        )
+
     async def recommend_to(
         self, body: models.RecommendationBody
     ) -> models.AskedAnswer | models.ManyAnswer:
@@ -198,6 +207,62 @@ class AsyncCalls:
         return cast(
             "models.PageAnswer",
             await self.call(Call("POST", "/v1/pages", body=body, repeatable=True)),
+        )
+
+    async def list_experiments(
+        self, *, state: models.ExperimentState | None = None
+    ) -> models.ExperimentsAnswer:
+        """All experiments, the newest first."""
+        return cast(
+            "models.ExperimentsAnswer",
+            await self.call(
+                Call("GET", "/v1/experiments", query={"state": state}, repeatable=True)
+            ),
+        )
+
+    async def find_experiment(self, experiment_id: str) -> models.ExperimentAnswer:
+        """An experiment with what is known now: intervals that may be looked at at any time."""
+        return cast(
+            "models.ExperimentAnswer",
+            await self.call(
+                Call("GET", f"/v1/experiments/{in_path(experiment_id)}", repeatable=True)
+            ),
+        )
+
+    async def save_experiment(
+        self, experiment_id: str, body: models.ExperimentBody
+    ) -> models.Experiment:
+        """Save a draft: nobody is in it before it is started, and it cannot be changed after that."""
+        return cast(
+            "models.Experiment",
+            await self.call(
+                Call("PUT", f"/v1/experiments/{in_path(experiment_id)}", body=body, repeatable=True)
+            ),
+        )
+
+    async def start_experiment(self, experiment_id: str) -> models.Experiment:
+        """Start a draft: within a second its users get their arms. Twice is once."""
+        return cast(
+            "models.Experiment",
+            await self.call(Call("POST", f"/v1/experiments/{in_path(experiment_id)}/start")),
+        )
+
+    async def stop_experiment(self, experiment_id: str, body: models.StopBody) -> models.Experiment:
+        """End an experiment: everybody gets what the placement decides. Twice is once."""
+        return cast(
+            "models.Experiment",
+            await self.call(
+                Call("POST", f"/v1/experiments/{in_path(experiment_id)}/stop", body=body)
+            ),
+        )
+
+    async def adopt_arm(self, experiment_id: str, body: models.AdoptBody) -> models.Experiment:
+        """End an experiment and decide for its placement as an arm does, in one act."""
+        return cast(
+            "models.Experiment",
+            await self.call(
+                Call("POST", f"/v1/experiments/{in_path(experiment_id)}/adopt", body=body)
+            ),
         )
 
     async def list_placements(self) -> models.PlacementsAnswer:
@@ -259,6 +324,20 @@ class AsyncCalls:
             await self.call(Call("POST", f"/v1/placements/{in_path(name)}/rollback", body=body)),
         )
 
+    async def preview_rules(self, body: models.RulePreviewBody) -> models.RulePreviewAnswer:
+        """Whom and what rules would touch, and which get into each other's way; nothing is saved."""
+        return cast(
+            "models.RulePreviewAnswer",
+            await self.call(Call("POST", "/v1/rules/preview", body=body)),
+        )
+
+    async def preview_placement(self, name: str, body: models.PreviewBody) -> models.PreviewAnswer:
+        """Show what a draft would change: users' lists under it beside those of now, and what moved."""
+        return cast(
+            "models.PreviewAnswer",
+            await self.call(Call("POST", f"/v1/placements/{in_path(name)}/preview", body=body)),
+        )
+
     async def find_kind(self, kind: str) -> models.EventKindAnswer:
         """What an event of a kind counts, and which values it takes."""
         return cast(
@@ -290,6 +369,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.PopularAnswer:
         """What is popular with everybody, in the whole catalogue or in a category."""
         return cast(
@@ -307,6 +388,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -324,6 +407,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.TrendingAnswer:
         """What rises: liked by surprisingly many in the last window, after the four windows before."""
         return cast(
@@ -341,6 +426,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -357,6 +444,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.LatestAnswer:
         """The available items that came into the catalogue last, the newest first."""
         return cast(
@@ -373,6 +462,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -390,6 +481,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.StarterAnswer:
         """Well-known items for a new user to choose from, each as different as can be from the others."""
         return cast(
@@ -407,6 +500,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -425,6 +520,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
     ) -> models.SimilarAnswer:
         """Items like this one: used by the same people, and similar in what is said of them."""
@@ -443,6 +540,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "exclude_seen": exclude_seen,
                     },
                     repeatable=True,
@@ -461,6 +560,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
         item_id: Sequence[str],
     ) -> models.SimilarAnswer:
@@ -480,6 +581,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "exclude_seen": exclude_seen,
                         "item_id": item_id,
                     },
@@ -627,6 +730,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         q: str,
         exclude_seen: bool | None = None,
         only_words: bool | None = None,
@@ -648,6 +753,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "q": q,
                         "exclude_seen": exclude_seen,
                         "only_words": only_words,

@@ -50,6 +50,12 @@ class ActiveUsersAnswer(TypedDict):
     is_complete: bool
 
 
+class AdoptBody(TypedDict):
+    """Which arm decides from now on."""
+
+    arm: str
+
+
 class Alive(TypedDict):
     """The process lives."""
 
@@ -59,12 +65,34 @@ class Alive(TypedDict):
 AliveStatus: TypeAlias = Literal["alive"]
 
 
+class ArmDefinition(TypedDict):
+    """One of what is compared."""
+
+    name: str
+    version: int | PopularList
+    share: float
+
+
+class ArmFigures(TypedDict):
+    """What is known of one arm."""
+
+    name: str
+    share: float
+    users: int
+    completed: int
+    means: dict[str, float]
+    items: int
+    coverage: float | None
+    best_probability: float
+
+
 class AskedAnswer(TypedDict):
     """A list for a user, a group, or somebody of whom the request alone tells."""
 
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     placement: NamedPlacement | None
+    experiment: NamedArm | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -142,6 +170,22 @@ class CauseAnswer(TypedDict):
     title: str | None
     interest: NotRequired[str | None]
     share: float
+
+
+class ComparisonFigures(TypedDict):
+    """One arm less the control, by one metric."""
+
+    arm: str
+    metric: Metric
+    difference: float
+    low: float | None
+    high: float | None
+    relative: float | None
+    users: int
+    decided: bool
+    variance_ratio: float
+    days_until_decided: float | None
+    finding: str
 
 
 class DeletedEventAnswer(TypedDict):
@@ -243,7 +287,90 @@ class EventsAnswer(TypedDict):
     next: str | None
 
 
+class ExampleItemAnswer(TypedDict):
+    """An item that a rule is about."""
+
+    item_id: str
+    title: str
+
+
 ExclusionKnowledge: TypeAlias = Literal["known", "unknown"]
+
+
+class Experiment(TypedDict):
+    """An experiment as it is kept."""
+
+    placement: str
+    arms: list[ArmDefinition]
+    goal: NotRequired[Metric]
+    kinds: NotRequired[list[str]]
+    window_days: NotRequired[float]
+    confidence: NotRequired[float]
+    tuned_to: NotRequired[int]
+    guardrails: NotRequired[list[GuardrailDefinition]]
+    layer: NotRequired[str | None]
+    salt: NotRequired[str | None]
+    ramp: NotRequired[list[RampDefinition]]
+    automatic: NotRequired[bool]
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
+    note: NotRequired[str]
+    experiment_id: str
+    state: ExperimentState
+    revision: int
+    started_at: str | None
+    stopped_at: str | None
+    stopped_because: str | None
+    adopted_arm: str | None
+    adopted_version: int | None
+    created_at: str
+
+
+class ExperimentAnswer(TypedDict):
+    """An experiment with what is known now. It may be looked at at any time."""
+
+    experiment: Experiment
+    finding: str
+    arms: list[ArmFigures]
+    comparisons: list[ComparisonFigures]
+    history: list[HistoryPoint]
+    ratio_mismatch: RatioMismatch
+
+
+class ExperimentBody(TypedDict):
+    """A draft."""
+
+    definition: ExperimentDefinition
+    revision: NotRequired[int]
+
+
+class ExperimentDefinition(TypedDict):
+    """What is compared, with whom, and by what."""
+
+    placement: str
+    arms: list[ArmDefinition]
+    goal: NotRequired[Metric]
+    kinds: NotRequired[list[str]]
+    window_days: NotRequired[float]
+    confidence: NotRequired[float]
+    tuned_to: NotRequired[int]
+    guardrails: NotRequired[list[GuardrailDefinition]]
+    layer: NotRequired[str | None]
+    salt: NotRequired[str | None]
+    ramp: NotRequired[list[RampDefinition]]
+    automatic: NotRequired[bool]
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
+    note: NotRequired[str]
+
+
+ExperimentState: TypeAlias = Literal["draft", "running", "stopped", "adopted"]
+
+
+class ExperimentsAnswer(TypedDict):
+    """Experiments, the newest first."""
+
+    experiments: list[Experiment]
 
 
 FallbackList: TypeAlias = Literal["popular", "trending", "latest"]
@@ -300,6 +427,13 @@ class FoundEventAnswer(TypedDict):
 FoundItemsSource: TypeAlias = Literal["cache", "similar", "search", "words", "popular", "fallback"]
 
 
+class GuardrailDefinition(TypedDict):
+    """What an arm must not harm: it is stopped when it does for certain."""
+
+    metric: Metric
+    most_loss: float
+
+
 class HighlightsAnswer(TypedDict):
     """Where the words stand, as HTML that is safe to show."""
 
@@ -325,6 +459,23 @@ class HistoryEventAnswer(TypedDict):
     value: float | None
     occurred_at: str
     recommendation_id: str | None
+
+
+class HistoryPoint(TypedDict):
+    """The goal's difference and interval as they were at the end of a day."""
+
+    day: str
+    arm: str
+    users: int
+    difference: float
+    low: float | None
+    high: float | None
+
+
+class ImpressionBatch(TypedDict):
+    """Up to 1,000 lists that were shown."""
+
+    impressions: list[PostedImpression]
 
 
 class InnerProblem(TypedDict):
@@ -515,6 +666,7 @@ class LatestAnswer(TypedDict):
     """New items, the newest first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -648,6 +800,11 @@ MergedAnswer = TypedDict(
 """What became of two users: they are one, either way."""
 
 
+Metric: TypeAlias = Literal[
+    "clicks", "click_through", "conversion", "value", "dislikes", "returned"
+]
+
+
 class ModelRunAnswer(TypedDict):
     """One model run."""
 
@@ -667,6 +824,28 @@ class ModelRunsAnswer(TypedDict):
 
     runs: list[ModelRunAnswer]
     next: int | None
+
+
+class MoveAnswer(TypedDict):
+    """An item that stands elsewhere under the draft."""
+
+    item_id: str
+    title: str | None
+    before: int | None
+    after: int | None
+    cause: MoveCause
+
+
+MoveCause: TypeAlias = Literal[
+    "limit", "filter", "seen", "fallback", "explored", "blend", "reranking", "others"
+]
+
+
+class NamedArm(TypedDict):
+    """The experiment that the user is in."""
+
+    experiment_id: str
+    arm: str
 
 
 class NamedItemAnswer(TypedDict):
@@ -724,6 +903,7 @@ class PageBody(TypedDict):
     user_id: NotRequired[str | None]
     rows: list[RowBody]
     fields: NotRequired[list[str] | None]
+    context: NotRequired[dict[str, Any] | None]
 
 
 class PageItemAnswer(TypedDict):
@@ -776,6 +956,7 @@ class PlacementAnswer(TypedDict):
     note: str
     saved_by: str
     saved_at: str | None
+    conflicts: list[RuleConflict]
 
 
 class PlacementBody(TypedDict):
@@ -802,6 +983,7 @@ class PlacementDefinition(TypedDict):
     fields: NotRequired[list[str] | None]
     fallback: NotRequired[FallbackList | None]
     impressions: NotRequired[bool | None]
+    rules: NotRequired[list[Rule]]
     variants: NotRequired[list[Variant]]
 
 
@@ -834,6 +1016,7 @@ class PopularAnswer(TypedDict):
     """Popular items, best first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -854,10 +1037,25 @@ class PopularItemAnswer(TypedDict):
     score: float
 
 
+PopularList: TypeAlias = Literal["popular"]
+
+
 PopularStrategy: TypeAlias = Literal["popular", "fallback"]
 
 
 PopularWindow: TypeAlias = Literal["day", "week", "month", "all"]
+
+
+class PostedImpression(TypedDict):
+    """A list that an app has shown."""
+
+    recommendation_id: str
+    user_id: NotRequired[str | None]
+    item_ids: list[str]
+    placement: NotRequired[ShownPlacement | None]
+    experiment: NotRequired[ShownArm | None]
+    run_id: NotRequired[int | None]
+    shown_at: NotRequired[str | None]
 
 
 class PreferenceAnswer(TypedDict):
@@ -907,6 +1105,40 @@ class PreferencesAnswer(TypedDict):
     preferences: list[PreferenceAnswer]
 
 
+class PreviewAnswer(TypedDict):
+    """The lists of all users that were asked for."""
+
+    version: int
+    lists: list[PreviewedListsAnswer]
+
+
+class PreviewBody(TypedDict):
+    """A draft, and whose lists are to be shown."""
+
+    definition: PlacementDefinition
+    users: NotRequired[list[str]]
+    drawn: NotRequired[int]
+    seed: NotRequired[int]
+    context: NotRequired[dict[str, Any] | None]
+
+
+class PreviewedItem(TypedDict):
+    """One item of a list."""
+
+    item_id: str
+    title: str | None
+
+
+class PreviewedListsAnswer(TypedDict):
+    """What one user gets now, and would get."""
+
+    user_id: str
+    current: list[PreviewedItem]
+    draft: list[PreviewedItem]
+    moves: list[MoveAnswer]
+    problem: InnerProblem | None
+
+
 class Problem(TypedDict):
     """A problem document (RFC 9457)."""
 
@@ -930,12 +1162,20 @@ class ProportionBody(TypedDict):
     reference: float
 
 
+class RampDefinition(TypedDict):
+    """How many users are in it from when on."""
+
+    days: float
+    share: float
+
+
 class RankAnswer(TypedDict):
     """The items in the user's order."""
 
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     placement: NamedPlacement | None
+    experiment: NamedArm | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -973,6 +1213,13 @@ class RatingBody(TypedDict):
     scale: str
 
 
+class RatioMismatch(TypedDict):
+    """Whether users came in the shares they were assigned with."""
+
+    p_value: float
+    found: bool
+
+
 class Ready(TypedDict):
     """Requests can be served."""
 
@@ -991,6 +1238,7 @@ class RecommendationAnswer(TypedDict):
     fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     placement: NamedPlacement | None
+    experiment: NamedArm | None
     items: list[ItemAnswer]
     source: RecommendationSource
     strategy: RecommendationStrategy
@@ -1038,10 +1286,14 @@ class RecommendationBody(TypedDict):
     interest_item: NotRequired[list[str] | None]
 
 
-RecommendationSource: TypeAlias = Literal["cache", "blend", "speed", "batch", "popular", "fallback"]
+RecommendationSource: TypeAlias = Literal[
+    "cache", "blend", "speed", "batch", "popular", "trending", "latest", "fallback"
+]
 
 
-RecommendationStrategy: TypeAlias = Literal["blend", "speed", "batch", "popular", "fallback"]
+RecommendationStrategy: TypeAlias = Literal[
+    "blend", "speed", "batch", "popular", "trending", "latest", "fallback"
+]
 
 
 class RecordedAnswer(TypedDict):
@@ -1052,6 +1304,13 @@ class RecordedAnswer(TypedDict):
     event_ids: list[str]
     refused: NotRequired[int]
     results: NotRequired[list[EventResult] | None]
+
+
+class RecordedImpressionsAnswer(TypedDict):
+    """What became of the batch."""
+
+    accepted: int
+    duplicates: int
 
 
 class RefreshBody(TypedDict):
@@ -1115,6 +1374,7 @@ class RemovedCounts(TypedDict):
     impressions: int
     recommendation_lists: int
     user_embeddings: int
+    experiments: int
     accounts: int
     sessions: int
     cached_answers: int | None
@@ -1160,6 +1420,7 @@ class RowAnswer(TypedDict):
 
     row: PageRowKind
     title_id: str
+    placement: NamedPlacement | None
     recommendation_id: str
     items: list[PageItemAnswer]
     strategy: str
@@ -1181,6 +1442,7 @@ class RowBody(TypedDict):
     days: NotRequired[int | None]
     begun: NotRequired[list[str] | None]
     finished: NotRequired[list[str] | None]
+    placement: NotRequired[str | None]
 
 
 RowDropReason: TypeAlias = Literal["too_few", "withheld", "away"]
@@ -1189,7 +1451,34 @@ RowDropReason: TypeAlias = Literal["too_few", "withheld", "away"]
 RowWindow: TypeAlias = Literal["day", "week", "month"]
 
 
+class Rule(TypedDict):
+    """What is done with some items of a list, for whom, and from when until when."""
+
+    name: str
+    do: RuleAct
+    item_ids: NotRequired[list[str] | None]
+    category: NotRequired[str | None]
+    filter: NotRequired[str | None]
+    factor: NotRequired[float | int | None]
+    position: NotRequired[int | None]
+    at_most: NotRequired[int | None]
+    window: NotRequired[int | None]
+    attribute: NotRequired[str | None]
+    at_least: NotRequired[int | None]
+    users: NotRequired[str | None]
+    when: NotRequired[dict[str, Any] | None]
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
+
+
 RuleAct: TypeAlias = Literal["boost", "bury", "pin", "hide", "cap", "reserve"]
+
+
+class RuleConflict(TypedDict):
+    """Rules of which one does not come to its own because of the others."""
+
+    rules: list[str]
+    detail: str
 
 
 class RuleEffectAnswer(TypedDict):
@@ -1198,6 +1487,20 @@ class RuleEffectAnswer(TypedDict):
     name: str
     do: RuleAct
     change: float | None
+
+
+class RulePreviewAnswer(TypedDict):
+    """Whom and what the rules would touch."""
+
+    rules: list[TouchedByRuleAnswer]
+    conflicts: list[RuleConflict]
+
+
+class RulePreviewBody(TypedDict):
+    """The rules as they would be saved, in their order."""
+
+    rules: list[Rule]
+    limit: NotRequired[int]
 
 
 class RunAnswer(TypedDict):
@@ -1213,6 +1516,7 @@ class SearchAnswer(TypedDict):
 
     fields_unknown: NotRequired[list[str] | None]
     q: str
+    placement: NamedPlacement | None
     items: list[SearchedItemAnswer]
     match: SearchMatch | None
     corrected: dict[str, str]
@@ -1288,6 +1592,20 @@ class SettingsAnswer(TypedDict):
     settings: list[SettingAnswer]
 
 
+class ShownArm(TypedDict):
+    """The `experiment` of the answer that was shown."""
+
+    experiment_id: str
+    arm: str
+
+
+class ShownPlacement(TypedDict):
+    """The `placement` of the answer that was shown."""
+
+    name: str
+    version: int
+
+
 class SignInAnswer(TypedDict):
     """Tokens, shown this once (RFC 6749, 5.1)."""
 
@@ -1302,6 +1620,7 @@ class SimilarAnswer(TypedDict):
     """Items like others, the most similar first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str]
     source: FoundItemsSource
@@ -1362,6 +1681,7 @@ class StarterAnswer(TypedDict):
     """Items to choose from, each as different as can be from those before it."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1372,6 +1692,12 @@ class StarterAnswer(TypedDict):
 
 
 StarterStrategy: TypeAlias = Literal["starter", "popular", "fallback"]
+
+
+class StopBody(TypedDict):
+    """Why it ends."""
+
+    because: NotRequired[str]
 
 
 class StoredItemAnswer(TypedDict):
@@ -1473,10 +1799,21 @@ class TokenBody(TypedDict):
 TokenType: TypeAlias = Literal["Bearer"]
 
 
+class TouchedByRuleAnswer(TypedDict):
+    """What a rule is about."""
+
+    name: str
+    items: int
+    examples: list[ExampleItemAnswer]
+    users: int | None
+    holds_now: bool
+
+
 class TrendingAnswer(TypedDict):
     """Trending items, best first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None

@@ -176,6 +176,13 @@ class Calls:
             "models.EventKindsAnswer", self.call(Call("GET", "/v1/event-kinds", repeatable=True))
         )
 
+    def record_impressions(self, body: models.ImpressionBatch) -> models.RecordedImpressionsAnswer:
+        """Record lists that an app has shown itself, as it caches them or puts them into mails."""
+        return cast(
+            "models.RecordedImpressionsAnswer",
+            self.call(Call("POST", "/v1/impressions", body=body)),
+        )
+
     def recommend_to(
         self, body: models.RecommendationBody
     ) -> models.AskedAnswer | models.ManyAnswer:
@@ -195,6 +202,52 @@ class Calls:
         """Several lists at once, as the rows of a start page: no item in two of them."""
         return cast(
             "models.PageAnswer", self.call(Call("POST", "/v1/pages", body=body, repeatable=True))
+        )
+
+    def list_experiments(
+        self, *, state: models.ExperimentState | None = None
+    ) -> models.ExperimentsAnswer:
+        """All experiments, the newest first."""
+        return cast(
+            "models.ExperimentsAnswer",
+            self.call(Call("GET", "/v1/experiments", query={"state": state}, repeatable=True)),
+        )
+
+    def find_experiment(self, experiment_id: str) -> models.ExperimentAnswer:
+        """An experiment with what is known now: intervals that may be looked at at any time."""
+        return cast(
+            "models.ExperimentAnswer",
+            self.call(Call("GET", f"/v1/experiments/{in_path(experiment_id)}", repeatable=True)),
+        )
+
+    def save_experiment(self, experiment_id: str, body: models.ExperimentBody) -> models.Experiment:
+        """Save a draft: nobody is in it before it is started, and it cannot be changed after that."""
+        return cast(
+            "models.Experiment",
+            self.call(
+                Call("PUT", f"/v1/experiments/{in_path(experiment_id)}", body=body, repeatable=True)
+            ),
+        )
+
+    def start_experiment(self, experiment_id: str) -> models.Experiment:
+        """Start a draft: within a second its users get their arms. Twice is once."""
+        return cast(
+            "models.Experiment",
+            self.call(Call("POST", f"/v1/experiments/{in_path(experiment_id)}/start")),
+        )
+
+    def stop_experiment(self, experiment_id: str, body: models.StopBody) -> models.Experiment:
+        """End an experiment: everybody gets what the placement decides. Twice is once."""
+        return cast(
+            "models.Experiment",
+            self.call(Call("POST", f"/v1/experiments/{in_path(experiment_id)}/stop", body=body)),
+        )
+
+    def adopt_arm(self, experiment_id: str, body: models.AdoptBody) -> models.Experiment:
+        """End an experiment and decide for its placement as an arm does, in one act."""
+        return cast(
+            "models.Experiment",
+            self.call(Call("POST", f"/v1/experiments/{in_path(experiment_id)}/adopt", body=body)),
         )
 
     def list_placements(self) -> models.PlacementsAnswer:
@@ -251,6 +304,19 @@ class Calls:
             self.call(Call("POST", f"/v1/placements/{in_path(name)}/rollback", body=body)),
         )
 
+    def preview_rules(self, body: models.RulePreviewBody) -> models.RulePreviewAnswer:
+        """Whom and what rules would touch, and which get into each other's way; nothing is saved."""
+        return cast(
+            "models.RulePreviewAnswer", self.call(Call("POST", "/v1/rules/preview", body=body))
+        )
+
+    def preview_placement(self, name: str, body: models.PreviewBody) -> models.PreviewAnswer:
+        """Show what a draft would change: users' lists under it beside those of now, and what moved."""
+        return cast(
+            "models.PreviewAnswer",
+            self.call(Call("POST", f"/v1/placements/{in_path(name)}/preview", body=body)),
+        )
+
     def find_kind(self, kind: str) -> models.EventKindAnswer:
         """What an event of a kind counts, and which values it takes."""
         return cast(
@@ -280,6 +346,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.PopularAnswer:
         """What is popular with everybody, in the whole catalogue or in a category."""
         return cast(
@@ -297,6 +365,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -314,6 +384,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.TrendingAnswer:
         """What rises: liked by surprisingly many in the last window, after the four windows before."""
         return cast(
@@ -331,6 +403,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -347,6 +421,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.LatestAnswer:
         """The available items that came into the catalogue last, the newest first."""
         return cast(
@@ -363,6 +439,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -380,6 +458,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.StarterAnswer:
         """Well-known items for a new user to choose from, each as different as can be from the others."""
         return cast(
@@ -397,6 +477,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -415,6 +497,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
     ) -> models.SimilarAnswer:
         """Items like this one: used by the same people, and similar in what is said of them."""
@@ -433,6 +517,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "exclude_seen": exclude_seen,
                     },
                     repeatable=True,
@@ -451,6 +537,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
         item_id: Sequence[str],
     ) -> models.SimilarAnswer:
@@ -470,6 +558,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "exclude_seen": exclude_seen,
                         "item_id": item_id,
                     },
@@ -615,6 +705,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         q: str,
         exclude_seen: bool | None = None,
         only_words: bool | None = None,
@@ -636,6 +728,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "q": q,
                         "exclude_seen": exclude_seen,
                         "only_words": only_words,

@@ -7,12 +7,15 @@ htmx.defineExtension("json", {
     if (name === "htmx:configRequest" && event.detail.verb !== "get")
       event.detail.headers["Content-Type"] = "application/json";
   },
-  // `scopes[]` is a list; what an element says is typed is written as JSON has it.
+  // `scopes[]` is a list, `per_minute:number` a number, or nothing if it is empty; what an element
+  // says is typed is written as JSON has it.
   encodeParameters(request, parameters, element) {
     const body = {};
     for (const [name, text] of parameters) {
+      const [plain, kind] = name.split(":");
       const value = "typed" in element.dataset ? JSON.parse(text) : text;
-      if (name.endsWith("[]")) (body[name.slice(0, -2)] ??= []).push(value);
+      if (kind === "number") body[plain] = text === "" ? null : Number(text);
+      else if (name.endsWith("[]")) (body[name.slice(0, -2)] ??= []).push(value);
       else body[name] = value;
     }
     return JSON.stringify(body);

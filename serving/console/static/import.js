@@ -20,6 +20,7 @@ function send(file) {
     if (request.status !== 202) return notice(request.status ? detailOf(request) : "It was not sent.");
     const { id } = JSON.parse(request.responseText);
     htmx.ajax("GET", `${drop.dataset.state}${id}`, { target: "#load" });
+    htmx.trigger("#loads", "changed");
   });
   sent.value = 0;
   sent.hidden = false;
@@ -33,3 +34,7 @@ for (const name of ["dragover", "dragenter", "dragleave", "drop"])
     drop.classList.toggle("over", name === "dragover" || name === "dragenter");
     if (name === "drop" && event.dataTransfer.files[0]) send(event.dataTransfer.files[0]);
   });
+// What a button began shows among the newest loads, too.
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.requestConfig.verb === "post") htmx.trigger("#loads", "changed");
+});

@@ -45,11 +45,14 @@ def test_a_file_is_previewed_loaded_and_taken_back(
     expect(page.locator(".understood")).to_contain_text("2 rows of events")
     assert seeds.count("interactions") == 0, "it is a preview"
     assert serious(page) == []
+    # The list below follows by itself.
+    expect(page.locator("#loads tbody")).to_contain_text("Previewed")
     page.click("text=Load it")
     expect(page.locator(".load .state")).to_contain_text("Waiting")
     worker.work()
     expect(page.locator(".load .facts")).to_contain_text("1")
     assert seeds.count("interactions") == 1
+    expect(page.locator("#loads tbody tr >> nth=0")).to_contain_text("Complete")
     page.click("[data-opens^=undo]")
     page.click("dialog .primary")
     expect(page.locator(".load .state")).to_contain_text("Undoing")

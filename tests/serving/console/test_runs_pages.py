@@ -1,6 +1,8 @@
 """The pages of runs: figures over the nights, one run in detail, and which is served."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from sqlalchemy import Engine, text
 from serving.console.charts import format_interval, nice_ticks, run_charts
 from serving.console.run_pages import changed_parameters
 from sql.runs import load_run_figures
+from tests.http_server import served
 from tests.serving.conftest import Seeds
 from tests.serving.console.conftest import SignedIn, Visit, serious
 from tests.small_run import publish_small_run
@@ -182,3 +185,62 @@ def test_only_parameters_that_differ_are_named_and_no_vectors() -> None:
         ("lists.factors", "1", "2")
     ]
     assert format_interval(INTERVAL) == "0.200 (0.180 to 0.220)"
+
+
+class Prefect(BaseHTTPRequestHandler):
+    """Answers as Prefect does that has two deployments with schedules, and one by hand."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        authorized = self.headers["Authorization"] == "Basic dGFuZGVtOnNlY3JldA=="
+        self.send_response(200 if authorized else 401)
+        self.end_headers()
+        answer = _deployments() if self.path.endswith("deployments/filter") else _runs(asked)
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- so named there
+        pass
+
+
+def _deployments() -> list[dict[str, Any]]:
+    changed = {"updated": "2026-11-01T00:00:00Z", "paused": False}
+    active = [{"active": True}]
+    return [
+        {"id": "1", "name": "tune", "schedules": [{"active": False}], **changed},
+        {"id": "2", "name": "nightly", "schedules": active, **changed},
+        {"id": "3", "name": "rollback", "schedules": [], **changed},
+    ]
+
+
+def _runs(asked: dict[str, Any]) -> list[dict[str, Any]]:
+    is_nightly = asked["deployments"]["id"]["any_"] == ["2"]
+    is_coming = "after_" in asked["flow_runs"]["expected_start_time"]
+    at = datetime.now(UTC) + timedelta(hours=5, minutes=1)
+    return [{"expected_start_time": at.isoformat()}] if is_nightly and is_coming else []
+
+
+async def test_the_next_night_is_shown_as_prefect_says(signed_in: SignedIn) -> None:
+    with served(Prefect) as origin:
+        where = {"prefect_api_url": f"{origin}/api", "prefect_api_auth_string": "tandem:secret"}
+        client = await signed_in("viewer", **where)
+        said = (await client.get("/console/runs/schedule")).text
+    assert said.index("nightly") < said.index("in 5 h") < said.index("tune")
+    assert "paused" in said
+    assert "rollback" not in said
+    assert f'href="{origin}"' in said
+
+
+async def test_without_prefect_the_page_says_in_words_what_is_not_known(
+    signed_in: SignedIn,
+) -> None:
+    away = await signed_in("viewer", prefect_api_url="http://127.0.0.1:1/api")
+    said = await away.get("/console/runs/schedule")
+    assert said.status_code == 200
+    assert "it does not answer" in said.text
+    page = await away.get("/console/runs")
+    assert "Asking Prefect" in page.text
+
+
+async def test_an_api_that_was_told_nothing_of_prefect_says_so(signed_in: SignedIn) -> None:
+    client = await signed_in("viewer")
+    assert "PREFECT_API_URL" in (await client.get("/console/runs/schedule")).text

@@ -69,6 +69,24 @@ async def test_lists_that_are_not_to_be_kept_are_no_impressions(
         assert connection.execute(written).scalars().all() == [loud.json()["recommendation_id"]]
 
 
+async def test_strangers_get_the_list_that_was_decided_and_others_their_own(
+    operator: httpx.AsyncClient, seeds: Seeds, ann: int
+) -> None:
+    await saved(operator, "new", fallback="latest", limit=3)
+    await saved(operator, "rising", fallback="trending", limit=3)
+    newest = (await operator.get("/v1/latest", params={"limit": 3})).json()["items"]
+    shown = await recommended(operator, "stranger", placement="new")
+    assert shown.json()["strategy"] == "latest"
+    assert ids(shown) == [item["item_id"] for item in newest]
+    popular = await recommended(operator, "stranger", limit=3)
+    assert popular.json()["strategy"] == "popular"
+    # Nothing trends.
+    rising = await recommended(operator, "stranger", placement="rising")
+    assert (rising.json()["strategy"], ids(rising)) == ("popular", ids(popular))
+    own = await recommended(operator, "ann", placement="new")
+    assert own.json()["strategy"] == "blend"
+
+
 async def test_an_unknown_placement_is_refused_with_those_there_are(
     operator: httpx.AsyncClient, ann: int
 ) -> None:

@@ -56,7 +56,7 @@ def test_while_the_database_is_away_nothing_is_said_of_a_run(
     away = "postgresql://nobody@127.0.0.1:1/nothing"
     assert look_up_served_run(away) == Lookup(answers=False)
     output = status_with(away, tmp_path / "home", monkeypatch)
-    assert "serving   unknown: the database does not answer" in output
+    assert "serving      unknown: the database does not answer" in output
     assert "no run is published" not in output
 
 
@@ -69,7 +69,7 @@ def test_a_database_that_answers_with_an_error_is_reported_so(
     assert (lookup.answers, lookup.run) == (True, None)
     assert 'relation "analytics.model_runs" does not exist' in str(lookup.fault)
     output = status_with(database_url, tmp_path / "home", monkeypatch)
-    assert 'serving   unknown: relation "analytics.model_runs" does not exist' in output
+    assert 'serving      unknown: relation "analytics.model_runs" does not exist' in output
     assert "no run is published" not in output
     misspelt = look_up_served_run("postgresql://127.0.0.1:1/nothing?nonsense=1")
     assert misspelt.answers is None

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from serving.console.prefect_api import Deployment
 from serving.diagnosis.finding import Finding
 from stack.cli import app
 from stack.diagnosis.prefect import check_schedules, scheduled_names
 from stack.diagnosis.schedules import Nights, judge_schedules
 from stack.local.home import UP, Home, owning
 from stack.local.supervision.state import StackState, entry_of, store_state
-from stack.prefect_api import Deployment
 from tests.http_server import served
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

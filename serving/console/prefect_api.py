@@ -1,17 +1,23 @@
-"""What the stack's Prefect server knows of its deployments, asked over HTTP."""
+"""What a Prefect server knows of its deployments, asked over HTTP: Prefect itself is not needed.
 
+The command line asks it too.
+"""
+
+import base64
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
+from urllib.parse import urlsplit
 
-from stack.http_client import JsonAnswer, ask
-
+_SECONDS = 5.0
 _NOT_STARTED = ["SCHEDULED", "PENDING"]
 
 
 class PrefectAskedInVainError(Exception):
-    """Prefect's server did not answer what it was asked; the message says why."""
+    """A Prefect server did not answer what it was asked; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,8 @@ class Deployment:
     """When the next scheduled run is due; None: Prefect has not made one."""
     overdue_since: datetime | None = None
     """When the oldest run was due that is due and has not begun; None: there is none."""
+    has_schedule: bool = False
+    """Whether it has a schedule, active or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +60,10 @@ class PrefectApi:
 
     def worker_is_online(self, work_pool: str) -> bool:
         """Whether a worker takes the runs of the pool."""
-        answer = ask(f"{self.url}/api/work_pools/{work_pool}", auth=self.credentials)
-        if answer is not None and answer.status == HTTPStatus.NOT_FOUND:
+        status, body = self._ask("GET", f"work_pools/{work_pool}")
+        if status == HTTPStatus.NOT_FOUND:
             return False
-        return bool(_body(answer)["status"] == "READY")
+        return bool(_checked(status, body)["status"] == "READY")
 
     def _deployment(self, described: dict[str, Any], now: datetime) -> Deployment:
         deployment = Deployment(
@@ -63,6 +71,7 @@ class PrefectApi:
             paused=described["paused"],
             scheduled=any(schedule["active"] for schedule in described["schedules"]),
             changed_at=_time(described["updated"]),
+            has_schedule=bool(described["schedules"]),
         )
         if not described["schedules"]:
             return deployment
@@ -84,7 +93,28 @@ class PrefectApi:
         return _time(found[0]["expected_start_time"]) if found else None
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
-        return _body(ask(f"{self.url}/api/{path}", auth=self.credentials, json=body))
+        return _checked(*self._ask("POST", path, json.dumps(body)))
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
+        """The status and the JSON that is answered; None: it is none."""
+        target = urlsplit(self.url)
+        kind = HTTPSConnection if target.scheme == "https" else HTTPConnection
+        connection = kind(target.hostname or "", target.port, timeout=_SECONDS)
+        headers = {"Content-Type": "application/json", **self._authorization()}
+        try:
+            connection.request(method, f"{target.path}/api/{path}", body, headers)
+            answer = connection.getresponse()
+            return answer.status, _parsed(answer.read())
+        except (OSError, HTTPException) as error:
+            raise PrefectAskedInVainError("it does not answer") from error
+        finally:
+            connection.close()
+
+    def _authorization(self) -> dict[str, str]:
+        if self.credentials is None:
+            return {}
+        secret = base64.b64encode(":".join(self.credentials).encode()).decode()
+        return {"Authorization": f"Basic {secret}"}
 
 
 def format_time(time: datetime) -> str:
@@ -108,14 +138,19 @@ def _before(now: datetime) -> dict[str, Any]:
     }
 
 
-def _body(answer: JsonAnswer | None) -> Any:
-    if answer is None:
-        raise PrefectAskedInVainError("it does not answer")
-    if answer.status == HTTPStatus.UNAUTHORIZED:
+def _checked(status: int, body: Any) -> Any:
+    if status == HTTPStatus.UNAUTHORIZED:
         raise PrefectAskedInVainError("it refuses the password")
-    if answer.status != HTTPStatus.OK:
-        raise PrefectAskedInVainError(f"it answers {answer.status}")
-    return answer.body
+    if status != HTTPStatus.OK:
+        raise PrefectAskedInVainError(f"it answers {status}")
+    return body
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _time(text: str) -> datetime:

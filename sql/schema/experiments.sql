@@ -1,0 +1,214 @@
+-- Experiments: what is compared, who was shown which arm first, and what became of it.
+
+-- `arms`: [{"name", "version", "share"}], the first being the control; version null: the popular list. `ramp`:
+-- [{"days", "share"}]. `guardrails`: [{"metric", "most_loss"}]. `kinds`: events that count as conversions. `layer_from`:
+-- where its part of the layer begins; null until it is started. `items_until`: up to when the items of its lists are in
+-- `experiment_items`.
+create table experiments (
+    experiment_id    text primary key check (experiment_id ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
+    placement        text not null,
+    note             text not null,
+    arms             jsonb not null check (jsonb_array_length(arms) between 2 and 10),
+    goal             text not null,
+    kinds            text[] not null,
+    window_days      double precision not null check (window_days > 0),
+    confidence       double precision not null check (confidence > 0 and confidence < 1),
+    tuned_to         integer not null check (tuned_to > 0),
+    guardrails       jsonb not null,
+    layer            text not null,
+    salt             text not null,
+    ramp             jsonb not null check (jsonb_array_length(ramp) > 0),
+    automatic        boolean not null,
+    starts_at        timestamptz,
+    ends_at          timestamptz,
+    state            text not null default 'draft' check (state in ('draft', 'running', 'stopped', 'adopted')),
+    revision         integer not null default 1,
+    layer_from       double precision,
+    started_at       timestamptz,
+    stopped_at       timestamptz,
+    stopped_because  text,
+    adopted_arm      text,
+    adopted_version  integer,
+    items_until      timestamptz,
+    created_at       timestamptz not null default now(),
+    constraint experiments_run_in_a_part_of_a_layer check (state = 'draft' or (layer_from is not null and started_at is not null)),
+    constraint experiments_stop_once check ((stopped_at is not null) = (state in ('stopped', 'adopted')))
+);
+
+-- From when on which shares were in force, in the order of the arms: one stratum, unless they follow the evidence.
+create table experiment_strata (
+    experiment_id  text not null references experiments on delete cascade,
+    stratum        smallint not null,
+    since          timestamptz not null,
+    shares         double precision[] not null,
+    primary key (experiment_id, stratum)
+);
+
+-- Users as apps name them, known to the log or not, with the arm they were shown first. `visits`: lists that were given while
+-- the user was not known to the log, which `impressions` has as nobody's. From `earlier` on: counted when the window was over,
+-- null until then.
+create table experiment_users (
+    experiment_id  text not null references experiments on delete cascade,
+    user_id        text not null,
+    arm            text not null,
+    first_at       timestamptz not null,
+    visits         integer not null,
+    completed_at   timestamptz,
+    earlier        integer,
+    lists          integer,
+    clicked_lists  integer,
+    clicks         integer,
+    conversions    integer,
+    value          double precision,
+    dislikes       integer,
+    returned       boolean,
+    primary key (experiment_id, user_id)
+);
+
+create index experiment_users_user on experiment_users (user_id);
+
+create index experiment_users_open on experiment_users (experiment_id, first_at) where completed_at is null;
+
+-- Sums over the users whose window was over on a day (UTC), by metric: what intervals are computed from. No user can be found
+-- in it; whoever is forgotten later stays counted.
+create table experiment_days (
+    experiment_id    text not null references experiments on delete cascade,
+    day              date not null,
+    arm              text not null,
+    stratum          smallint not null,
+    metric           text not null,
+    users            bigint not null,
+    acting           bigint not null,
+    outcome          double precision not null,
+    outcome_squared  double precision not null,
+    earlier          double precision not null,
+    earlier_squared  double precision not null,
+    product          double precision not null,
+    primary key (experiment_id, day, arm, stratum, metric)
+);
+
+-- Different items in the lists of each arm.
+create table experiment_items (
+    experiment_id  text not null references experiments on delete cascade,
+    arm            text not null,
+    item_no        integer not null,
+    primary key (experiment_id, arm, item_no)
+);
+
+-- What requests need of them: all processes are told.
+create trigger experiments_changed after insert or delete or update of state on experiments
+for each statement execute function notify_placements();
+
+create trigger experiment_strata_changed after insert or update or delete on experiment_strata
+for each statement execute function notify_placements();
+
+-- Starts a draft, or says why not: `unknown`, `state`, `placement` (there is none), `version` (an arm's is none of it),
+-- `layer` (another experiment on the placement is in another layer), `full` (the layer has no part as long as that free). The
+-- first free part of the layer is taken that is long enough for the last step of the ramp. One at a time.
+create function start_experiment(given_id text) returns text
+language plpgsql as $$
+declare
+    given      experiments;
+    needed     double precision;
+    begins     double precision := 0;
+    taken      record;
+begin
+    lock table experiments in share row exclusive mode;
+    select * into given from experiments where experiment_id = given_id;
+    if not found then
+        return 'unknown';
+    elsif given.state <> 'draft' then
+        return 'state';
+    elsif given.placement <> 'default'
+          and not exists (select from placements where name = given.placement and deleted_at is null) then
+        return 'placement';
+    elsif exists (
+        select from jsonb_to_recordset(given.arms) as arm (version integer)
+        where arm.version > 0 and not exists (
+            select from placement_versions where name = given.placement and version = arm.version)
+    ) then
+        return 'version';
+    elsif exists (
+        select from experiments
+        where state = 'running' and placement = given.placement and layer <> given.layer
+    ) then
+        return 'layer';
+    end if;
+
+    needed := cast(given.ramp -> -1 ->> 'share' as double precision);
+    for taken in
+        select layer_from, cast(ramp -> -1 ->> 'share' as double precision) as share
+        from experiments where state = 'running' and layer = given.layer
+        order by layer_from
+    loop
+        -- Shares are sums of decimal fractions.
+        exit when begins + needed <= taken.layer_from + 1e-9;
+        begins := taken.layer_from + taken.share;
+    end loop;
+    if begins + needed > 1 + 1e-9 then
+        return 'full';
+    end if;
+
+    update experiments
+    set state = 'running', revision = revision + 1, layer_from = begins, started_at = greatest(now(), starts_at),
+        items_until = greatest(now(), starts_at)
+    where experiment_id = given_id;
+    insert into experiment_strata (experiment_id, stratum, since, shares)
+    select given_id, 1, greatest(now(), given.starts_at),
+           array(select share from jsonb_to_recordset(given.arms) as arm (share double precision));
+    return 'started';
+end
+$$;
+
+-- Decides for the placement as an arm does: its version is saved again as the next one, which is answered, and the experiment
+-- ends. Or why not: `unknown`, `state`, `arm` (there is none, or it has the popular list), `placement` (it was deleted).
+create function adopt_arm(given_id text, given_arm text, given_actor text)
+returns table (outcome text, version integer)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    given      experiments;
+    arm_no     integer;
+    saved_no   integer;
+begin
+    select * into given from experiments where experiment_id = given_id for update;
+    select arm.version into arm_no
+    from jsonb_to_recordset(given.arms) as arm (name text, version integer) where arm.name = given_arm;
+    if given is null then
+        return query select 'unknown', null::integer;
+        return;
+    elsif given.state not in ('running', 'stopped') then
+        return query select 'state', null::integer;
+        return;
+    elsif arm_no is null then
+        return query select 'arm', null::integer;
+        return;
+    end if;
+
+    if arm_no = 0 then
+        -- Nothing was decided then.
+        insert into placements as kept (name, version) values (given.placement, 1)
+        on conflict (name) do update set version = kept.version + 1, deleted_at = null
+        returning kept.version into saved_no;
+    else
+        update placements as kept set version = kept.version + 1
+        where kept.name = given.placement and kept.deleted_at is null
+        returning kept.version into saved_no;
+        if saved_no is null then
+            return query select 'placement', null::integer;
+            return;
+        end if;
+    end if;
+    insert into placement_versions (name, version, definition, note, saved_by)
+    select given.placement, saved_no,
+           coalesce((select older.definition from placement_versions as older
+                     where older.name = given.placement and older.version = arm_no), '{}'),
+           format('arm %s of the experiment %s', given_arm, given_id), given_actor;
+    update experiments
+    set state = 'adopted', revision = revision + 1, adopted_arm = given_arm, adopted_version = saved_no,
+        stopped_at = coalesce(stopped_at, now()),
+        stopped_because = coalesce(stopped_because, format('the arm %s was adopted', given_arm))
+    where experiment_id = given_id;
+    return query select 'adopted', saved_no;
+end
+$$;

@@ -1,0 +1,70 @@
+"""Make placements what a file says, after showing what that changes.
+
+The file is YAML, so that it can be versioned: `placements`, and under it each by its name. What it
+does not name stays as it is; `name: null` ends a placement. Applied twice it changes nothing.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serving.access.acting import Actor
+from serving.placements.placement_keeping import PlacementKeeping
+from serving.runtime.faults import PlacementConflictError
+from stack.cli.options import AsJson
+from stack.cli.preparing import prepare
+from stack.placements.files import read_placements
+from stack.placements.keeping import keep_placements
+from stack.placements.plan import PlannedChange, format_plan, planned_changes
+
+CHANGES_PLANNED = 3
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="Such as placements.yaml.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only show; exit code 3 if something would change.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Exit code 0: all is as the file says. 1: it is not, as somebody said no or saved meanwhile.
+
+    With `--json`, which asks nothing: an array with `name`, `change` (new, changed, ended, same),
+    `base_version` and `differences` of each.
+    """
+    wanted = read_placements(file)
+
+    async def compare(keeping: PlacementKeeping, _actor: Actor) -> list[PlannedChange]:
+        return planned_changes(wanted, await keeping.list())
+
+    changes = keep_placements(*prepare(), compare)
+    ahead = [change for change in changes if change.kind != "same"]
+    if as_json:
+        typer.echo(json.dumps([change.to_dict() for change in changes]))
+    else:
+        typer.echo(format_plan(changes))
+    if plan or not ahead:
+        raise typer.Exit(CHANGES_PLANNED if ahead else 0)
+    if not (yes or as_json or typer.confirm("Apply this?")):
+        typer.echo("Nothing was changed.")
+        raise typer.Exit(1)
+    applied = keep_placements(*prepare(), lambda keeping, actor: _apply(ahead, keeping, actor))
+    if not as_json:
+        typer.echo(f"{applied} placements are as {file} says.")
+
+
+async def _apply(changes: list[PlannedChange], keeping: PlacementKeeping, actor: Actor) -> int:
+    """How many were changed; PlacementConflictError says which were, before another was not."""
+    for done, change in enumerate(changes):
+        try:
+            await change.apply(keeping, actor)
+        except PlacementConflictError as error:
+            names = ", ".join(each.name for each in changes[:done]) or "nothing"
+            raise PlacementConflictError(
+                f"{error} Applied until then: {names}. Apply the file again to see what is left."
+            ) from error
+    return len(changes)

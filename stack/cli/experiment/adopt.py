@@ -1,0 +1,19 @@
+"""Decide for the placement as an arm does, and end the experiment, in one act."""
+
+from typing import Annotated
+
+import typer
+
+from stack.cli.experiment.asking import ask_experiments, at_the_machine
+from stack.cli.experiment.naming import ExperimentName
+
+
+def command(
+    name: ExperimentName,
+    arm: Annotated[str, typer.Argument(help="The arm that everybody is to get.")],
+) -> None:
+    """Write which version of the placement is in force now."""
+    found = ask_experiments(lambda experiments, _: experiments.adopt(name, arm, at_the_machine()))
+    typer.echo(
+        f"The placement {found.placement} decides as {arm} does: version {found.adopted_version}."
+    )

@@ -1,0 +1,54 @@
+"""Make an experiment, a draft at first, from a file: YAML or JSON."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from pydantic import ValidationError
+
+from domain.errors import InvalidInputError
+from serving.experiments.definition import ExperimentDefinition
+from stack.cli.experiment.asking import ask_experiments, at_the_machine
+from stack.cli.experiment.naming import ExperimentName, check_name
+
+
+def command(
+    name: ExperimentName,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="What is compared, as `definition` of PUT /v1/experiments/NAME.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ],
+    *,
+    revision: Annotated[
+        int, typer.Option(min=0, help="Of the draft that this is to replace; 0: it is new.")
+    ] = 0,
+) -> None:
+    """Write what comes next; InvalidInputError if the file is not a definition."""
+    definition = _read(file)
+    made = ask_experiments(
+        lambda experiments, _: experiments.save(
+            check_name(name), definition, at_the_machine(), revision=revision
+        )
+    )
+    typer.echo(
+        f"{name} is a draft, revision {made.revision}. Start it: tandem experiment start {name}"
+    )
+
+
+def _read(file: Path) -> ExperimentDefinition:
+    try:
+        # JSON is YAML too.
+        return ExperimentDefinition.model_validate(yaml.safe_load(file.read_text("utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{file} is no YAML: {error}") from error
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise InvalidInputError(f"{file} is no experiment. {'; '.join(faults)}") from error

@@ -1,0 +1,1 @@
+"""Placements from the command line: kept, read from files, and what a file would change."""

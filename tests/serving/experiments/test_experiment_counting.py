@@ -1,0 +1,136 @@
+"""What goes on by itself while an experiment runs: counting, other shares, an end."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, text
+
+from serving.experiments.experiment_counting import ExperimentCounting
+from serving.experiments.experiment_keeping import ExperimentKeeping
+from serving.experiments.experiment_reading import ExperimentReading
+from serving.postgres.limits import StoreLimits
+from serving.postgres.store import Store
+from tests.events import PURCHASE, VIEW, event, record
+from tests.serving.experiments.made_experiments import DAY, SERVING, START, MadeExperiment
+
+USERS = 300
+"""Of each arm."""
+
+
+@pytest.fixture
+async def counting(database_url: str) -> AsyncIterator[ExperimentCounting]:
+    store = Store.at(database_url, StoreLimits(wait_seconds=60.0, write_seconds=60.0))
+    keeping = ExperimentKeeping(store)
+    reading = ExperimentReading(store, keeping)
+    yield ExperimentCounting(store, keeping, reading, seconds=60.0)
+    await store.close()
+
+
+def running(engine: Engine, rates: dict[str, float], **values: Any) -> MadeExperiment:
+    """An experiment whose users bought something at these rates."""
+    made = MadeExperiment(engine, goal="conversion", **values)
+    random = np.random.default_rng(0)
+    shown, events = [], []
+    for arm, rate in rates.items():
+        for n in range(USERS):
+            user = f"{arm}-{n}"
+            shown.append(
+                {
+                    "recommendation_id": f"{len(shown):032x}",
+                    "source": "popular",
+                    "item_nos": [1, 2],
+                    "explored": [],
+                    "shown_at": (START + timedelta(minutes=n)).isoformat(),
+                    "experiment_id": made.name,
+                    "arm": arm,
+                    "user_id": user,
+                }
+            )
+            kind = PURCHASE if random.random() < rate else VIEW
+            events.append(event(user, 1, minutes=n + 1, kind_no=kind))
+    with engine.begin() as connection:
+        connection.execute(SERVING["store_impressions"], {"shown": json.dumps(shown)})
+        record(connection, events)
+        # Noting items goes on from here.
+        connection.execute(text("update experiments set items_until = now() - interval '1 hour'"))
+    return made
+
+
+def state_of(made: MadeExperiment) -> Any:
+    (row,) = made.ask("find_experiment")
+    return row
+
+
+async def test_counting_finds_a_difference_and_leaves_alone_what_asks_for_nothing(
+    engine: Engine, film_nos: list[int], counting: ExperimentCounting
+) -> None:
+    made = running(engine, {"now": 0.1, "other": 0.4})
+    for _ in range(2):
+        await counting.count()
+    assert state_of(made).state == "running"
+    found = await counting._reading.load(made.name)
+    (of_goal,) = [each for each in found.comparisons if each.metric == "conversion"]
+    assert of_goal.users == 2 * USERS
+    assert of_goal.decided
+    assert of_goal.difference == pytest.approx(0.3, abs=0.1)
+    assert found.finding.startswith("other brings more than now: +0.")
+    assert [arm.users for arm in found.arms] == [USERS, USERS]
+    with engine.connect() as connection:
+        view = connection.execute(
+            text("select arm, users, mean from analytics.experiment_results where is_goal")
+        ).all()
+        exposed = connection.execute(
+            text("select count(*) from analytics.experiment_exposures where lists = 1")
+        ).scalar_one()
+    means = {arm.name: arm.means["conversion"] for arm in found.arms}
+    assert {row.arm: row.mean for row in view} == pytest.approx(means)
+    assert exposed == 2 * USERS
+
+
+async def test_an_arm_that_does_harm_ends_the_experiment(
+    engine: Engine, film_nos: list[int], counting: ExperimentCounting
+) -> None:
+    guardrails = [{"metric": "conversion", "most_loss": 0.1}]
+    made = running(engine, {"now": 0.6, "other": 0.15}, guardrails=guardrails)
+    await counting.count()
+    stopped = state_of(made)
+    assert stopped.state == "stopped"
+    assert stopped.stopped_because.startswith("the arm other harms conversion: -0.")
+    with engine.connect() as connection:
+        actor = text("select actor from audit_log where act = 'stop experiment'")
+        assert connection.execute(actor).scalar_one() == "the experiment itself"
+
+
+async def test_its_time_ends_it(
+    engine: Engine, film_nos: list[int], counting: ExperimentCounting
+) -> None:
+    made = running(engine, {}, ends_at=(START + 8 * DAY).isoformat())
+    await counting.count()
+    assert (state_of(made).state, state_of(made).stopped_because) == (
+        "stopped",
+        "its time was over",
+    )
+
+
+async def test_shares_follow_the_evidence_once_a_day(
+    engine: Engine, film_nos: list[int], counting: ExperimentCounting
+) -> None:
+    made = running(engine, {"now": 0.1, "other": 0.4}, automatic=True)
+    for _ in range(2):
+        await counting.count()
+    first, second = made.ask("load_experiment_strata")
+    assert (list(first.shares), second.stratum) == ([0.5, 0.5], 2)
+    assert list(second.shares) == pytest.approx([0.4, 0.6])
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "update experiment_strata set since = now() - interval '25 hours' where stratum = 2"
+            )
+        )
+    await counting.count()
+    *_, third = made.ask("load_experiment_strata")
+    assert list(third.shares) == pytest.approx([0.3, 0.7])
