@@ -14,7 +14,7 @@ from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.redis.answers import CacheVersion
 from serving.redis.redis_link import Moment, RedisLink
 from serving.runs.live_runs import LiveRun
-from serving.runtime.budget import KNOWING_THE_USER, SEARCHING_AT_ONCE, until
+from serving.runtime.budget import KNOWING_THE_USER, trying, until
 from serving.runtime.faults import UserGoneError
 
 Answer = TypeVar("Answer")
@@ -140,7 +140,7 @@ class UserReader:
         if self.run is None:
             return await self.state(exclude_seen=exclude_seen)
         try:
-            with until(SEARCHING_AT_ONCE):
+            with trying(KNOWING_THE_USER):
                 return await self._kept(
                     self.recommendations.load_user_state_and_nearest(
                         self.run.run_id,

@@ -17,8 +17,6 @@ from domain.errors import StoreUnavailableError
 Answer = TypeVar("Answer")
 Lane = Literal["reads", "writes", "background"]
 
-SEARCHING_AT_ONCE = 0.35
-"""The share after which the user is read alone, and candidates are searched for afterwards."""
 KNOWING_THE_USER = 0.55
 """The share of a budget after which whatever is not known of the user is done without."""
 FILTERING = 0.55
@@ -142,6 +140,23 @@ def until(share: float) -> Iterator[None]:
         return
     ends_at = min(budget.ends_at, budget.began_at + share * budget.seconds)
     with spending(replace(budget, ends_at=ends_at)):
+        yield
+
+
+@contextmanager
+def trying(share: float) -> Iterator[None]:
+    """Spend half of the time that is left until so much of the budget is spent.
+
+    For what there is another way to do: to be late with it is no failure of the dependency.
+    """
+    budget = current()
+    if budget is None:
+        yield
+        return
+    now = time.monotonic()
+    left = min(budget.ends_at, budget.began_at + share * budget.seconds) - now
+    half = replace(budget, ends_at=now + max(left, 0.0) / 2, counts_as_failure=False)
+    with spending(half):
         yield
 
 
