@@ -83,7 +83,7 @@ class Container(ListParts):
             self.recommender,
             self.placements,
             PlacementKeeping(self.store, self.placements),
-            RulePreviewer(self.store),
+            RulePreviewer(self.store, self.rule_items),
             ManyUsers(
                 read_seconds=self.settings.request_budget_seconds,
                 seconds=self.settings.many_users_seconds,
