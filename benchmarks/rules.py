@@ -40,14 +40,13 @@ CACHED, CACHED_RULED = "cached", "cached_with_10_rules"
 _PLACEMENTS = {MADE: "plain", MADE_RULED: "fifty", CACHED: "plain", CACHED_RULED: "ten"}
 
 _ACTS: tuple[tuple[str, int, dict[str, Any]], ...] = (
-    ("boost", 20, {"factor": 1.5}),
+    ("boost", 22, {"factor": 1.5}),
     ("bury", 8, {"factor": 0.5}),
-    ("hide", 2, {}),
     ("pin", 4, {}),
     ("reserve", 6, {"at_least": 2}),
     ("cap", 9, {"at_most": 2, "window": 5}),
 )
-"""How many rules of each kind; and one that caps each shop."""
+"""How many rules of each kind; one more caps each shop, and some of the first hide instead."""
 
 
 def rules(
@@ -55,6 +54,9 @@ def rules(
     items: Annotated[int, typer.Option(min=20_000, help="Size of the catalogue.")] = 100_000,
     rounds: Annotated[int, typer.Option(min=3, help="Each asks all sorts.")] = 7,
     requests: Annotated[int, typer.Option(min=100, help="Cached ones of a round.")] = 3_000,
+    hides: Annotated[
+        int, typer.Option(min=0, max=20, help="Of the 50; the search leaves their items out.")
+    ] = 2,
     seed: Seed = 1,
     as_json: AsJson = False,
 ) -> int:
@@ -62,12 +64,13 @@ def rules(
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with running_catalogue(items, console.print) as (_, client):
         _save(client, "plain", [])
-        _save(client, "fifty", fifty_rules())
-        _save(client, "ten", fifty_rules()[::5])
+        _save(client, "fifty", fifty_rules(hides))
+        _save(client, "ten", fifty_rules(hides)[::5])
         rates = _rates(client, rounds, requests)
     pairs = zip(rates[MADE_RULED], rates[MADE], strict=True)
     added = [1000 / ruled - 1000 / plain for ruled, plain in pairs]
-    applied = _applied(np.random.default_rng(seed), items, rounds)
+    resolved = _resolved(fifty_rules(hides), items)
+    applied = _applied(resolved, np.random.default_rng(seed), items, rounds)
     report_rounds(
         rates,
         ((MADE_RULED, MADE), (CACHED_RULED, CACHED)),
@@ -77,24 +80,25 @@ def rules(
     return 0
 
 
-def fifty_rules() -> list[Rule]:
+def fifty_rules(hides: int) -> list[Rule]:
     """Rules about twentieths of the shops, drawn so that every list meets many of them."""
-    return [*_drawn(), Rule(name="each shop", do="cap", attribute="shop", at_most=2, window=5)]
+    return [*_drawn(hides), Rule(name="each shop", do="cap", attribute="shop", at_most=2, window=5)]
 
 
-def _drawn() -> Iterator[Rule]:
+def _drawn(hides: int) -> Iterator[Rule]:
     number = 0
     for act, count, said in _ACTS:
         for place in range(count):
             number += 1
             first = number * 19
+            is_hiding = number <= hides
             position = {"position": 2 * place + 1} if act == "pin" else {}
             yield Rule.model_validate(
                 {
                     "name": f"{act} {number}",
-                    "do": act,
+                    "do": "hide" if is_hiding else act,
                     "filter": f"shop >= {first} and shop < {first + _SHOPS // 20}",
-                    **said,
+                    **({} if is_hiding else said),
                     **position,
                 }
             )
@@ -131,9 +135,10 @@ def _rates(client: httpx.Client, rounds: int, requests: int) -> Rates:
     return rates
 
 
-def _applied(random: np.random.Generator, items: int, rounds: int) -> list[float]:
+def _applied(
+    resolved: ResolvedRules, random: np.random.Generator, items: int, rounds: int
+) -> list[float]:
     """Milliseconds that the rules take of a list, one figure a round."""
-    resolved = _resolved(items)
     found = []
     for _ in range(rounds):
         seconds = []
@@ -148,8 +153,8 @@ def _applied(random: np.random.Generator, items: int, rounds: int) -> list[float
     return found
 
 
-def _resolved(items: int) -> ResolvedRules:
-    holding = HoldingRules.of(fifty_rules())
+def _resolved(rules_of_list: list[Rule], items: int) -> ResolvedRules:
+    holding = HoldingRules.of(rules_of_list)
     item_nos = np.arange(items, dtype=np.int32)
     shops = (item_nos % _SHOPS).astype(np.int32)
     selected = {}

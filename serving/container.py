@@ -85,7 +85,7 @@ class Container(ListParts):
             self.recommender,
             self.placements,
             PlacementKeeping(self.store, self.placements),
-            RulePreviewer(self.store),
+            RulePreviewer(self.store, self.rule_items),
             self.many_users,
             PlacementPreview(
                 store=self.store,

@@ -45,10 +45,11 @@ class RulePreview:
 
 
 class RulePreviewer:
-    """Looks up what rules are about; nothing of it is kept."""
+    """Looks up what rules are about; once they are saved, their items are known already."""
 
-    def __init__(self, store: ReadStore) -> None:
+    def __init__(self, store: ReadStore, rule_items: RuleItems) -> None:
         self._store = store
+        self._rule_items = rule_items
         self._profiles = ProfileReader(store)
 
     async def preview(self, rules: Sequence[Rule], *, limit: int) -> RulePreview:
@@ -58,11 +59,11 @@ class RulePreviewer:
         """
         # A filter may have to look at every item and every user.
         ask_without_blame()
-        resolved = await RuleItems(self._store).resolve(HoldingRules.of(rules))
+        resolved = await self._rule_items.resolve(HoldingRules.of(rules))
         if resolved.degraded is not None:
             raise StoreUnavailableError(
-                "There was no time to look at all items that the rules are about. Ask again with"
-                " fewer rules.",
+                "There was no time to look at all items that the rules are about. That goes on:"
+                " ask again in a moment.",
                 reason="budget",
             )
         known = {selection: items.item_nos for selection, items in resolved.items.items()}

@@ -7,7 +7,7 @@ says how far that is: a list made with rules knows no more of the catalogue than
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -43,8 +43,10 @@ _MOST_SELECTIONS = 5_000
 _MOST_RESOLVED = 1_000
 RULES = "rules"
 """Why a list is less than it might be: the items of some rules are not known yet."""
-_READING_SECONDS = 60.0
-"""A filter may have to look at every item of a large catalogue."""
+_READING_SECONDS = 600.0
+"""Filters have to look at every item of a large catalogue."""
+_MOST_CHECKS = 100_000
+"""So often one statement looks whether an item passes: a tenth of a second or two."""
 _EVERYTHING_SECONDS = 2.0
 """While a load changes items by the thousand, all is read again no more often."""
 _ANY = 0
@@ -73,7 +75,8 @@ class _HeldValues:
         return AttributeValues(self.item_nos, values.astype(np.int32))
 
 
-_NO_VALUES = _HeldValues(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
+_NO_ITEMS = np.empty(0, dtype=np.int32)
+_NO_VALUES = _HeldValues(_NO_ITEMS, np.empty(0, dtype=np.int64))
 
 
 @dataclass(eq=False, slots=True)
@@ -129,7 +132,7 @@ class RuleItems:
 
     def note_changes(self, item_nos: Collection[int], position: int) -> None:
         """These items changed, and no others up to a position of the log; 0 stands for any."""
-        if self._items or self._values:
+        if self._items or self._values or self._reading.locked():
             self._due |= set(item_nos)
         self._due_position = position
         if not self._due:
@@ -190,56 +193,75 @@ class RuleItems:
                 )
 
     async def _read(self, selections: Sequence[Selection], attributes: Sequence[str]) -> None:
-        """Read selections and attributes as they are now; who calls holds the lock."""
-        items: dict[Selection, SelectedItems] = {}
-        values: dict[str, _HeldValues] = {}
-        if selections:
-            rows = await self.store.rows(_RULES["load_rule_items"], _parameters(selections))
-            items = {selections[row.place]: _selected(selections[row.place], row) for row in rows}
-        if attributes:
-            values = await self._load_values(attributes, None)
-        self._keep(items, {each: values.get(each, _NO_VALUES) for each in attributes})
+        """Read selections and attributes as they are now; who calls holds the lock.
+
+        What changes meanwhile is noted, and read again after that.
+        """
+        found = [each for each in selections if each.filter is None]
+        items = await self._load_indexed(found) if found else {}
+        filters = [each for each in selections if each.filter is not None]
+        parts: dict[Selection, list[NDArray[np.int32]]] = {each: [] for each in filters}
+        values = dict.fromkeys(attributes, _NO_VALUES)
+        async for after, last in self._ranges(len(filters)):
+            asked = {**_parameters(filters), "after": after, "until": last}
+            for row in await self.store.rows(_RULES["load_rule_items_between"], asked):
+                parts[filters[row.place]].append(np.array(row.item_nos, dtype=np.int32))
+        async for after, last in self._ranges(len(attributes)):
+            asked = {"attributes": list(attributes), "after": after, "until": last}
+            rows = await self.store.rows(_RULES["load_rule_values_between"], asked)
+            for name, held in _held(rows).items():
+                values[name] = values[name].together(held)
+        for each, arrays in parts.items():
+            items[each] = SelectedItems.of(np.concatenate([_NO_ITEMS, *arrays]))
+        self._keep(items, values)
+
+    async def _ranges(self, count: int) -> AsyncIterator[tuple[int, int]]:
+        """Item numbers in such parts that to ask `count` things of each item does not take long."""
+        if not count:
+            return
+        (row,) = await self.store.rows(_RULES["find_greatest_item_no"])
+        greatest, step = row.item_no or 0, max(_MOST_CHECKS // count, 1)
+        for after in range(0, greatest, step):
+            yield after, after + step
+
+    async def _load_indexed(
+        self, selections: Sequence[Selection]
+    ) -> dict[Selection, SelectedItems]:
+        rows = await self.store.rows(_RULES["load_rule_items"], _parameters(selections))
+        return {selections[row.place]: _selected(selections[row.place], row) for row in rows}
 
     async def _read_changed(self, changed: NDArray[np.int32]) -> None:
         """Read some items again; who calls holds the lock."""
         named = [each for each in self._items if each.item_ids]
         others = [each for each in self._items if not each.item_ids]
-        found: dict[Selection, NDArray[np.int32]] = {}
-        if others:
-            parameters = {**_parameters(others), "item_nos": as_array(changed.tolist())}
-            rows = await self.store.rows(_RULES["load_rule_items_among"], parameters)
-            found = {others[row.place]: np.array(row.item_nos, dtype=np.int32) for row in rows}
-        values = await self._load_values(list(self._values), changed) if self._values else {}
+        parts: dict[Selection, list[NDArray[np.int32]]] = {each: [] for each in others}
+        held = dict.fromkeys(self._values, _NO_VALUES)
+        step = max(_MOST_CHECKS // max(len(others) + len(held), 1), 1)
+        for first in range(0, len(changed), step):
+            asked = {"item_nos": as_array(changed[first : first + step].tolist())}
+            if others:
+                parameters = {**_parameters(others), **asked}
+                for row in await self.store.rows(_RULES["load_rule_items_among"], parameters):
+                    parts[others[row.place]].append(np.array(row.item_nos, dtype=np.int32))
+            if held:
+                parameters = {"attributes": list(held), **asked}
+                rows = await self.store.rows(_RULES["load_rule_values_among"], parameters)
+                for name, found in _held(rows).items():
+                    held[name] = held[name].together(found)
         items = {
             each: new
-            for each in others
-            if (new := _with_changed(self._items[each], changed, found.get(each))) is not None
+            for each, arrays in parts.items()
+            if (new := _with_changed(self._items[each], changed, arrays)) is not None
         }
         if named:
             # Few, and found by an index: their order is that of their names.
-            rows = await self.store.rows(_RULES["load_rule_items"], _parameters(named))
-            items |= {named[row.place]: _selected(named[row.place], row) for row in rows}
-        kept = {
-            name: held.without(changed).together(values.get(name, _NO_VALUES))
-            for name, held in self._values.items()
-            if name in values or contained(held.item_nos, changed).any()
+            items |= await self._load_indexed(named)
+        values = {
+            name: known.without(changed).together(held[name])
+            for name, known in self._values.items()
+            if len(held[name].item_nos) or contained(known.item_nos, changed).any()
         }
-        self._keep(items, kept)
-
-    async def _load_values(
-        self, attributes: Sequence[str], among: NDArray[np.int32] | None
-    ) -> dict[str, _HeldValues]:
-        parameters = {
-            "attributes": list(attributes),
-            "item_nos": None if among is None else as_array(among.tolist()),
-        }
-        rows = await self.store.rows(_RULES["load_rule_values"], parameters)
-        return {
-            row.name: _HeldValues(
-                np.array(row.item_nos, dtype=np.int32), np.array(row.item_values, dtype=np.int64)
-            )
-            for row in rows
-        }
+        self._keep(items, values)
 
     def _keep(
         self, items: Mapping[Selection, SelectedItems], values: Mapping[str, _HeldValues]
@@ -284,12 +306,21 @@ def _selected(selection: Selection, row: Row[Any]) -> SelectedItems:
     return SelectedItems.named(item_nos) if selection.item_ids else SelectedItems.of(item_nos)
 
 
+def _held(rows: Iterable[Row[Any]]) -> dict[str, _HeldValues]:
+    return {
+        row.name: _HeldValues(
+            np.array(row.item_nos, dtype=np.int32), np.array(row.item_values, dtype=np.int64)
+        )
+        for row in rows
+    }
+
+
 def _with_changed(
-    known: SelectedItems, changed: NDArray[np.int32], found: NDArray[np.int32] | None
+    known: SelectedItems, changed: NDArray[np.int32], found: Sequence[NDArray[np.int32]]
 ) -> SelectedItems | None:
     """The items of a selection after some changed, of which these are in it; None: the same."""
     before = known.item_nos[contained(known.item_nos, changed)]
-    after = np.empty(0, dtype=np.int32) if found is None else found
+    after = np.concatenate([_NO_ITEMS, *found])
     if np.array_equal(before, after):
         return None
     others = known.item_nos[~contained(known.item_nos, changed)]

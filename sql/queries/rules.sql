@@ -25,8 +25,19 @@ select hashtextextended(cast(value as text), 0)
 from jsonb_path_query(items.attributes -> attribute.name, '$[*] ? (@.type() != "null" && @.type() != "object")') as held (value)
 where attribute.name <> 'category'
 
+-- part: held_values
+attribute.name,
+       array_agg(items.item_no order by items.item_no, held.value) as item_nos,
+       array_agg(held.value order by items.item_no, held.value) as item_values
+from unnest(cast(:attributes as text[])) as attribute (name)
+cross join items
+cross join lateral (
+    {values_of_item}
+) as held
+
 -- name: load_rule_items
--- The available items of each of :selections: those with ids as they were named, others in the order of their numbers.
+-- The available items of each of :selections that an index finds: those with ids as they were named, those of a category in
+-- the order of their numbers.
 select selection.place,
        case when selection.item_ids is not null then array(
                 select items.item_no
@@ -34,19 +45,26 @@ select selection.place,
                 join items on items.item_id = named.item_id
                 where available
                 order by ordinal)
-            when selection.category is not null then array(
-                select item_no from items
-                where categories && array[selection.category] and available
-                order by item_no)
             else array(
                 select item_no from items
-                where available
-                  and
-                {item_passes}
+                where categories && array[selection.category] and available
                 order by item_no) end as item_nos
 from
 {selections}
 order by place;
+
+-- name: load_rule_items_between
+-- The available items after number :after, up to :until, that pass each of :selections with a filter.
+select selection.place, array_agg(items.item_no order by items.item_no) as item_nos
+from items
+cross join
+{selections}
+where items.item_no > :after and items.item_no <= :until
+  and items.available
+  and
+  {item_passes}
+group by selection.place
+order by selection.place;
 
 -- name: load_rule_items_among
 -- Those of :item_nos that are among the available items of each of :selections, which have no ids.
@@ -63,18 +81,23 @@ where items.item_no = any(cast(:item_nos as integer[]))
 group by selection.place
 order by selection.place;
 
--- name: load_rule_values
--- The values that available items have of each of :attributes, as numbers. Of all items, or of :item_nos.
-select attribute.name,
-       array_agg(items.item_no order by items.item_no, held.value) as item_nos,
-       array_agg(held.value order by items.item_no, held.value) as item_values
-from unnest(cast(:attributes as text[])) as attribute (name)
-cross join items
-cross join lateral (
-    {values_of_item}
-) as held
-where items.available
-  and (cast(:item_nos as integer[]) is null or items.item_no = any(cast(:item_nos as integer[])))
+-- name: find_greatest_item_no
+-- Null: there are no items.
+select max(item_no) as item_no from items;
+
+-- name: load_rule_values_between
+-- The values that available items after number :after, up to :until, have of each of :attributes, as numbers.
+select
+{held_values}
+where items.item_no > :after and items.item_no <= :until and items.available
+group by attribute.name
+order by attribute.name;
+
+-- name: load_rule_values_among
+-- The same of those of :item_nos.
+select
+{held_values}
+where items.item_no = any(cast(:item_nos as integer[])) and items.available
 group by attribute.name
 order by attribute.name;
 
