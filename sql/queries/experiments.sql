@@ -105,9 +105,13 @@ done as (
 select outcome, version from tried;
 
 -- name: find_counted
--- Experiments of which something is still to be counted: those that run, and those that ended lately.
+-- Experiments of which something may still be counted: those that run, and those that ended before all was.
 select experiment_id from experiments
-where started_at <= now() and (state = 'running' or stopped_at > now() - interval '2 days')
+where started_at <= now()
+  and (state = 'running' or items_until < stopped_at or exists (
+      select from experiment_users as exposed
+      where exposed.experiment_id = experiments.experiment_id and completed_at is null
+        and first_at <= stopped_at - make_interval(secs => window_days * 86400)))
 order by experiment_id;
 
 -- name: complete_users
