@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -82,7 +83,8 @@ def filters(
     """Ask a system of its own for lists; no vector index, and no list comes from a cache."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     figures: dict[str, Any] = {"items": items, "passing": items // _SHARE, "asked": _LIMIT}
-    with _running(items, console.print) as (engine, ask):
+    with running_catalogue(items, console.print) as (engine, client):
+        ask = partial(_ask, client)
         random = np.random.default_rng(seed)
         for phase in ("undeclared", "declared"):
             if phase == "declared":
@@ -150,11 +152,22 @@ def _times(seconds: Sequence[float]) -> dict[str, float]:
     return {"p50_ms": round(float(p50), 1), "p95_ms": round(float(p95), 1)}
 
 
+def _ask(client: httpx.Client, path: str, written: str | None) -> httpx.Response:
+    asked = {"limit": str(_LIMIT)} | ({"filter": written} if written else {})
+    if path.startswith("/v1/users"):
+        asked["use_cache"] = "false"
+    return client.get(path, params=asked)
+
+
 @contextmanager
-def _running(
+def running_catalogue(
     items: int, say: Callable[[str], None]
-) -> Iterator[tuple[Engine, Callable[[str, str | None], httpx.Response]]]:
-    """PostgreSQL with the catalogue, Redis and one API process."""
+) -> Iterator[tuple[Engine, httpx.Client]]:
+    """PostgreSQL with the catalogue, Redis, and a client of one API process.
+
+    Items have a `shop`, of a thousand, and a `price`; ann has a live vector and no nightly list.
+    The client's key may read and administer.
+    """
     with ExitStack() as stack:
         folder = stack.enter_context(served_folder())
         postgres = stack.enter_context(running_postgres(folder / "postgres"))
@@ -175,12 +188,6 @@ def _running(
             )
         )
 
-        def ask(path: str, written: str | None) -> httpx.Response:
-            asked = {"limit": str(_LIMIT)} | ({"filter": written} if written else {})
-            if path.startswith("/v1/users"):
-                asked["use_cache"] = "false"
-            return client.get(path, params=asked)
-
         def is_ready() -> bool:
             try:
                 return client.get("/readyz").status_code == 200  # noqa: PLR2004
@@ -188,7 +195,7 @@ def _running(
                 return False
 
         wait_until(is_ready, seconds=120)
-        yield engine, ask
+        yield engine, client
 
 
 def _fill(engine: Engine, items: int, say: Callable[[str], None]) -> str:
@@ -201,7 +208,7 @@ def _fill(engine: Engine, items: int, say: Callable[[str], None]) -> str:
         connection.execute(text("delete from item_embeddings"))
         for statement in (_STORE_DIMENSIONS, _STORE_VECTORS, _STORE_USER):
             connection.execute(text(statement), asked)
-        key = create_key(connection, "benchmark", ["read"])
+        key = create_key(connection, "benchmark", ["read", "admin"])
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("vacuum (analyze)"))
     say(f"{items:,} items stored in {time.perf_counter() - begun:.0f} s")

@@ -3,6 +3,7 @@
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
@@ -11,15 +12,26 @@ Rates = Mapping[str, Sequence[float]]
 """By name: how many a second, of each round."""
 
 
-def report_rounds(rates: Rates, compared: Iterable[tuple[str, str]], *, as_json: bool) -> None:
-    """Write the rates, and of each pair the first as a share of the second: median, least, most."""
+def report_rounds(
+    rates: Rates,
+    compared: Iterable[tuple[str, str]],
+    *,
+    as_json: bool,
+    more: Rates = MappingProxyType({}),
+) -> None:
+    """Write the rates, and of each pair the first as a share of the second: median, least, most.
+
+    `more`: other figures of each round, by name.
+    """
     figures = {name: _spread(found) for name, found in rates.items()}
     ratios = {f"{a}/{b}": _spread(_divided(rates[a], rates[b])) for a, b in compared}
+    others = {name: _spread(found) for name, found in more.items()}
     if as_json:
         rounds = min(map(len, rates.values()))
-        print(json.dumps({"rounds": rounds, "per_second": figures, "ratios": ratios}))
+        said = {"rounds": rounds, "per_second": figures, "ratios": ratios}
+        print(json.dumps(said | ({"more": others} if others else {})))
     else:
-        Console().print(_table(figures, ratios))
+        Console().print(_table(figures, ratios, others))
 
 
 def _divided(rates: Sequence[float], baseline: Sequence[float]) -> list[float]:

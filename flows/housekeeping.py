@@ -22,6 +22,7 @@ from sql.audit import delete_old_entries
 from sql.engine import FLOW, make_engine
 from sql.expired_sign_ins import clear_expired_sign_ins
 from sql.settings import DatabaseSettings
+from sql.statements import statements
 
 _IMPRESSIONS_AT_ONCE = 10_000
 """About how many impressions one transaction deletes."""
@@ -43,13 +44,16 @@ class Cleared:
     sign_ins: int
     """Sessions, tokens, links and attempts to sign in."""
     audit_entries: int
+    rejects: int
+    """Messages of Kafka that could not be recorded."""
 
     def to_text(self) -> str:
         """In plain sentences."""
         return (
             f"Deleted {self.impressions:,} impressions of {self.impression_days:,} days, which stay"
             f" as counts by day, {self.runs:,} old flow runs with their task runs, logs and"
-            f" {self.artifacts:,} artifacts, {self.audit_entries:,} entries of the audit log, and"
+            f" {self.artifacts:,} artifacts, {self.audit_entries:,} entries of the audit log,"
+            f" {self.rejects:,} messages of Kafka that could not be recorded, and"
             f" {self.sign_ins:,} sessions, tokens, links and attempts to sign in that were over."
         )
 
@@ -71,6 +75,7 @@ def housekeeping(
     prefect_days: Annotated[float | None, Field(ge=1)] = None,
     impression_days: Annotated[int | None, Field(ge=8)] = None,
     audit_days: Annotated[int | None, Field(ge=30)] = None,
+    reject_days: Annotated[int | None, Field(ge=1)] = None,
 ) -> Cleared:
     """Clear away what is old; what was deleted. Left empty, a parameter is as set up.
 
@@ -80,12 +85,14 @@ def housekeeping(
         prefect_days: days after their end flow runs are kept, with their logs and artifacts
         impression_days: days impressions are kept; after that they are counts by day
         audit_days: days entries of the audit log are kept
+        reject_days: days messages of Kafka are kept that could not be recorded
 
     """
     asked = {
         "prefect_days": prefect_days,
         "impression_days": impression_days,
         "audit_days": audit_days,
+        "reject_days": reject_days,
     }
     chosen = {name: value for name, value in asked.items() if value is not None}
     settings = HousekeepingSettings.model_validate(HousekeepingSettings().model_dump() | chosen)
@@ -96,8 +103,9 @@ def housekeeping(
     runs, artifacts = clear_runs(now - timedelta(days=settings.prefect_days))
     sign_ins = clear_sign_ins(_SIGN_INS_AT_ONCE)
     entries = clear_audit_log(now - timedelta(days=settings.audit_days))
+    rejects = clear_kafka_rejects(now - timedelta(days=settings.reject_days))
     cleared = Cleared(
-        sum(cleared_days.values()), len(cleared_days), runs, artifacts, sign_ins, entries
+        sum(cleared_days.values()), len(cleared_days), runs, artifacts, sign_ins, entries, rejects
     )
     get_run_logger().info(cleared.to_text())
     create_markdown_artifact(
@@ -141,6 +149,14 @@ def clear_runs(before: datetime) -> tuple[int, int]:
         artifacts += cleared.artifacts
         get_run_logger().info("%s flow runs are deleted.", f"{runs:,}")
     return runs, artifacts
+
+
+@_part("Clear away old rejects of Kafka")
+def clear_kafka_rejects(before: datetime) -> int:
+    """How many messages that could not be recorded before `before` were deleted."""
+    with _engine().begin() as connection:
+        statement = statements("kafka")["delete_old_kafka_rejects"]
+        return int(connection.execute(statement, {"before": before}).scalar_one())
 
 
 @_part("Clear away old audit entries")

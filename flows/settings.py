@@ -21,6 +21,9 @@ class HousekeepingSettings(LayerSettings):
         180, ge=8, description="days impressions are kept; after that they are counts by day"
     )
     audit_days: int = Field(400, ge=30, description="days entries of the audit log are kept")
+    reject_days: int = Field(
+        30, ge=1, description="days messages of Kafka are kept that could not be recorded"
+    )
 
 
 class DiagnoseSettings(LayerSettings):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -30,6 +31,7 @@ from serving.console.user_routes import router as user_pages_router
 from serving.console.watch_routes import router as watch_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
+from serving.events.impression_routes import router as impressions_router
 from serving.events.kind_routes import router as kinds_router
 from serving.events.routes import router as events_router
 from serving.experiments.routes import router as experiments_router
@@ -56,11 +58,13 @@ from serving.placements.routes import router as placements_router
 from serving.preferences.routes import router as preferences_router
 from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.hot_route import CachedLists
+from serving.recommendations.preview_routes import router as preview_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
 from serving.relations.routes import router as relations_router
 from serving.relations.user_routes import router as related_users_router
 from serving.rows.routes import router as rows_router
+from serving.rule_preview.routes import router as rule_preview_router
 from serving.runtime.metrics import ServingMetrics
 from serving.runtime.performance import PERFORMANCE
 from serving.search.routes import router as search_router
@@ -77,11 +81,14 @@ if TYPE_CHECKING:
 _ROUTERS = (
     recommendations_router,
     events_router,
+    impressions_router,
     body_router,
     rank_router,
     rows_router,
     experiments_router,
     placements_router,
+    rule_preview_router,
+    preview_router,
     kinds_router,
     non_personalized_router,
     similar_router,
@@ -128,6 +135,8 @@ Names that are not documented are refused, in queries as in bodies. HEAD is answ
 is; paths are taken exactly as they are documented, without a slash at their end.
 """
 
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+
 
 class TandemApp(FastAPI):
     """FastAPI, but for what is answered before any of it: see `CachedLists`."""
@@ -172,6 +181,8 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
         # A redirect leads to whatever host a request names, and a client follows it with its key.
         redirect_slashes=False,
         openapi_url=None,  # the pages are routes like others
+        # FastAPI would look in every request whether somebody wants to see its own.
+        telemetry=None if tracing is not None else _NO_TELEMETRY,
     )
     for router in _ROUTERS:
         # As they are: a router that is included is gone through twice in every request.

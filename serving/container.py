@@ -23,6 +23,7 @@ from serving.events.group_commit import GroupCommit
 from serving.events.invalidation import Invalidation
 from serving.events.item_numbers import ItemNumbers
 from serving.events.kind_keeping import KindKeeping
+from serving.events.posted_impressions import ImpressionRecorder
 from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
 from serving.experiments.experiment_counting import ExperimentCounting
@@ -39,7 +40,9 @@ from serving.operation.routes import Readiness
 from serving.placements.placement_keeping import PlacementKeeping
 from serving.preferences.preference_keeping import PreferenceKeeping
 from serving.recommendations.many_users import ManyUsers
+from serving.recommendations.placement_preview import PlacementPreview
 from serving.recommendations.warming import Warmer
+from serving.rule_preview.preview import RulePreviewer
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
 from serving.settings import ServingSettings
@@ -82,9 +85,14 @@ class Container(ListParts):
             self.recommender,
             self.placements,
             PlacementKeeping(self.store, self.placements),
-            ManyUsers(
-                read_seconds=self.settings.request_budget_seconds,
-                seconds=self.settings.many_users_seconds,
+            RulePreviewer(self.store),
+            self.many_users,
+            PlacementPreview(
+                store=self.store,
+                placements=self.placements,
+                recommender=self.recommender,
+                many_users=self.many_users,
+                users=self.user_profiles,
             ),
             self.non_personalized,
             self.similar,
@@ -92,6 +100,9 @@ class Container(ListParts):
             self.searcher,
             self.page_maker,
             self.recorder,
+            ImpressionRecorder(
+                self.store, self.item_numbers, future_seconds=self.settings.event_future_seconds
+            ),
             self.kinds,
             KindKeeping(self.store, self.kinds),
             self.undoer,
@@ -142,6 +153,17 @@ class Container(ListParts):
         )
 
     @cached_property
+    def many_users(self) -> ManyUsers:
+        return ManyUsers(
+            read_seconds=self.settings.request_budget_seconds,
+            seconds=self.settings.many_users_seconds,
+        )
+
+    @cached_property
+    def item_numbers(self) -> ItemNumbers:
+        return ItemNumbers(self.store)
+
+    @cached_property
     def recorder(self) -> EventRecorder:
         return EventRecorder(
             events=self.events,
@@ -155,7 +177,7 @@ class Container(ListParts):
         return EventChecker(
             kinds=self.kinds,
             scales=Scales(self.events),
-            items=ItemNumbers(self.store),
+            items=self.item_numbers,
             catalogue=self.catalogue,
             future_seconds=self.settings.event_future_seconds,
         )

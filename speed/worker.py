@@ -29,6 +29,9 @@ _REST_SECONDS = 0.1
 """After each pass over events of a load, which takes about as long."""
 _EMBEDDING_REST_SECONDS = 0.1
 """After a look for items that found none, as most events bring none: folding goes on meanwhile."""
+_EXCLUSIONS_REST_SECONDS = 0.1
+"""Between two turns of storing exclusions while events come: the API has put into Redis what these
+exclude, and the next event waits for each turn to end."""
 
 
 class Worker:
@@ -60,7 +63,7 @@ class Worker:
         self._wakes = wakes or Wakes()
         self._store_away = False
         self._predecessor_settled = False
-        self._retained_due = self._embedding_due = 0.0
+        self._retained_due = self._embedding_due = self._exclusions_due = 0.0
         self._reported_failures: dict[str, str] = {}
         self._reported_unusable: set[str] = set()
 
@@ -73,7 +76,10 @@ class Worker:
             if not is_ready and not self._store_away:
                 self._ready()
                 is_ready = True
-            kept = self.keep_exclusions_once()
+            kept = None
+            if folded is None or time.monotonic() >= self._exclusions_due:
+                kept = self.keep_exclusions_once()
+                self._exclusions_due = time.monotonic() + _EXCLUSIONS_REST_SECONDS
             if folded is not None and folded.is_amid_load:
                 # Readers and events have the cores as long as the load has them.
                 self._stopping.wait(_REST_SECONDS)

@@ -28,6 +28,8 @@ DEFAULT_SCOPES = ("read", "write", "users")
 FIRST_KEY_NAME = "first"
 DIAGNOSE_KEY_NAME = "diagnose"
 _DIAGNOSE_SCOPES = ("admin",)
+_PLACEMENT_KEY_NAME = "placements"
+_PLACEMENT_SCOPES = ("admin", "users")
 
 _ACCESS = statements("access")
 
@@ -101,6 +103,12 @@ def first_key(engine: Engine, file: Path) -> tuple[str, bool]:
 def diagnose_key(engine: Engine, file: Path) -> str:
     """The key with which `tandem diagnose` asks the API; it lies in the file, mode 0600."""
     key, _ = _key_in_file(engine, file, DIAGNOSE_KEY_NAME, _DIAGNOSE_SCOPES)
+    return key
+
+
+def placement_key(engine: Engine, file: Path) -> str:
+    """The key with which `tandem placement preview` asks the API; it lies in the file."""
+    key, _ = _key_in_file(engine, file, _PLACEMENT_KEY_NAME, _PLACEMENT_SCOPES)
     return key
 
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings
 from batch.settings import BatchSettings, TuneSettings
 from flows.settings import DiagnoseSettings, HousekeepingSettings
 from loading.settings import LoadingSettings
+from serving.kafka.settings import KafkaSettings
 from serving.settings import ServingSettings
 from speed.settings import RedisSettings, SpeedSettings
 from sql.environment import CONSTANT
@@ -31,6 +32,7 @@ SECTIONS: dict[str, tuple[type[BaseSettings], ...]] = {
     "Servers of your own": (OwnerSettings, PooledDatabaseSettings, RedisSettings),
     "The stack on one machine": (StackSettings,),
     "The API": (ServingSettings, LoadingSettings),
+    "Events from Kafka": (KafkaSettings,),
     "The speed worker": (SpeedSettings,),
     "The nightly run": (BatchSettings,),
     "The weekly tuning": (TuneSettings,),

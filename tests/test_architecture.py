@@ -41,6 +41,7 @@ HOMES = {
     "lark": {"serving"},
     "rapidfuzz": {"serving"},
     "opentelemetry": {"serving"},
+    "confluent_kafka": {"serving"},
     "fastapi": {"serving"},
     "fastapi_offline": {"serving"},
     # flows: Prefect's server is an ASGI application, which is served there with a check before it.

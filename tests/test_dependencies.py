@@ -25,11 +25,12 @@ EVERYWHERE = ("domain", "sql")
 PARTS = {
     "api": ("speed", "serving"),
     "otel": ("serving/tracing",),
+    "kafka": ("serving/kafka",),
     "nights": ("batch", "loading", "flows"),
     "local": ("stack",),
 }
-BESIDE_API = "tracing"
-"""A folder of serving that is loaded only where its part is installed."""
+BESIDE_API = {"tracing", "kafka"}
+"""Folders of serving that are loaded only where their parts are installed."""
 
 # Packages that are part of another one, for whoever imports them.
 ALSO = {
@@ -45,7 +46,9 @@ def files_in(layer: str) -> list[Path]:
     files = files_of(layer)
     if layer != "serving":
         return files
-    return [path for path in files if path.parent.name != BESIDE_API or path.name == "settings.py"]
+    return [
+        path for path in files if path.parent.name not in BESIDE_API or path.name == "settings.py"
+    ]
 
 
 def parts_within(part: str) -> list[str]:

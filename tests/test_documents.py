@@ -91,7 +91,7 @@ def test_hooks_and_continuous_integration_run_what_is_here() -> None:
     }
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     steps = yaml.safe_load(text)["jobs"]["everything"]["steps"]
-    programs = ("BROWSER", "PGBOUNCER", "PROMETHEUS")
+    programs = ("BROWSER", "KAFKA", "PGBOUNCER", "PROMETHEUS")
     needed = {f"{program}_NEEDED": "1" for program in programs}
     assert steps[-1] == {"run": ".ci/run", "env": needed}
     assert (ROOT / ".ci" / "run").exists()

@@ -99,6 +99,14 @@ CONTEXT = (
     "Where and when the list is shown, as a device or a daypart: it picks the variant of the"
     " placement."
 )
+AskedContextByName = Annotated[
+    dict[ContextName, ContextValue] | None,
+    Field(
+        max_length=MOST_CONTEXT,
+        description=f"{CONTEXT} By name.",
+        examples=[{"device": "phone"}],
+    ),
+]
 
 _CONTEXT_PAIR = re.compile(r"([a-z][a-z0-9_]{0,39}):([^\u0000]{1,100})")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
-from domain.errors import ForbiddenError
+from domain.errors import ForbiddenError, StoreUnavailableError
 from domain.identifiers import UserId
 from serving.access.callers import Caller, may_see_users
 from serving.access.requirements import find_caller
@@ -89,12 +89,26 @@ class OwnValues:
         attributes = await self._users.find_attributes(user_id)
         return filters.with_written(_with_own(written, attributes, pointer))
 
+    async def attributes(self, user_id: UserId | None) -> Mapping[str, Any] | None:
+        """What an operator's conditions are asked of; None: nobody is named, or nothing is known.
+
+        That a store is away is no reason for having no list at all.
+        """
+        if user_id is None:
+            return None
+        try:
+            return await self._users.find_attributes(user_id)
+        except StoreUnavailableError:
+            return None
+
     async def trusted(self, written: Passes, user_id: UserId | None) -> Passes:
         """A filter that an operator has written, for whoever asks, as it is for this user.
 
         Of nobody there are no attributes. Raises as `resolved`, but for what the caller may know.
         """
         ask_without_blame()
+        if not written.asks_own:
+            return written
         attributes = {} if user_id is None else await self._users.find_attributes(user_id)
         return _with_own(written, attributes, "query:placement")
 

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from cachetools import LRUCache, TTLCache
 
+from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
 from serving.candidates.catalogue_items import NewItems
 from serving.candidates.recommendations import Recommendations, UserState
@@ -13,7 +14,7 @@ from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.redis.answers import CacheVersion
 from serving.redis.redis_link import Moment, RedisLink
 from serving.runs.live_runs import LiveRun
-from serving.runtime.budget import KNOWING_THE_USER, until
+from serving.runtime.budget import KNOWING_THE_USER, SEARCHING_AT_ONCE, until
 from serving.runtime.faults import UserGoneError
 
 Answer = TypeVar("Answer")
@@ -138,15 +139,23 @@ class UserReader:
         """See `StateReader`."""
         if self.run is None:
             return await self.state(exclude_seen=exclude_seen)
-        return await self._kept(
-            self.recommendations.load_user_state_and_nearest(
-                self.run.run_id,
-                self.user_no,
-                exclude_seen=exclude_seen,
-                new=new,
-                with_categories=with_categories,
-            )
-        )
+        try:
+            with until(SEARCHING_AT_ONCE):
+                return await self._kept(
+                    self.recommendations.load_user_state_and_nearest(
+                        self.run.run_id,
+                        self.user_no,
+                        exclude_seen=exclude_seen,
+                        new=new,
+                        with_categories=with_categories,
+                    )
+                )
+        except StoreUnavailableError as error:
+            if error.reason != "timeout":
+                raise
+            # Many items have come since the night, or the search is held up: who the user is can
+            # be known all the same.
+            return await self.state(exclude_seen=exclude_seen)
 
     async def _kept(self, loading: Awaitable[UserState]) -> UserState:
         with until(KNOWING_THE_USER):

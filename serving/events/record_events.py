@@ -102,9 +102,7 @@ class EventRecorder:
             raise EventsNotAcknowledgedError(detail, batch.event_ids) from error
         recorded = committed.recorded
         if batch.new[0].user_id != CANARY_ID:
-            self.metrics.events.labels("accepted").inc(recorded.accepted)
-            self.metrics.events.labels("duplicate").inc(recorded.duplicates)
-            self._count_kinds(batch, recorded)
+            count_recorded(self.metrics, batch, recorded)
         if not committed.made_known:
             detail = "The events are recorded, but other processes could not be notified."
             raise EventsNotAcknowledgedError(detail, batch.event_ids)
@@ -113,15 +111,6 @@ class EventRecorder:
     async def _conflicts(self, batch: CheckedBatch, indexes: Sequence[int]) -> list[Fault]:
         logged = await self.events.find_contents({batch.new[index].event_id for index in indexes})
         return conflict_faults(batch.sent, indexes, logged)
-
-    def _count_kinds(self, batch: CheckedBatch, recorded: Recorded) -> None:
-        names = {kind.kind_no: kind.kind for kind in batch.kinds}
-        left_out = set(recorded.conflicts)
-        taken = Counter(
-            names[event.kind_no] for index, event in enumerate(batch.new) if index not in left_out
-        )
-        for name, events in taken.items():
-            self.metrics.events_of_kind.labels(name).inc(events)
 
     async def _results(self, batch: CheckedBatch, recorded: Recorded) -> list[RecordedEvent]:
         """What became of each event."""
@@ -142,3 +131,16 @@ class EventRecorder:
             # Of several with one id the first counts.
             stored.discard(event.event_id)
         return [results[index] for index in range(len(batch.event_ids))]
+
+
+def count_recorded(metrics: ServingMetrics, batch: CheckedBatch, recorded: Recorded) -> None:
+    """Count what became of events that are committed."""
+    metrics.events.labels("accepted").inc(recorded.accepted)
+    metrics.events.labels("duplicate").inc(recorded.duplicates)
+    names = {kind.kind_no: kind.kind for kind in batch.kinds}
+    left_out = set(recorded.conflicts)
+    taken = Counter(
+        names[event.kind_no] for index, event in enumerate(batch.new) if index not in left_out
+    )
+    for name, events in taken.items():
+        metrics.events_of_kind.labels(name).inc(events)

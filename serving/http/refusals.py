@@ -1,6 +1,5 @@
 """What the server refuses before there is a request: a problem document like all others."""
 
-import os
 import re
 import time
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from http import HTTPStatus
 
 from serving.runtime.logs import log_request
 from serving.runtime.metrics import ServingMetrics
+from serving.runtime.random_ids import random_bytes
 
 UNMATCHED = "unmatched"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -61,7 +61,7 @@ def request_id_of(given: str | None) -> str:
     """The caller's id if it can stand in a header and a log, else a new one."""
     if given is not None and _VISIBLE.fullmatch(given):
         return given
-    return os.urandom(16).hex()
+    return random_bytes().hex()
 
 
 def record_request(

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from domain.identifiers import ItemNo, UserId
 from serving.access.requirements import may_read
 from serving.answering.fields import FieldNames, FromItemFields, ItemFields
 from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
+from serving.answering.list_values import AskedContext, AskedPlacement
 from serving.answering.own_values import FromOwnValues
 from serving.answering.pipeline import Answer
-from serving.answering.schemas import Cursor, LeftOut, Limit, WrittenFilter
-from serving.candidates.filters import OtherThanItems, Passes
+from serving.answering.schemas import Cursor, LeftOut, Limit, WrittenFilter, written_filter
+from serving.candidates.filters import Filters, OtherThanItems, Passes
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.lists.cursor import Scroll
@@ -39,6 +40,8 @@ from serving.non_personalized.schemas import (
     named_answer,
     scored_answer,
 )
+from serving.placements.current_placements import FromCurrentPlacements
+from serving.placements.found_lists import OF_EVERYBODYS, Placed, find_placed
 from serving.runtime.faults import CursorExpiredError
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
@@ -68,6 +71,7 @@ class ListQuery:
     user_id: UserId | None
     cursor: str | None
     if_none_match: str | None
+    placed: Placed
     non_personalized: NonPersonalizedService
     item_fields: ItemFields
 
@@ -81,14 +85,19 @@ class ListQuery:
         binding = self.binding(name, session)
         scroll = Scroll.at(self.cursor, binding)
         found = await self.non_personalized.answer(self.for_list(name, session, scroll.shown))
-        answer = {**form(found), "next": scroll.after(found.result, self.limit, binding)}
+        named = self.placed.answer and self.placed.answer.model_dump()
+        answer = {
+            **form(found),
+            "placement": named,
+            "next": scroll.after(found.result, self.limit, binding),
+        }
         fielded = await self.item_fields.put(answer, found.result, self.fields)
         return list_response(fielded, self.if_none_match, is_for_all=self.user_id is None)
 
     def binding(self, name: ListName, session: str | None) -> str:
         """What stays the same while somebody scrolls: all but the length of a page."""
         parts = (name, session, self.category, self.filter, sorted(self.exclude), self.user_id)
-        return orjson.dumps(parts).decode()
+        return f"{orjson.dumps(parts).decode()}\n{self.placed.key}"
 
     def for_list(
         self, name: ListName, session: str | None, shown: tuple[ItemNo, ...]
@@ -107,6 +116,8 @@ class ListQuery:
 
 async def _list_query(
     *,
+    request: Request,
+    placements: FromCurrentPlacements,
     own_values: FromOwnValues,
     non_personalized: FromNonPersonalizedService,
     item_fields: FromItemFields,
@@ -117,20 +128,31 @@ async def _list_query(
     fields: Annotated[FieldNames, Query()] = None,
     user_id: ForUser = None,
     cursor: Annotated[Cursor, Query()] = None,
+    placement: Annotated[AskedPlacement, Query()] = None,
+    context: Annotated[AskedContext, Query()] = None,
     if_none_match: IfNoneMatch = None,
 ) -> ListQuery:
+    placed = await find_placed(placements, placement, context, OF_EVERYBODYS)
     written = await own_values.written(filter, user_id)
+    if placed.values.filter is not None:
+        of_placement = written_filter(placed.values.filter)
+        of_user = None if user_id is None else UserId(user_id)
+        filters = Filters() if written is None else Filters((written,))
+        both = filters.also_written(await own_values.trusted(of_placement, of_user))
+        written = both.written
+    says_limit = "limit" in request.query_params
     user = None if user_id is None else UserId(user_id)
     return ListQuery(
         category,
-        limit,
+        limit if says_limit else placed.values.limit or limit,
         filter,
         written,
         exclude or (),
-        fields,
+        fields or placed.values.fields,
         user,
         cursor,
         if_none_match,
+        placed,
         non_personalized,
         item_fields,
     )

@@ -19,6 +19,7 @@ from serving.answering.schemas import (
 )
 from serving.http.values import ONE_NAME_OR_NONE, Text, UserIdentifier, category_or_none
 from serving.non_personalized.non_personalized_list import NonPersonalizedList, Window
+from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement
 
 TrendingWindow = TypeAliasType("TrendingWindow", Window)
 PopularWindow = TypeAliasType("PopularWindow", Literal["day", "week", "month", "all"])
@@ -64,6 +65,7 @@ class PopularItemAnswer(ListedItemAnswer):
 class NonPersonalizedAnswer(FieldedAnswer):
     """What all of these answers have."""
 
+    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     categories_meant: dict[str, str] = Field(
         description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]

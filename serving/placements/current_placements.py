@@ -59,13 +59,15 @@ class PlacementSnapshot:
         cls, known: str, stored: Mapping[str, Any], experiments: Sequence[Mapping[str, Any]]
     ) -> "PlacementSnapshot":
         """From versions and definitions by name, and running experiments, as they are stored."""
-        everywhere = stored.get(EVERYWHERE, {"version": 0})["version"]
+        everywhere = stored.get(EVERYWHERE, {"version": 0, "definition": {}})
+        rules = PlacementDefinition.model_validate(everywhere["definition"]).rules
         by_name = {
             name: Placement(
                 name,
                 said["version"],
                 PlacementDefinition.model_validate(said["definition"]),
-                everywhere,
+                everywhere["version"],
+                rules,
             )
             for name, said in {DEFAULT: {"version": 0, "definition": {}}, **stored}.items()
             if name != EVERYWHERE

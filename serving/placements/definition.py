@@ -23,6 +23,7 @@ from serving.answering.schemas import WrittenFilter
 from serving.lists.asked_blend import AskedBlend
 from serving.lists.decision import Fallback
 from serving.lists.request import LONGEST
+from serving.rules.rule import Rules
 
 MOST_VARIANTS = 20
 NAME = "[a-z0-9][a-z0-9_-]{0,63}"
@@ -118,7 +119,7 @@ class PlacementDefinition(PlacementValues):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": _EXAMPLES})
 
-    # The rules of a placement are a field here, `rules`; `everywhere` has no other.
+    rules: Rules = []
     variants: Annotated[list[Variant], Field(max_length=MOST_VARIANTS)] = Field(
         [], description="The first whose conditions all hold is laid over the rest."
     )

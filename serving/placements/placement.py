@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
 
 from domain.identifiers import UserId
 from serving.answering.own_values import OwnValues
@@ -10,6 +12,8 @@ from serving.candidates.filters import Passes
 from serving.lists.decision import Decision
 from serving.lists.request import RecommendationRequest
 from serving.placements.definition import PlacementDefinition, PlacementValues
+from serving.rules.rule import Rule
+from serving.rules.rule_set import HoldingRules, RuleSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,17 @@ class AskedList:
 
 
 @dataclass(frozen=True, slots=True)
+class _RulesOfUsers:
+    """Rules of which some are for some users only."""
+
+    rules: RuleSet
+    context: Mapping[str, str]
+
+    def holding(self, attributes: Mapping[str, Any] | None) -> HoldingRules:
+        return self.rules.holding(datetime.now(UTC), self.context, attributes)
+
+
+@dataclass(frozen=True, slots=True)
 class PlacedList:
     """The same with what was decided for the placement where the request says nothing."""
 
@@ -36,11 +51,17 @@ class PlacedList:
     """The placement's filter, if it compares with what is the user's own; else the request has
     it."""
 
+    rules_of_users: "_RulesOfUsers | None" = None
+    """None: the rules of the request are the same for all users."""
+
     async def for_user(
         self, user_id: UserId | None, own_values: OwnValues, pointer: str
     ) -> RecommendationRequest:
-        """The request with the filters as they are for this user. Raises as `resolved`."""
+        """The request with filters and rules as they are for this user. Raises as `resolved`."""
         request = self.request
+        if self.rules_of_users is not None:
+            attributes = await own_values.attributes(user_id)
+            request = replace(request, rules=self.rules_of_users.holding(attributes))
         filters = await own_values.resolved(request.filters, user_id, pointer)
         if self.own_filter is not None:
             filters = filters.also_written(await own_values.trusted(self.own_filter, user_id))
@@ -56,14 +77,25 @@ class Placement:
     """0: nothing was ever decided."""
     definition: PlacementDefinition = field(default_factory=PlacementDefinition)
     everywhere_version: int = 0
+    everywhere_rules: Sequence[Rule] = ()
     experiment_id: str | None = None
     """Of an experiment: what it decides for the users of `arm`."""
     arm: str | None = None
     is_popular: bool = False
     """Whether these users get the popular list."""
+    rules: RuleSet = field(init=False)
+    """Those of all placements, and then its own."""
 
-    def placed(self, asked: AskedList) -> PlacedList:
-        """What the request becomes: what it says itself comes first."""
+    def __post_init__(self) -> None:
+        """See `rules`."""
+        rules = RuleSet([*self.everywhere_rules, *self.definition.rules])
+        object.__setattr__(self, "rules", rules)
+
+    def placed(self, asked: AskedList, rules: HoldingRules | None = None) -> PlacedList:
+        """What the request becomes: what it says itself comes first.
+
+        `rules`: those that hold; None: those that hold now for somebody of whom nothing is known.
+        """
         request = asked.request
         key = f"{request.scroll_key()} {self.name} {sorted(asked.context.items())}"
         values = self.definition.values(asked.context)
@@ -84,13 +116,15 @@ class Placement:
                 if request.not_again_seconds is None
                 else request.not_again_seconds
             ),
+            rules=self.rules.holding(datetime.now(UTC), asked.context) if rules is None else rules,
             decision=self._decision(values),
         )
         written = None if values.filter is None else written_filter(values.filter)
         if written is not None and not written.asks_own:
             placed = replace(placed, filters=placed.filters.also_written(written))
             written = None
-        return PlacedList(placed, asked.fields or values.fields, key, written)
+        of_users = _RulesOfUsers(self.rules, asked.context) if self.rules.asks_user else None
+        return PlacedList(placed, asked.fields or values.fields, key, written, of_users)
 
     def _decision(self, values: PlacementValues) -> Decision:
         return Decision(

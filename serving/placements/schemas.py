@@ -1,20 +1,39 @@
 """Placements as they are saved and shown over HTTP."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.http.values import AS_INTEGER, Text
+from serving.lists.decision import Decision
 from serving.placements.definition import PlacementDefinition
 from serving.placements.placement_keeping import PlacementVersion
+from serving.rules.conflicts import DEFAULT_LIMIT, RuleConflict, conflicts
 
 MOST_VERSIONS = 100
 GREATEST_VERSION = 2**31 - 1
 _BASE = "The version this was made from; 0: there was none. Another one in force is a conflict."
 
 BaseVersion = Annotated[int, Ge(0), Le(GREATEST_VERSION), Field(strict=True, description=_BASE)]
+
+
+class NamedPlacement(BaseModel):
+    """The placement that a list was made for."""
+
+    name: str = Field(examples=["home"])
+    version: int = Field(description="0: nothing was decided for it, and the settings hold.")
+
+
+def named_placement(decision: Decision | None) -> dict[str, Any] | None:
+    """The fields of `NamedPlacement`; None: the list is for none."""
+    if decision is None:
+        return None
+    return {"name": decision.placement, "version": decision.version}
+
+
+OF_NO_PLACEMENT = "The placement that it is for. Null: it is for none."
 
 
 class PlacementBody(BaseModel):
@@ -68,17 +87,23 @@ class PlacementAnswer(BaseModel):
     note: str
     saved_by: str
     saved_at: datetime | None = Field(description="Null: it was not.")
+    conflicts: list[RuleConflict] = Field(
+        description="Rules that get into each other's way, as far as they say so themselves; POST"
+        " /v1/rules/preview compares their items."
+    )
 
     @classmethod
     def of(cls, found: PlacementVersion) -> "PlacementAnswer":
         """What is known of a version."""
+        definition = PlacementDefinition.model_validate(found.definition)
         return cls(
             name=found.name,
             version=found.version,
-            definition=PlacementDefinition.model_validate(found.definition),
+            definition=definition,
             note=found.note,
             saved_by=found.saved_by,
             saved_at=found.saved_at,
+            conflicts=conflicts(definition.rules, limit=definition.limit or DEFAULT_LIMIT),
         )
 
 

@@ -21,14 +21,15 @@ Whatever is not so goes the whole way, with the grant that was found out here, s
 counted twice. Nothing is decided here that the whole way does not decide by the same function;
 `tests/serving/test_hot_route.py` compares the two. The whole way is left: other methods, tokens and
 cookies, pages of other origins, bodies, queries with something wrong, `cursor`, `explain`,
-`fields`, `filter` and a placement that decides on fields or filters by what is the user's own,
-placements that this process does not know, whatever is not cached, users not asked for before, and
-all that happens while Redis, PostgreSQL or the run are not as they should be.
+`fields`, `filter` and a placement that decides on fields, filters by what is the user's own or has
+rules for some users, placements that this process does not know, whatever is not cached, users not
+asked for before, and all that happens while Redis, PostgreSQL or the run are not as they should be.
 """
 
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +41,7 @@ from domain.identifiers import UserId
 from serving.access.requirements import RequiredScope, declarations_of
 from serving.answering.cache import AtHand
 from serving.answering.list_response import LastingPart
+from serving.answering.list_values import context_of
 from serving.http.middleware import RequestSlots, answer_headers, smaller
 from serving.http.paths import is_utf8, paths_as_sent
 from serving.http.refusals import record_request, request_id_of
@@ -52,6 +54,7 @@ from serving.recommendations.recommend import CacheableRequest, Recommendation, 
 from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.recommendations.routes import binding_of, router
 from serving.recommendations.schemas import fields_of_answer, recommendation_answer
+from serving.rules.rule_set import HoldingRules
 from serving.runtime.faults import FaultyInputError
 from serving.runtime.metrics import ServingMetrics
 
@@ -216,9 +219,13 @@ class CachedLists:
         if asked is None:
             return None
         placement = placements.find_at_hand(asked.placement, user_id)
-        if placement is None:
+        if placement is None or placement.rules.asks_user:
             return None
-        return self._query_of(query_string, placement, recommender)
+        try:
+            rules = placement.rules.holding(datetime.now(UTC), context_of(asked.context or ()))
+        except FaultyInputError:
+            return None
+        return self._query_of(query_string, placement, rules, recommender)
 
     def _read_query(self, query_string: bytes) -> RecommendationQuery | None:
         """What it says; None: something unusual, or something is wrong with it."""
@@ -231,12 +238,19 @@ class CachedLists:
         return asked
 
     def _placed(
-        self, query_string: bytes, placement: Placement, recommender: Recommender
+        self,
+        query_string: bytes,
+        placement: Placement,
+        rules: HoldingRules,
+        recommender: Recommender,
     ) -> _Query | None:
-        """What it asks for at a placement; None: something unusual, or it contradicts itself."""
+        """What it asks for at a placement where these rules hold.
+
+        None: something unusual, or it contradicts itself.
+        """
         asked = self._asked_by(query_string)
         try:
-            placed = None if asked is None else placement.placed(asked.asked())
+            placed = None if asked is None else placement.placed(asked.asked(), rules)
         except FaultyInputError:
             return None
         if placed is None or placed.fields or placed.own_filter is not None:

@@ -29,6 +29,7 @@ from serving.recommendations.impressions import Impression, ImpressionQueue
 from serving.recommendations.warming import RecentRequests
 from serving.rules.rule_items import RuleItems
 from serving.runs.live_runs import LiveRun, same_run
+from serving.runtime.random_ids import random_uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         meant = await self.categories.find_if_possible(request.filters, answer.result.items)
         recommendation = self._given(user_id, request, answer, meant)
         if is_cached and user_id is not None and answer.user_no is not None:
-            self.recent_requests.note(user_id, request)
+            self.recent_requests.note(user_id, request, self.key(complete))
         return recommendation
 
     def cacheable(self, request: RecommendationRequest) -> "CacheableRequest | None":
@@ -109,7 +110,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         answer, at_hand = found
         recommendation = self._given(user_id, asked.request, answer, NOTHING_MEANT)
         if answer.user_no is not None:
-            self.recent_requests.note(user_id, asked.request)
+            self.recent_requests.note(user_id, asked.request, asked.key)
         return recommendation, at_hand
 
     def _given(
@@ -121,7 +122,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     ) -> Recommendation:
         """It counts as shown, unless it was decided that this is not kept."""
         decision = request.decision
-        recommendation = Recommendation(uuid.uuid4(), answer, meant, datetime.now(UTC), decision)
+        recommendation = Recommendation(random_uuid(), answer, meant, datetime.now(UTC), decision)
         if decision is None or decision.keeps_impressions:
             self.impressions.put(_impression(user_id, recommendation))
         return recommendation

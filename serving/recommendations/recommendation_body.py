@@ -9,14 +9,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 from domain.identifiers import UserId
 from serving.answering.fields import FieldNames
 from serving.answering.list_values import (
-    CONTEXT,
-    MOST_CONTEXT,
     POLICY,
     SHARPNESS,
     WEIGHTS,
+    AskedContextByName,
     AskedPlacement,
-    ContextName,
-    ContextValue,
     PolicyName,
     Sharpness,
     Weights,
@@ -102,9 +99,7 @@ class ListBody(BaseModel):
     sharpness: Annotated[Sharpness, Field(strict=True)] | None = Field(None, description=SHARPNESS)
     fields: FieldNames = None
     placement: AskedPlacement = None
-    context: Annotated[dict[ContextName, ContextValue] | None, Field(max_length=MOST_CONTEXT)] = (
-        Field(None, description=f"{CONTEXT} By name.", examples=[{"device": "phone"}])
-    )
+    context: AskedContextByName = None
 
     def asked(self) -> AskedList:
         """What it says of the list."""

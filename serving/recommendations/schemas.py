@@ -23,6 +23,7 @@ from serving.answering.schemas import (
 from serving.lists.decision import Decision
 from serving.lists.explanation import Explanation, Reason
 from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
+from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement, named_placement
 from serving.preferences.schemas import PreferenceDirection, PreferenceValue
 from serving.recommendations.recommend import Recommendation
 from serving.rules.rule import RuleAct
@@ -163,13 +164,6 @@ class PolicyAnswer(BaseModel):
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
 
-class NamedPlacement(BaseModel):
-    """The placement that a list was made for."""
-
-    name: str = Field(examples=["home"])
-    version: int = Field(description="0: nothing was decided for it, and the settings hold.")
-
-
 class NamedArm(BaseModel):
     """The experiment that the user is in."""
 
@@ -181,7 +175,7 @@ class ListedAnswer(FieldedAnswer):
     """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
-    placement: NamedPlacement | None = Field(description="Null: it is for no placement.")
+    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
     experiment: NamedArm | None = Field(description="Null: the user is in none here.")
     items: list[ItemAnswer]
     source: RecommendationSource = Field(description="Where the list comes from now.")
@@ -300,7 +294,7 @@ def _fields_of_list(
     result = found.result
     return {
         "user_id": user_id,
-        "placement": _placement(given.decision),
+        "placement": named_placement(given.decision),
         "experiment": _experiment(given.decision),
         "items": [
             _item_answer(item, result.explanation, explained=explained) for item in result.items
@@ -313,12 +307,6 @@ def _fields_of_list(
         "preferences": result.preferences,
         "algorithm_version": algorithm_version(result.run),
     }
-
-
-def _placement(decision: Decision | None) -> dict[str, Any] | None:
-    if decision is None:
-        return None
-    return {"name": decision.placement, "version": decision.version}
 
 
 def _experiment(decision: Decision | None) -> dict[str, Any] | None:

@@ -35,18 +35,20 @@ class RecentRequests:
     def __init__(self, most: int) -> None:
         self._most = most
         # Not an LRUCache, which does not tell its order.
-        self._asked: OrderedDict[RecentRequest, None] = OrderedDict()
+        self._asked: OrderedDict[tuple[UserId, str], RecommendationRequest] = OrderedDict()
 
-    def note(self, user_id: UserId, request: RecommendationRequest) -> None:
-        """A list was asked for."""
-        self._asked[user_id, request] = None
-        self._asked.move_to_end((user_id, request))
+    def note(self, user_id: UserId, request: RecommendationRequest, key: str) -> None:
+        """A list was asked for; `key` tells it from others of the user."""
+        asked = (user_id, key)
+        self._asked[asked] = request
+        self._asked.move_to_end(asked)
         if len(self._asked) > self._most:
             self._asked.popitem(last=False)
 
     def newest_first(self) -> Sequence[RecentRequest]:
         """All of them."""
-        return list(reversed(self._asked))
+        newest = reversed(self._asked.items())
+        return [(user_id, request) for (user_id, _), request in newest]
 
 
 @dataclass(eq=False, slots=True)

@@ -7,7 +7,9 @@ from typing import Literal
 
 from domain.identifiers import ItemId, UserId
 from serving.candidates.filters import EVERYTHING, Filters
+from serving.lists.decision import Decision
 from serving.lists.recommendation_list import RecommendedItem
+from serving.lists.request import RecommendationRequest
 from serving.non_personalized.non_personalized_list import Window
 from serving.rows.own_items import SeedItem
 from serving.runs.live_runs import LiveRun
@@ -40,6 +42,13 @@ class RowRequest:
     """Of `continue`: event kinds."""
     finished: tuple[str, ...] = ()
     """Of `continue`: event kinds."""
+    placed: RecommendationRequest | None = None
+    """Of `for_you` and `new_for_you`: what was decided for its placement; None: it is for none."""
+
+    @property
+    def decision(self) -> Decision | None:
+        """What was decided beside the parameters of its list."""
+        return None if self.placed is None else self.placed.decision
 
 
 @dataclass(frozen=True, slots=True)

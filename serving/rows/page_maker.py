@@ -67,7 +67,9 @@ class PageMaker(ListKind[PageRequest, Page]):
             answer, tuple(uuid.uuid4() for _ in answer.result.rows), datetime.now(UTC)
         )
         for recommendation_id, row in zip(page.recommendation_ids, answer.result.rows, strict=True):
-            self.impressions.put(_impression(recommendation_id, row, page))
+            decision = row.request.decision
+            if decision is None or decision.keeps_impressions:
+                self.impressions.put(_impression(recommendation_id, row, page))
         return page
 
     async def make(
@@ -203,7 +205,8 @@ class _Rows:
 
     async def _for_you(self, asked: RowRequest) -> Row:
         recommender = self.maker.recommender
-        request = RecommendationRequest(asked.limit, filters=self._unclaimed(asked.filters))
+        placed = asked.placed or RecommendationRequest(asked.limit)
+        request = replace(placed, filters=self._unclaimed(asked.filters))
         request = request.with_defaults(recommender.reranking)
         listed = await recommender.lists.make(self.run, self.user, request)
         if listed.degraded is not None and not listed.items:
@@ -288,7 +291,7 @@ def _in_category(asked: RowRequest) -> Filters:
 
 
 def _impression(recommendation_id: uuid.UUID, row: Row, page: AnsweredPage) -> Impression:
-    run = page.answer.result.run
+    run, decision = page.answer.result.run, row.request.decision
     return Impression(
         recommendation_id=recommendation_id,
         user_no=page.answer.user_no,
@@ -297,4 +300,8 @@ def _impression(recommendation_id: uuid.UUID, row: Row, page: AnsweredPage) -> I
         item_nos=[item.item_no for item in row.items],
         explored=[item.item_no for item in row.items if item.explored],
         shown_at=page.generated_at,
+        placement=decision.placement if decision else None,
+        placement_version=decision.version if decision else None,
+        experiment_id=decision.experiment_id if decision else None,
+        arm=decision.arm if decision else None,
     )

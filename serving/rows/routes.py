@@ -13,7 +13,10 @@ from serving.access.requirements import FromCaller, may_read
 from serving.answering.own_values import FromOwnValues, OwnValues
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
-from serving.rows.page import PageRequest
+from serving.lists.request import RecommendationRequest
+from serving.placements.current_placements import CurrentPlacements, FromCurrentPlacements
+from serving.placements.placement import AskedList
+from serving.rows.page import RowRequest
 from serving.rows.page_maker import PageMaker
 from serving.rows.schemas import PageAnswer, PageBody, page_answer, page_request
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
@@ -30,7 +33,11 @@ FromPageMaker = Annotated[PageMaker, provided(PageMaker)]
     responses=problems_of_request(MalformedBodyError, BodyTooLargeError),
 )
 async def make_page(
-    body: PageBody, caller: FromCaller, page_maker: FromPageMaker, own_values: FromOwnValues
+    body: PageBody,
+    caller: FromCaller,
+    page_maker: FromPageMaker,
+    own_values: FromOwnValues,
+    placements: FromCurrentPlacements,
 ) -> Response:
     """Several lists at once, as the rows of a start page: no item in two of them.
 
@@ -43,7 +50,11 @@ async def make_page(
     """
     user_id = None if body.user_id is None else UserId(user_of(caller, body.user_id))
     request = page_request(body, user_id, shows_history=may_see_users(caller))
-    found = await page_maker.page(await _resolved(request, own_values))
+    rows = [
+        await _resolved(no, row, body, request.user_id, own_values, placements)
+        for no, row in enumerate(request.rows)
+    ]
+    found = await page_maker.page(replace(request, rows=tuple(rows)))
     answer = page_answer(user_id, found)
     # The same items, so that all rows are looked up at once.
     listed = {"items": [item for row in answer["rows"] for item in row["items"]]}
@@ -52,13 +63,24 @@ async def make_page(
     return Response(orjson.dumps({**answer, **listed}), media_type="application/json")
 
 
-async def _resolved(request: PageRequest, own_values: OwnValues) -> PageRequest:
-    """The page with the filters as they are for its user."""
-    rows = [
-        replace(
-            row,
-            filters=await own_values.resolved(row.filters, request.user_id, f"/rows/{no}/filter"),
-        )
-        for no, row in enumerate(request.rows)
-    ]
-    return replace(request, rows=tuple(rows))
+async def _resolved(  # noqa: PLR0917 -- all that a row depends on
+    no: int,
+    row: RowRequest,
+    body: PageBody,
+    user_id: UserId | None,
+    own_values: OwnValues,
+    placements: CurrentPlacements,
+) -> RowRequest:
+    """A row with the filters as they are for the user, and what was decided for its placement."""
+    said, pointer = body.rows[no], f"/rows/{no}/filter"
+    if said.placement is None:
+        return replace(row, filters=await own_values.resolved(row.filters, user_id, pointer))
+    placement = await placements.find(said.placement, f"/rows/{no}/placement")
+    asked = AskedList(
+        RecommendationRequest(row.limit, filters=row.filters),
+        says_limit="limit" in said.model_fields_set,
+        says_exclude_seen=True,
+        context=body.context or {},
+    )
+    request = await placement.placed(asked).for_user(user_id, own_values, pointer)
+    return replace(row, filters=request.filters, limit=request.limit, placed=request)

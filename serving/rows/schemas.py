@@ -10,6 +10,7 @@ from typing_extensions import TypeAliasType
 
 from domain.identifiers import ItemId, UserId
 from serving.answering.fields import FieldedAnswer, FieldNames, ListedItemAnswer
+from serving.answering.list_values import AskedContextByName, AskedPlacement
 from serving.answering.schemas import (
     DEGRADED,
     EXCLUSIONS_OF_USER,
@@ -24,6 +25,7 @@ from serving.filtering.language import FilterError
 from serving.http.values import ONE_NAME_OR_NONE, Identifier, Text, category_or_none
 from serving.lists.request import LONGEST
 from serving.non_personalized.non_personalized_list import Window
+from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement, named_placement
 from serving.rows.page import DropReason, PageRequest, RowKind, RowRequest
 from serving.rows.page_maker import AnsweredPage
 
@@ -36,6 +38,7 @@ _OF: dict[str, frozenset[RowKind]] = {
     "days": frozenset({"new_for_you", "continue"}),
     "begun": frozenset({"continue"}),
     "finished": frozenset({"continue"}),
+    "placement": frozenset({"for_you", "new_for_you"}),
 }
 """Of which rows a parameter is."""
 
@@ -103,6 +106,12 @@ class RowBody(BaseModel):
         " out: purchase.",
     )
 
+    placement: AskedPlacement = Field(
+        None,
+        description="Of for_you and new_for_you: what was decided for it holds, but for the fields,"
+        " which the page asks for, and whether seen items are shown, which they never are.",
+    )
+
     @model_validator(mode="after")
     def _asks_what_the_row_has(self) -> Self:
         wrong = [
@@ -164,6 +173,7 @@ class PageBody(BaseModel):
         description="In this order they claim items: none stands in two rows."
     )
     fields: FieldNames = None
+    context: AskedContextByName = None
 
 
 class PageItemAnswer(ListedItemAnswer):
@@ -187,6 +197,7 @@ class RowAnswer(BaseModel):
 
     row: PageRowKind
     title_id: str
+    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
     items: list[PageItemAnswer]
     strategy: str = Field(
@@ -236,6 +247,7 @@ def page_answer(user_id: str | None, page: AnsweredPage) -> dict[str, Any]:
             {
                 "row": row.request.kind,
                 "title_id": row.request.title_id,
+                "placement": named_placement(row.request.decision),
                 "recommendation_id": recommendation_id,
                 "items": [
                     {"item_id": item.item_id, "title": item.title, "score": item.score}

@@ -1,10 +1,10 @@
 """Rules that get into each other's way, found when they are stored. None is refused for it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from serving.rules.rule import Act, Rule, Selection
 from serving.rules.rule_set import ItemNos
@@ -13,14 +13,16 @@ DEFAULT_LIMIT = 20
 """Items of a list, where nothing is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class RuleConflict(BaseModel):
     """Rules of which one does not come to its own because of the others."""
 
-    rules: tuple[str, ...]
-    """Their names, in the order in which they stand."""
-    detail: str
-    """What happens, and what to do."""
+    rules: tuple[str, ...] = Field(
+        description="Their names.", examples=[["no horror", "horror first"]]
+    )
+    detail: str = Field(
+        description="What happens.",
+        examples=["All of what 'horror first' is to pin is hidden by 'no horror'."],
+    )
 
 
 def conflicts(
@@ -28,7 +30,7 @@ def conflicts(
     *,
     limit: int = DEFAULT_LIMIT,
     item_nos: Mapping[Selection, ItemNos] | None = None,
-) -> list[Conflict]:
+) -> list[RuleConflict]:
     """What gets into each other's way where two rules hold for the same request.
 
     `limit`: how many items a list has. `item_nos`: the items of each selection, if they are known;
@@ -39,7 +41,7 @@ def conflicts(
     return [
         *_too_far(rules, limit),
         *(
-            Conflict((first.name, second.name), detail)
+            RuleConflict(rules=(first.name, second.name), detail=detail)
             for first, second in combinations(rules, 2)
             if _may_meet(first, second)
             for detail in _details(first, second, limit, known)
@@ -48,26 +50,26 @@ def conflicts(
     ]
 
 
-def _too_far(rules: Sequence[Rule], limit: int) -> Iterator[Conflict]:
+def _too_far(rules: Sequence[Rule], limit: int) -> Iterator[RuleConflict]:
     for rule in rules:
         if rule.position is not None and rule.position > limit:
             detail = f"It pins to position {rule.position}, and a list has {limit} items."
-            yield Conflict((rule.name,), detail)
+            yield RuleConflict(rules=(rule.name,), detail=detail)
         if rule.at_least is not None and rule.at_least > limit:
             detail = f"It reserves {rule.at_least} positions, and a list has {limit} items."
-            yield Conflict((rule.name,), detail)
+            yield RuleConflict(rules=(rule.name,), detail=detail)
 
 
-def _too_many_reserved(rules: Sequence[Rule], limit: int) -> Iterator[Conflict]:
+def _too_many_reserved(rules: Sequence[Rule], limit: int) -> Iterator[RuleConflict]:
     reserving = [rule for rule in rules if rule.at_least is not None and rule.at_least <= limit]
     together = sum(rule.at_least or 0 for rule in reserving)
     meet = all(_may_meet(*pair) for pair in combinations(reserving, 2))
     if len(reserving) > 1 and together > limit and meet:
-        yield Conflict(
-            tuple(rule.name for rule in reserving),
+        detail = (
             f"Together they reserve {together} positions, and a list has {limit} items: the last"
-            " ones get what is left.",
+            " ones get what is left."
         )
+        yield RuleConflict(rules=tuple(rule.name for rule in reserving), detail=detail)
 
 
 def _may_meet(first: Rule, second: Rule) -> bool:

@@ -82,6 +82,11 @@ class Groups:
         rule_of = np.repeat(np.arange(len(rules)), counts).tolist()
         return cls(tuple(rules), item_nos[order], groups[order].astype(np.int32), rule_of)
 
+    def members_of(self, rule: Rule) -> NDArray[np.int32]:
+        """The items that a rule counts, each once."""
+        counted = np.array([self.rules[index] is rule for index in self.rule_of], dtype=bool)
+        return np.unique(self.item_nos[counted[self.groups]])
+
     def of_items(self, item_nos: NDArray[np.int32]) -> "GroupsOfItems":
         """The groups of these items, in which they are listed in the same order."""
         starts = np.searchsorted(self.item_nos, item_nos, side="left")

@@ -20,7 +20,7 @@ from typing_extensions import TypeAliasType
 
 from serving.filtering.expression import Expression, Moment, OwnValue
 from serving.filtering.language import LONGEST_FILTER, FilterError, parse_filter
-from serving.http.values import Documented, Identifier, Text, storable_text
+from serving.http.values import WITHOUT_NUL, Documented, Identifier, storable_text
 from serving.http.values import Moment as Time
 
 Act = Literal["boost", "bury", "pin", "hide", "cap", "reserve"]
@@ -88,7 +88,10 @@ _FilterOfUsers = Annotated[
     str, AfterValidator(storable_text), AfterValidator(_of_users), _LONGEST_TEXT
 ]
 _Name = Annotated[
-    Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_NAME)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_NAME),
+    AfterValidator(storable_text),
+    WITHOUT_NUL,
 ]
 _Positions = Annotated[StrictInt, Ge(1), Le(LONGEST_LIST)]
 When = Annotated[

@@ -21,12 +21,12 @@ ItemNos = NDArray[np.int32]
 class HoldingRules:
     """The rules that hold for one request, in the order in which they are applied."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Rule, ...] = field(default=(), compare=False)
     key: str = ""
     """The same text for the same rules, in every process; empty for none."""
-    asks_attributes: bool = False
+    asks_attributes: bool = field(default=False, compare=False)
     """Whether what they do changes with attributes of items."""
-    asks_now: bool = False
+    asks_now: bool = field(default=False, compare=False)
     """Whether it changes with the time alone."""
 
     @classmethod
@@ -68,13 +68,14 @@ class RuleSet:
     """Whether the user's attributes decide."""
     is_constant: bool = field(init=False)
     """Whether the same rules hold for every request at any time."""
+    _all: HoldingRules = field(init=False)
     _chosen: dict[tuple[bool, ...], HoldingRules] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """See the fields."""
         self.asks_user = any(rule.users is not None for rule in self.rules)
         self.is_constant = not any(map(_is_conditional, self.rules))
-        self._chosen[(True,) * len(self.rules)] = HoldingRules.of(self.rules)
+        self._all = HoldingRules.of(self.rules)
 
     def holding(
         self,
@@ -86,6 +87,8 @@ class RuleSet:
 
         `attributes` None: nobody is known, so that a rule for some users does not hold.
         """
+        if self.is_constant:
+            return self._all
         said = context or {}
         chosen = tuple(
             rule.holds_at(now) and rule.holds_in(said) and _holds_for(rule, attributes, now)

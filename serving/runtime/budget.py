@@ -17,6 +17,8 @@ from domain.errors import StoreUnavailableError
 Answer = TypeVar("Answer")
 Lane = Literal["reads", "writes", "background"]
 
+SEARCHING_AT_ONCE = 0.35
+"""The share after which the user is read alone, and candidates are searched for afterwards."""
 KNOWING_THE_USER = 0.55
 """The share of a budget after which whatever is not known of the user is done without."""
 FILTERING = 0.55

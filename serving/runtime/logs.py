@@ -17,6 +17,8 @@ _SHARED = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 
+_LINE = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+
 
 class _RequestLines:
     """Writes the line of each request as structlog would, for a tenth of what that takes."""
@@ -29,8 +31,8 @@ class _RequestLines:
     def write(self, said: dict[str, Any]) -> None:
         if self._file is None:
             return
-        said["level"], said["timestamp"] = "info", datetime.now(UTC).isoformat()[:-6] + "Z"
-        self._lines.append(orjson.dumps(said) + b"\n")
+        said["level"], said["timestamp"] = "info", datetime.now(UTC)
+        self._lines.append(orjson.dumps(said, option=_LINE))
         if len(self._lines) == 1:
             # Those of one turn of the loop are written at once.
             asyncio.get_running_loop().call_soon(self._flush, self._file)

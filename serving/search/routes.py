@@ -21,13 +21,15 @@ from serving.answering.schemas import (
     ExclusionKnowledge,
     FoundItemsSource,
     RunAnswer,
-    ScrolledQuery,
     run_answer,
 )
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import NOT_BLANK, Documented, QueryBoolean, storable_text
 from serving.lists.cursor import Scroll
+from serving.placements.current_placements import FromCurrentPlacements
+from serving.placements.found_lists import PlacedQuery, place
+from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement
 from serving.runtime.faults import CursorExpiredError
 from serving.search.search import Searcher
 from serving.search.search_list import (
@@ -63,7 +65,7 @@ def _query_text(given: str) -> str:
     return given
 
 
-class SearchQuery(ScrolledQuery):
+class SearchQuery(PlacedQuery):
     """The parameters of the query."""
 
     q: Annotated[
@@ -124,6 +126,7 @@ class SearchAnswer(FieldedAnswer):
     """What a search found, the best first."""
 
     q: str
+    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
     items: list[SearchedItemAnswer]
     match: SearchMatch | None = Field(
         description="The match of the first item; meaning or popular: no item has the words. Null:"
@@ -149,11 +152,17 @@ class SearchAnswer(FieldedAnswer):
     next: str | None = Field(description=NEXT)
 
 
-def search_answer(q: str, found: Answer[SearchList], following: str | None) -> dict[str, Any]:
+def search_answer(
+    q: str,
+    found: Answer[SearchList],
+    following: str | None,
+    placement: NamedPlacement | None = None,
+) -> dict[str, Any]:
     """The fields of `SearchAnswer`, ready to be written."""
     result = found.result
     return {
         "q": q,
+        "placement": placement and placement.model_dump(),
         "items": [_item_answer(item) for item in result.items],
         "match": result.match,
         "corrected": result.corrected,
@@ -194,7 +203,9 @@ async def search(
     searcher: FromSearcher,
     own_values: FromOwnValues,
     item_fields: FromItemFields,
+    placements: FromCurrentPlacements,
     asked: Annotated[SearchQuery, Query()],
+    *,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Search the catalogue: by words, by what they mean, and, with user_id, by the user's taste.
@@ -202,14 +213,11 @@ async def search(
     Words typed wrong are corrected if no item has them. As many items as were asked for, or all
     that are eligible: items that match in words, then the nearest in meaning.
     """
-    request = asked.to_request()
-    # As it was asked: what is the user's own may change while somebody scrolls.
-    binding = f"{asked.user_id}\n{request.scroll_key()}"
-    scroll = Scroll.at(asked.cursor, binding)
-    filters = await own_values.resolved(request.filters, asked.user())
-    request = replace(request, filters=filters, shown=scroll.shown)
+    placed = await place(asked, asked.to_request(), placements, own_values)
+    scroll = Scroll.at(asked.cursor, placed.binding)
+    request = replace(placed.request, shown=scroll.shown)
     found = await searcher.search(asked.user(), request)
-    following = scroll.after(found.result, asked.limit, binding)
-    answer = search_answer(asked.q, found, following)
-    answer = await item_fields.put(answer, found.result, asked.fields)
+    following = scroll.after(found.result, request.limit, placed.binding)
+    answer = search_answer(asked.q, found, following, placed.placement)
+    answer = await item_fields.put(answer, found.result, placed.fields)
     return list_response(answer, if_none_match, is_for_all=asked.user_id is None)

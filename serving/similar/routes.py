@@ -1,10 +1,10 @@
 """GET /v1/items/{item_id}/similar and GET /v1/similar."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
@@ -29,13 +29,15 @@ from serving.answering.schemas import (
     ExclusionKnowledge,
     FoundItemsSource,
     RunAnswer,
-    ScrolledQuery,
     run_answer,
 )
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import Identifier, QueryBoolean
 from serving.lists.cursor import Scroll
+from serving.placements.current_placements import CurrentPlacements, FromCurrentPlacements
+from serving.placements.found_lists import PlacedQuery, place
+from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement
 from serving.runtime.faults import CursorExpiredError
 from serving.similar.similar import Similar, SimilarList, SimilarRequest, SimilarStrategy
 
@@ -46,7 +48,7 @@ MOST_SEEDS = 20
 _PROBLEMS = NOT_MODIFIED | problems_of_request(UnknownItemError, CursorExpiredError)
 
 
-class SimilarQuery(ScrolledQuery):
+class SimilarQuery(PlacedQuery):
     """The parameters of the query where the path names the item."""
 
     exclude_seen: Annotated[QueryBoolean, Field(description=EXCLUDE_SEEN)] = True
@@ -92,6 +94,7 @@ class SimilarItemAnswer(ListedItemAnswer):
 class SimilarAnswer(FieldedAnswer):
     """Items like others, the most similar first."""
 
+    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str] = Field(
         description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
@@ -112,10 +115,13 @@ class SimilarAnswer(FieldedAnswer):
     next: str | None = Field(description=NEXT)
 
 
-def similar_answer(found: Answer[SimilarList], following: str | None) -> dict[str, Any]:
+def similar_answer(
+    found: Answer[SimilarList], following: str | None, placement: NamedPlacement | None
+) -> dict[str, Any]:
     """The fields of `SimilarAnswer`, ready to be written."""
     result = found.result
     return {
+        "placement": placement and placement.model_dump(),
         "items": [
             {
                 "item_id": item.item_id,
@@ -143,6 +149,42 @@ router = APIRouter(prefix="/v1", tags=["search"], route_class=TandemRoute)
 FromSimilar = Annotated[Similar, provided(Similar)]
 
 
+@dataclass(frozen=True, slots=True)
+class _SimilarLists:
+    """What both routes answer with."""
+
+    similar: Similar
+    own_values: OwnValues
+    item_fields: ItemFields
+    placements: CurrentPlacements
+
+    async def answer(
+        self, asked: SimilarQuery, item_ids: Iterable[str], if_none_match: str | None
+    ) -> Response:
+        """The list, from where the query goes on."""
+        user_id = asked.user()
+        placed = await place(asked, asked.like(item_ids), self.placements, self.own_values)
+        scroll = Scroll.at(asked.cursor, placed.binding)
+        request = replace(placed.request, shown=scroll.shown)
+        found = await self.similar.similar(user_id, request)
+        following = scroll.after(found.result, request.limit, placed.binding)
+        answer = similar_answer(found, following, placed.placement)
+        fielded = await self.item_fields.put(answer, found.result, placed.fields)
+        return list_response(fielded, if_none_match, is_for_all=user_id is None)
+
+
+async def _similar_lists(
+    similar: FromSimilar,
+    own_values: FromOwnValues,
+    item_fields: FromItemFields,
+    placements: FromCurrentPlacements,
+) -> _SimilarLists:
+    return _SimilarLists(similar, own_values, item_fields, placements)
+
+
+FromSimilarLists = Annotated[_SimilarLists, Depends(_similar_lists)]
+
+
 @router.get(
     "/items/{item_id:id}/similar",
     dependencies=[may_read],
@@ -151,20 +193,15 @@ FromSimilar = Annotated[Similar, provided(Similar)]
 )
 async def similar_to_item(
     item_id: Annotated[Identifier, Path(examples=["stalker-1979"])],
-    similar: FromSimilar,
-    own_values: FromOwnValues,
-    item_fields: FromItemFields,
+    similar: FromSimilarLists,
     asked: Annotated[SimilarQuery, Query()],
-    *,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items like this one: used by the same people, and similar in what is said of them.
 
     As many as were asked for, or all that are eligible. An item that is new has neighbours too.
     """
-    return await _similar(
-        similar, own_values, item_fields, asked, [item_id], if_none_match=if_none_match
-    )
+    return await similar.answer(asked, [item_id], if_none_match)
 
 
 @router.get(
@@ -174,34 +211,9 @@ async def similar_to_item(
     responses=_PROBLEMS,
 )
 async def similar_to_items(
-    similar: FromSimilar,
-    own_values: FromOwnValues,
-    item_fields: FromItemFields,
+    similar: FromSimilarLists,
     asked: Annotated[SimilarToSeveralQuery, Query()],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items like several, as those in a cart or of a page: near to the middle of them all."""
-    return await _similar(
-        similar, own_values, item_fields, asked, asked.item_id, if_none_match=if_none_match
-    )
-
-
-async def _similar(
-    similar: Similar,
-    own_values: OwnValues,
-    item_fields: ItemFields,
-    asked: SimilarQuery,
-    item_ids: Iterable[str],
-    *,
-    if_none_match: str | None,
-) -> Response:
-    request, user_id = asked.like(item_ids), asked.user()
-    # As it was asked: what is the user's own may change while somebody scrolls.
-    binding = f"{user_id}\n{request.scroll_key()}"
-    scroll = Scroll.at(asked.cursor, binding)
-    filters = await own_values.resolved(request.filters, user_id)
-    request = replace(request, filters=filters, shown=scroll.shown)
-    found = await similar.similar(user_id, request)
-    following = scroll.after(found.result, asked.limit, binding)
-    answer = await item_fields.put(similar_answer(found, following), found.result, asked.fields)
-    return list_response(answer, if_none_match, is_for_all=user_id is None)
+    return await similar.answer(asked, asked.item_id, if_none_match)

@@ -214,6 +214,9 @@ class RemovedCounts(BaseModel):
     experiments: int = Field(description="Experiments the user was in.", examples=[1])
     accounts: int = Field(description="1 if somebody could sign in as the user.", examples=[1])
     sessions: int = Field(description="Of that account.", examples=[2])
+    kafka_rejects: int = Field(
+        description="Messages of a topic that were no events of the user.", examples=[0]
+    )
     cached_answers: int | None = Field(
         description="Answers in Redis. Null: Redis is away; what it holds does not count when it is"
         " back, and expires.",

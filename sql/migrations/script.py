@@ -21,6 +21,7 @@ FILES = (
     "popular",
     "loads",
     "uploads",
+    "kafka",
     "imports",
     "freshness",
     "analytics",

@@ -6,7 +6,7 @@
 with neighbours as materialized (
     select user_no, 1 - (embedding <=> cast(:embedding as vector)) as cosine
     from user_embeddings
-    where run_id = :run_id and embedding is not null and user_no is distinct from cast(:user_no as integer)
+    where run_id = :run_id and embedding is not null and user_no is distinct from cast(:user_no as integer) and user_no <> 0
     order by embedding <=> cast(:embedding as vector), user_no
     limit :nearest_users
 )

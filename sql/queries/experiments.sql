@@ -213,12 +213,12 @@ counted as (
 select count(*) as users from completed;
 
 -- name: note_items
--- Notes the items of the lists since they were noted last, an hour of them at the most; whether there is more.
+-- Notes the items of the lists since they were noted last, twenty minutes of them at the most; whether there is more.
 -- Impressions are written a little after they were shown, and in an outage later: ten minutes are looked at again.
 with
 span as (
     select experiment_id, items_until - interval '10 minutes' as since,
-           least(items_until + interval '1 hour', stopped_at, now()) as until, coalesce(stopped_at, now()) as last_at
+           least(items_until + interval '20 minutes', stopped_at, now()) as until, coalesce(stopped_at, now()) as last_at
     from experiments where experiment_id = :experiment_id
     for no key update skip locked
 ),

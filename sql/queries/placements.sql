@@ -111,3 +111,32 @@ ended as (
 done as (select name as subject, jsonb_build_object('version', version) as details from ended),
 {audited}
 select version from ended;
+
+-- name: draw_users
+-- Up to :users users, the same for a seed as long as nobody comes or goes. Numbers are drawn, and few are nobody's.
+select user_id
+from users
+where user_no in (
+    select 1 + (hashint4extended(drawn, cast(:seed as bigint)) & 9223372036854775807) % (select max(user_no) from users)
+    from generate_series(1, 50 * cast(:users as integer)) as drawn
+)
+order by hashint4extended(user_no, cast(:seed as bigint)), user_no
+limit :users;
+
+-- name: store_posted_impressions
+-- Writes what apps have shown elsewhere, each once: what is there already, as the list that was given, stays as it is. Users
+-- are held until the commit, as by store_impressions; of a user nobody knows it is written of nobody.
+with given as (
+    select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
+        recommendation_id uuid, user_id text, run_id integer, item_nos integer[], shown_at timestamptz, placement text,
+        placement_version integer, experiment_id text, arm text)
+),
+present as (
+    select user_id, user_no from users where user_id in (select user_id from given) order by user_no for key share
+)
+insert into impressions (recommendation_id, user_no, run_id, source, item_nos, shown_at, placement, placement_version,
+                         experiment_id, arm)
+select recommendation_id, user_no, run_id, 'posted', item_nos, shown_at, placement, placement_version, experiment_id, arm
+from given left join present using (user_id)
+on conflict do nothing
+returning recommendation_id;

@@ -22,7 +22,7 @@ select user_id, cosine as score
 from (
     select user_no, 1 - (embedding <=> cast(:embedding as vector)) as cosine
     from user_embeddings
-    where run_id = :run_id and embedding is not null and user_no <> :user_no
+    where run_id = :run_id and embedding is not null and user_no <> :user_no and user_no <> 0
     order by embedding <=> cast(:embedding as vector), user_no
     limit :most
 ) as nearest
@@ -38,7 +38,7 @@ select user_id, cosine as score
 from (
     select user_no, 1 - (embedding <=> cast(:embedding as vector)) as cosine
     from user_embeddings
-    where run_id = :run_id and embedding is not null
+    where run_id = :run_id and embedding is not null and user_no <> 0
     order by embedding <=> cast(:embedding as vector), user_no
     limit :compared
 ) as nearest

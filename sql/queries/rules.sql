@@ -77,3 +77,9 @@ where items.available
   and (cast(:item_nos as integer[]) is null or items.item_no = any(cast(:item_nos as integer[])))
 group by attribute.name
 order by attribute.name;
+
+-- name: count_users_passing
+-- How many users have attributes that pass a filter.
+select count(*) as users
+from users
+where coalesce(jsonb_path_match_tz(attributes, cast(:path as jsonpath), '{}', true), false);

@@ -38,7 +38,8 @@ begin
     from pg_class
     where relkind in ('r', 'p') and relnamespace = cast('public' as regnamespace) and not relispartition
       and relname not in ('alembic_version', 'api_keys', 'token_revocations', 'audit_log', 'event_kinds', 'accounts',
-                          'sessions', 'refresh_tokens', 'account_links', 'account_addresses', 'sign_in_attempts');
+                          'sessions', 'refresh_tokens', 'account_links', 'account_addresses', 'sign_in_attempts',
+                          'kafka_offsets');
     execute format('truncate %s', names);
     delete from accounts where role = 'user';
     delete from account_links where role = 'user';

@@ -70,7 +70,8 @@ begin
     of_sessions as (
         delete from sessions using accounts where sessions.account_id = accounts.account_id and user_id = given_id returning 1
     ),
-    of_accounts as (delete from accounts where user_id = given_id returning 1)
+    of_accounts as (delete from accounts where user_id = given_id returning 1),
+    of_rejects as (delete from kafka_rejects where user_id = given_id returning 1)
     select jsonb_build_object(
         'users', (select count(*) from of_users),
         'interests', (select count(*) from of_interests),
@@ -82,7 +83,8 @@ begin
         'user_embeddings', (select count(*) from of_vectors),
         'experiments', (select count(*) from of_experiments),
         'accounts', (select count(*) from of_accounts),
-        'sessions', (select count(*) from of_sessions))
+        'sessions', (select count(*) from of_sessions),
+        'kafka_rejects', (select count(*) from of_rejects))
     into counts;
 
     if gone is not null then

@@ -3,6 +3,10 @@
 # ruff: noqa: PLC0415 - help need not wait for what words an error
 
 import os
+import sys
+from contextlib import suppress
+from io import UnsupportedOperation
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -11,6 +15,8 @@ from typer.exceptions import TyperException
 
 DEBUG_VARIABLE = "TANDEM_DEBUG"
 WRONG_USE = 2
+_CLOSED_PIPE = 141
+"""As of a program that ends by SIGPIPE."""
 
 
 class CliGroup(TyperGroup):
@@ -28,6 +34,10 @@ class CliGroup(TyperGroup):
             if message := " ".join(error.format_message().split()):
                 print_error(f"{message} See: {where.command_path} --help")
             raise typer.Exit(WRONG_USE) from error
+        except BrokenPipeError:
+            # Whoever reads has read enough, as `head` does.
+            _forget_standard_output()
+            raise typer.Exit(_CLOSED_PIPE) from None
         except Exception as error:
             if os.environ.get(DEBUG_VARIABLE):
                 raise
@@ -35,6 +45,12 @@ class CliGroup(TyperGroup):
 
             print_error(error_message(error))
             raise typer.Exit(1) from error
+
+
+def _forget_standard_output() -> None:
+    """Nobody reads it any more: what is left in its buffer goes nowhere, without a complaint."""
+    with suppress(UnsupportedOperation), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def print_error(message: str) -> None:

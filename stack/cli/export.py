@@ -3,12 +3,10 @@
 As in: tandem export events --output events.parquet. Views are those of the schema analytics.
 """
 
-import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from io import UnsupportedOperation
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -24,8 +22,6 @@ from stack.cli.preparing import prepare
 from stack.local.stores import opened_stores
 
 STANDARD_OUTPUT = Path("-")
-_CLOSED_PIPE = 141
-"""As of a program that ends by SIGPIPE."""
 
 
 def command(
@@ -52,18 +48,14 @@ def command(
     settings, home = prepare()
     chosen = file_format or _format_of(output)
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
-        with (
-            opened_stores(settings, home, "tandem export") as stores,
-            _opened(output, chosen, replace=force) as target,
-            opened_export(name, stores.database_url, chosen) as export,
-            _progress(console, output) as bar,
-        ):
-            task = bar.add_task(name, rows=0)
-            rows = export.write(target, lambda done: bar.update(task, rows=done))
-    except BrokenPipeError:
-        _forget_standard_output()
-        raise typer.Exit(_CLOSED_PIPE) from None
+    with (
+        opened_stores(settings, home, "tandem export") as stores,
+        _opened(output, chosen, replace=force) as target,
+        opened_export(name, stores.database_url, chosen) as export,
+        _progress(console, output) as bar,
+    ):
+        task = bar.add_task(name, rows=0)
+        rows = export.write(target, lambda done: bar.update(task, rows=done))
     console.print(f"{rows:,} rows of {name} in {time.monotonic() - began:.1f} s", markup=False)
 
 
@@ -93,9 +85,3 @@ def _progress(console: Console, output: Path) -> Progress:
         TimeElapsedColumn(),
     )
     return Progress(*columns, console=console, transient=True, disable=not watched)
-
-
-def _forget_standard_output() -> None:
-    """Nobody reads it any more: what is left in its buffer goes nowhere, without a complaint."""
-    with suppress(UnsupportedOperation), Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -69,6 +69,11 @@ class Home:
         return self.directory / "diagnose_key"
 
     @property
+    def placement_key_file(self) -> Path:
+        """The API key `tandem placement preview` asks with, mode 0600."""
+        return self.directory / "placement_key"
+
+    @property
     def signing_keys_file(self) -> Path:
         """The keys that tokens are signed with, mode 0600."""
         return self.directory / "signing_keys.json"

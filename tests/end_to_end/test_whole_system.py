@@ -132,8 +132,8 @@ def test_a_second_night_moves_the_batch_part(system: System) -> None:
     before = system.recommendations(user)
     assert {item["scores"]["batch"] for item in before["items"]} == {0.0}
 
-    night = system.run("nightly")
-    assert night.returncode == 0, night.stderr + night.stdout
+    night = system.json("nightly")
+    assert (night["state"], night["live"]) == ("published", True)
     wait_until(lambda: system.recommendations(user)["run"]["id"] != before["run"]["id"], seconds=10)
     after = system.recommendations(user)
     assert max(item["scores"]["batch"] for item in after["items"]) == 1.0

@@ -27,6 +27,13 @@ OF_USERS = {
     "/v1/active-users",
 }
 READ_OF_USERS = OF_USERS | {"/v1/events", "/v1/users/{user_id}/preferences"}
+OF_OPERATORS = (
+    "/v1/admin/",
+    "/v1/loads",
+    "/v1/placements",
+    "/v1/rules/",
+    "/v1/experiments",
+)
 LONG_QUESTIONS = {f"/v1/{name}" for name in ("rank", "recommendations", "pages", "similarity")}
 """POST only because what they are asked is long."""
 
@@ -46,7 +53,7 @@ def test_every_route_under_v1_asks_for_a_scope_that_fits_its_path_and_method() -
     assert {route.path_format for route in routes} == set(documented)
     for route in routes:
         expected = "read" if route.methods <= {"GET", "HEAD"} else "write"
-        if route.path.startswith(("/v1/admin/", "/v1/loads", "/v1/placements", "/v1/experiments")):
+        if route.path.startswith(OF_OPERATORS):
             expected = "admin"
         if route.path_format in (READ_OF_USERS if expected == "read" else OF_USERS):
             expected = "users"

@@ -33,6 +33,7 @@ EVERYBODY = "everybody"
 
 DECLARED = {
     "POST /v1/events": "write operator own",
+    "POST /v1/impressions": "write operator own",
     "DELETE /v1/events/{event_id}": "write operator own",
     "GET /v1/events": "users viewer",
     "DELETE /v1/events": "write operator",
@@ -45,7 +46,9 @@ DECLARED = {
     "PUT /v1/placements/{name}": "admin operator",
     "DELETE /v1/placements/{name}": "admin operator",
     "GET /v1/placements/{name}/versions": "admin viewer",
+    "POST /v1/placements/{name}/preview": "admin viewer",
     "POST /v1/placements/{name}/rollback": "admin operator",
+    "POST /v1/rules/preview": "admin viewer",
     "GET /v1/users/{user_id}/recommendations": "read viewer own",
     "POST /v1/recommendations": "read viewer own",
     "POST /v1/pages": "read viewer own",

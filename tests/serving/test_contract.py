@@ -93,7 +93,8 @@ async def test_the_nearest_name_is_suggested_and_else_all_are_reported(
         "query:limt": "There is no such parameter here. Did you mean limit?",
         "query:Category": "There is no such parameter here. Did you mean category?",
         "query:offset": "There is no such parameter here."
-        " There are: category, cursor, exclude, fields, filter, limit, user_id, window.",
+        " There are: category, context, cursor, exclude, fields, filter, limit, placement, user_id,"
+        " window.",
     }
     assert "query:limt" in typo.json()["detail"]
     none = await client.get("/readyz?verbose=1")

@@ -60,6 +60,7 @@ async def test_a_forgotten_user_is_nowhere_and_what_went_is_counted(
             "experiments": 0,
             "accounts": 0,
             "sessions": 0,
+            "kafka_rejects": 0,
             "cached_answers": 3,
         },
     }

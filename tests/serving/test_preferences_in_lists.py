@@ -348,7 +348,7 @@ async def test_who_has_no_preferences_costs_no_statement_more(
     monkeypatch.setattr(Store, "rows", noting)
     for user in ("ann", "nobody"):
         await recommended(client, user, limit=6)
-    assert "load_user_state" in asked
+    assert "load_user_state_and_candidates" in asked
     assert {"load_preferred", "load_matches"}.isdisjoint(asked)
     await prefer(client, "more", category="war")
     await recommended(client, "ann", limit=6)

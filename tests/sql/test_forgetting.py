@@ -93,6 +93,7 @@ def test_a_forgotten_user_is_in_no_table_and_what_went_is_counted(
         "experiments": 0,
         "accounts": 0,
         "sessions": 0,
+        "kafka_rejects": 0,
     }
     with engine.begin() as connection:
         assert rows_of_user(connection, ann) == GONE

@@ -98,6 +98,9 @@ def test_accounts_are_listed_disabled_and_reset(engine: Engine) -> None:
     assert "no password yet" in tandem("list").stdout
     reset = tandem("reset", "ANN")
     assert reset.stdout.startswith("http://127.0.0.1:8000/sign-in#reset=tdl_")
+    answer = json.loads(tandem("reset", "ann", "--json").stdout)
+    assert answer["name"] == "ann"
+    assert answer["link"].startswith("http://127.0.0.1:8000/sign-in#reset=tdl_")
     assert tandem("disable", "ann").exit_code == 0
     for arguments in (("reset", "ann"), ("disable", "boss"), ("disable", "nobody")):
         refused = tandem(*arguments)

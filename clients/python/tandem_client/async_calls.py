@@ -177,6 +177,15 @@ class AsyncCalls:
             await self.call(Call("GET", "/v1/event-kinds", repeatable=True)),
         )
 
+    async def record_impressions(
+        self, body: models.ImpressionBatch
+    ) -> models.RecordedImpressionsAnswer:
+        """Record lists that an app has shown itself, as it caches them or puts them into mails."""
+        return cast(
+            "models.RecordedImpressionsAnswer",
+            await self.call(Call("POST", "/v1/impressions", body=body)),
+        )
+
     async def recommend_to(
         self, body: models.RecommendationBody
     ) -> models.AskedAnswer | models.ManyAnswer:
@@ -315,6 +324,20 @@ class AsyncCalls:
             await self.call(Call("POST", f"/v1/placements/{in_path(name)}/rollback", body=body)),
         )
 
+    async def preview_rules(self, body: models.RulePreviewBody) -> models.RulePreviewAnswer:
+        """Whom and what rules would touch, and which get into each other's way; nothing is saved."""
+        return cast(
+            "models.RulePreviewAnswer",
+            await self.call(Call("POST", "/v1/rules/preview", body=body)),
+        )
+
+    async def preview_placement(self, name: str, body: models.PreviewBody) -> models.PreviewAnswer:
+        """Show what a draft would change: users' lists under it beside those of now, and what moved."""
+        return cast(
+            "models.PreviewAnswer",
+            await self.call(Call("POST", f"/v1/placements/{in_path(name)}/preview", body=body)),
+        )
+
     async def find_kind(self, kind: str) -> models.EventKindAnswer:
         """What an event of a kind counts, and which values it takes."""
         return cast(
@@ -346,6 +369,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.PopularAnswer:
         """What is popular with everybody, in the whole catalogue or in a category."""
         return cast(
@@ -363,6 +388,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -380,6 +407,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.TrendingAnswer:
         """What rises: liked by surprisingly many in the last window, after the four windows before."""
         return cast(
@@ -397,6 +426,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -413,6 +444,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.LatestAnswer:
         """The available items that came into the catalogue last, the newest first."""
         return cast(
@@ -429,6 +462,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -446,6 +481,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.StarterAnswer:
         """Well-known items for a new user to choose from, each as different as can be from the others."""
         return cast(
@@ -463,6 +500,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -481,6 +520,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
     ) -> models.SimilarAnswer:
         """Items like this one: used by the same people, and similar in what is said of them."""
@@ -499,6 +540,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "exclude_seen": exclude_seen,
                     },
                     repeatable=True,
@@ -517,6 +560,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
         item_id: Sequence[str],
     ) -> models.SimilarAnswer:
@@ -536,6 +581,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "exclude_seen": exclude_seen,
                         "item_id": item_id,
                     },
@@ -683,6 +730,8 @@ class AsyncCalls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         q: str,
         exclude_seen: bool | None = None,
         only_words: bool | None = None,
@@ -704,6 +753,8 @@ class AsyncCalls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "q": q,
                         "exclude_seen": exclude_seen,
                         "only_words": only_words,

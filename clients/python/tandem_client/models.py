@@ -287,6 +287,13 @@ class EventsAnswer(TypedDict):
     next: str | None
 
 
+class ExampleItemAnswer(TypedDict):
+    """An item that a rule is about."""
+
+    item_id: str
+    title: str
+
+
 ExclusionKnowledge: TypeAlias = Literal["known", "unknown"]
 
 
@@ -463,6 +470,12 @@ class HistoryPoint(TypedDict):
     difference: float
     low: float | None
     high: float | None
+
+
+class ImpressionBatch(TypedDict):
+    """Up to 1,000 lists that were shown."""
+
+    impressions: list[PostedImpression]
 
 
 class InnerProblem(TypedDict):
@@ -653,6 +666,7 @@ class LatestAnswer(TypedDict):
     """New items, the newest first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -812,6 +826,21 @@ class ModelRunsAnswer(TypedDict):
     next: int | None
 
 
+class MoveAnswer(TypedDict):
+    """An item that stands elsewhere under the draft."""
+
+    item_id: str
+    title: str | None
+    before: int | None
+    after: int | None
+    cause: MoveCause
+
+
+MoveCause: TypeAlias = Literal[
+    "limit", "filter", "seen", "fallback", "explored", "blend", "reranking", "others"
+]
+
+
 class NamedArm(TypedDict):
     """The experiment that the user is in."""
 
@@ -874,6 +903,7 @@ class PageBody(TypedDict):
     user_id: NotRequired[str | None]
     rows: list[RowBody]
     fields: NotRequired[list[str] | None]
+    context: NotRequired[dict[str, Any] | None]
 
 
 class PageItemAnswer(TypedDict):
@@ -926,6 +956,7 @@ class PlacementAnswer(TypedDict):
     note: str
     saved_by: str
     saved_at: str | None
+    conflicts: list[RuleConflict]
 
 
 class PlacementBody(TypedDict):
@@ -952,6 +983,7 @@ class PlacementDefinition(TypedDict):
     fields: NotRequired[list[str] | None]
     fallback: NotRequired[FallbackList | None]
     impressions: NotRequired[bool | None]
+    rules: NotRequired[list[Rule]]
     variants: NotRequired[list[Variant]]
 
 
@@ -984,6 +1016,7 @@ class PopularAnswer(TypedDict):
     """Popular items, best first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1011,6 +1044,18 @@ PopularStrategy: TypeAlias = Literal["popular", "fallback"]
 
 
 PopularWindow: TypeAlias = Literal["day", "week", "month", "all"]
+
+
+class PostedImpression(TypedDict):
+    """A list that an app has shown."""
+
+    recommendation_id: str
+    user_id: NotRequired[str | None]
+    item_ids: list[str]
+    placement: NotRequired[ShownPlacement | None]
+    experiment: NotRequired[ShownArm | None]
+    run_id: NotRequired[int | None]
+    shown_at: NotRequired[str | None]
 
 
 class PreferenceAnswer(TypedDict):
@@ -1058,6 +1103,40 @@ class PreferencesAnswer(TypedDict):
 
     user_id: str
     preferences: list[PreferenceAnswer]
+
+
+class PreviewAnswer(TypedDict):
+    """The lists of all users that were asked for."""
+
+    version: int
+    lists: list[PreviewedListsAnswer]
+
+
+class PreviewBody(TypedDict):
+    """A draft, and whose lists are to be shown."""
+
+    definition: PlacementDefinition
+    users: NotRequired[list[str]]
+    drawn: NotRequired[int]
+    seed: NotRequired[int]
+    context: NotRequired[dict[str, Any] | None]
+
+
+class PreviewedItem(TypedDict):
+    """One item of a list."""
+
+    item_id: str
+    title: str | None
+
+
+class PreviewedListsAnswer(TypedDict):
+    """What one user gets now, and would get."""
+
+    user_id: str
+    current: list[PreviewedItem]
+    draft: list[PreviewedItem]
+    moves: list[MoveAnswer]
+    problem: InnerProblem | None
 
 
 class Problem(TypedDict):
@@ -1227,6 +1306,13 @@ class RecordedAnswer(TypedDict):
     results: NotRequired[list[EventResult] | None]
 
 
+class RecordedImpressionsAnswer(TypedDict):
+    """What became of the batch."""
+
+    accepted: int
+    duplicates: int
+
+
 class RefreshBody(TypedDict):
     """Whose answers are made anew."""
 
@@ -1291,6 +1377,7 @@ class RemovedCounts(TypedDict):
     experiments: int
     accounts: int
     sessions: int
+    kafka_rejects: int
     cached_answers: int | None
 
 
@@ -1334,6 +1421,7 @@ class RowAnswer(TypedDict):
 
     row: PageRowKind
     title_id: str
+    placement: NamedPlacement | None
     recommendation_id: str
     items: list[PageItemAnswer]
     strategy: str
@@ -1355,6 +1443,7 @@ class RowBody(TypedDict):
     days: NotRequired[int | None]
     begun: NotRequired[list[str] | None]
     finished: NotRequired[list[str] | None]
+    placement: NotRequired[str | None]
 
 
 RowDropReason: TypeAlias = Literal["too_few", "withheld", "away"]
@@ -1363,7 +1452,34 @@ RowDropReason: TypeAlias = Literal["too_few", "withheld", "away"]
 RowWindow: TypeAlias = Literal["day", "week", "month"]
 
 
+class Rule(TypedDict):
+    """What is done with some items of a list, for whom, and from when until when."""
+
+    name: str
+    do: RuleAct
+    item_ids: NotRequired[list[str] | None]
+    category: NotRequired[str | None]
+    filter: NotRequired[str | None]
+    factor: NotRequired[float | int | None]
+    position: NotRequired[int | None]
+    at_most: NotRequired[int | None]
+    window: NotRequired[int | None]
+    attribute: NotRequired[str | None]
+    at_least: NotRequired[int | None]
+    users: NotRequired[str | None]
+    when: NotRequired[dict[str, Any] | None]
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
+
+
 RuleAct: TypeAlias = Literal["boost", "bury", "pin", "hide", "cap", "reserve"]
+
+
+class RuleConflict(TypedDict):
+    """Rules of which one does not come to its own because of the others."""
+
+    rules: list[str]
+    detail: str
 
 
 class RuleEffectAnswer(TypedDict):
@@ -1372,6 +1488,20 @@ class RuleEffectAnswer(TypedDict):
     name: str
     do: RuleAct
     change: float | None
+
+
+class RulePreviewAnswer(TypedDict):
+    """Whom and what the rules would touch."""
+
+    rules: list[TouchedByRuleAnswer]
+    conflicts: list[RuleConflict]
+
+
+class RulePreviewBody(TypedDict):
+    """The rules as they would be saved, in their order."""
+
+    rules: list[Rule]
+    limit: NotRequired[int]
 
 
 class RunAnswer(TypedDict):
@@ -1387,6 +1517,7 @@ class SearchAnswer(TypedDict):
 
     fields_unknown: NotRequired[list[str] | None]
     q: str
+    placement: NamedPlacement | None
     items: list[SearchedItemAnswer]
     match: SearchMatch | None
     corrected: dict[str, str]
@@ -1462,6 +1593,20 @@ class SettingsAnswer(TypedDict):
     settings: list[SettingAnswer]
 
 
+class ShownArm(TypedDict):
+    """The `experiment` of the answer that was shown."""
+
+    experiment_id: str
+    arm: str
+
+
+class ShownPlacement(TypedDict):
+    """The `placement` of the answer that was shown."""
+
+    name: str
+    version: int
+
+
 class SignInAnswer(TypedDict):
     """Tokens, shown this once (RFC 6749, 5.1)."""
 
@@ -1476,6 +1621,7 @@ class SimilarAnswer(TypedDict):
     """Items like others, the most similar first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str]
     source: FoundItemsSource
@@ -1536,6 +1682,7 @@ class StarterAnswer(TypedDict):
     """Items to choose from, each as different as can be from those before it."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1653,10 +1800,21 @@ class TokenBody(TypedDict):
 TokenType: TypeAlias = Literal["Bearer"]
 
 
+class TouchedByRuleAnswer(TypedDict):
+    """What a rule is about."""
+
+    name: str
+    items: int
+    examples: list[ExampleItemAnswer]
+    users: int | None
+    holds_now: bool
+
+
 class TrendingAnswer(TypedDict):
     """Trending items, best first."""
 
     fields_unknown: NotRequired[list[str] | None]
+    placement: NamedPlacement | None
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None

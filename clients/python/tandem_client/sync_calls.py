@@ -176,6 +176,13 @@ class Calls:
             "models.EventKindsAnswer", self.call(Call("GET", "/v1/event-kinds", repeatable=True))
         )
 
+    def record_impressions(self, body: models.ImpressionBatch) -> models.RecordedImpressionsAnswer:
+        """Record lists that an app has shown itself, as it caches them or puts them into mails."""
+        return cast(
+            "models.RecordedImpressionsAnswer",
+            self.call(Call("POST", "/v1/impressions", body=body)),
+        )
+
     def recommend_to(
         self, body: models.RecommendationBody
     ) -> models.AskedAnswer | models.ManyAnswer:
@@ -297,6 +304,19 @@ class Calls:
             self.call(Call("POST", f"/v1/placements/{in_path(name)}/rollback", body=body)),
         )
 
+    def preview_rules(self, body: models.RulePreviewBody) -> models.RulePreviewAnswer:
+        """Whom and what rules would touch, and which get into each other's way; nothing is saved."""
+        return cast(
+            "models.RulePreviewAnswer", self.call(Call("POST", "/v1/rules/preview", body=body))
+        )
+
+    def preview_placement(self, name: str, body: models.PreviewBody) -> models.PreviewAnswer:
+        """Show what a draft would change: users' lists under it beside those of now, and what moved."""
+        return cast(
+            "models.PreviewAnswer",
+            self.call(Call("POST", f"/v1/placements/{in_path(name)}/preview", body=body)),
+        )
+
     def find_kind(self, kind: str) -> models.EventKindAnswer:
         """What an event of a kind counts, and which values it takes."""
         return cast(
@@ -326,6 +346,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.PopularAnswer:
         """What is popular with everybody, in the whole catalogue or in a category."""
         return cast(
@@ -343,6 +365,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -360,6 +384,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.TrendingAnswer:
         """What rises: liked by surprisingly many in the last window, after the four windows before."""
         return cast(
@@ -377,6 +403,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -393,6 +421,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.LatestAnswer:
         """The available items that came into the catalogue last, the newest first."""
         return cast(
@@ -409,6 +439,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -426,6 +458,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
     ) -> models.StarterAnswer:
         """Well-known items for a new user to choose from, each as different as can be from the others."""
         return cast(
@@ -443,6 +477,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                     },
                     repeatable=True,
                 )
@@ -461,6 +497,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
     ) -> models.SimilarAnswer:
         """Items like this one: used by the same people, and similar in what is said of them."""
@@ -479,6 +517,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "exclude_seen": exclude_seen,
                     },
                     repeatable=True,
@@ -497,6 +537,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
         item_id: Sequence[str],
     ) -> models.SimilarAnswer:
@@ -516,6 +558,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "exclude_seen": exclude_seen,
                         "item_id": item_id,
                     },
@@ -661,6 +705,8 @@ class Calls:
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
         cursor: str | None = None,
+        placement: str | None = None,
+        context: Sequence[str] | None = None,
         q: str,
         exclude_seen: bool | None = None,
         only_words: bool | None = None,
@@ -682,6 +728,8 @@ class Calls:
                         "fields": fields,
                         "user_id": user_id,
                         "cursor": cursor,
+                        "placement": placement,
+                        "context": context,
                         "q": q,
                         "exclude_seen": exclude_seen,
                         "only_words": only_words,

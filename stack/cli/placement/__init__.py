@@ -7,6 +7,7 @@ app = lazy_group(
         "list": "stack.cli.placement.list",
         "show": "stack.cli.placement.show",
         "versions": "stack.cli.placement.versions",
+        "preview": "stack.cli.placement.preview",
         "save": "stack.cli.placement.save",
         "rollback": "stack.cli.placement.rollback",
         "delete": "stack.cli.placement.delete",

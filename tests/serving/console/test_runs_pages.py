@@ -221,8 +221,8 @@ def _runs(asked: dict[str, Any]) -> list[dict[str, Any]]:
 
 async def test_the_next_night_is_shown_as_prefect_says(signed_in: SignedIn) -> None:
     with served(Prefect) as origin:
-        told = {"prefect_api_url": f"{origin}/api", "prefect_api_auth_string": "tandem:secret"}
-        client = await signed_in("viewer", **told)
+        where = {"prefect_api_url": f"{origin}/api", "prefect_api_auth_string": "tandem:secret"}
+        client = await signed_in("viewer", **where)
         said = (await client.get("/console/runs/schedule")).text
     assert said.index("nightly") < said.index("in 5 h") < said.index("tune")
     assert "paused" in said

@@ -174,9 +174,9 @@ def test_users_are_of_the_shares_that_were_in_force_when_they_came(
 
 
 def test_items_of_lists_are_noted_once_for_each_arm(made: MadeExperiment) -> None:
-    made.show("ann", "now", START + 0.5 * HOUR, item_nos=(1, 2, 3))
-    made.show("ben", "now", START + 0.7 * HOUR, item_nos=(2, 3, 4))
-    made.show("cat", "other", START + 1.5 * HOUR, item_nos=(2,))
+    made.show("ann", "now", START + 0.1 * HOUR, item_nos=(1, 2, 3))
+    made.show("ben", "now", START + 0.3 * HOUR, item_nos=(2, 3, 4))
+    made.show("cat", "other", START + 0.5 * HOUR, item_nos=(2,))
     assert made.ask("note_items")[0].has_more
     made.ask("note_items")
     assert [(row.arm, row.items) for row in made.ask("count_experiment_items")] == [

@@ -65,13 +65,12 @@ async def test_a_request_is_a_span_of_its_callers_trace_with_all_it_led_to(
         "cache find": {"tandem.cache.found": False},
         "cache store": {},
         "blend": {"tandem.strategy": "blend"},
-        "postgresql load_user_state": {"db.system.name": "postgresql"},
-        "postgresql load_candidates": {"db.system.name": "postgresql"},
+        "postgresql load_user_state_and_candidates": {"db.system.name": "postgresql"},
         "redis EVAL": {"db.system.name": "redis"},
     }
     assert {name: dict(spans[name].attributes or {}) for name in wanted} == wanted
     assert parent_of(spans["blend"], exporter) == "answer"
-    assert parent_of(spans["postgresql load_user_state"], exporter) == "blend"
+    assert parent_of(spans["postgresql load_user_state_and_candidates"], exporter) == "blend"
     exporter.clear()
     await client.get(path, headers=TRACEPARENT)
     cached = by_name(exporter)

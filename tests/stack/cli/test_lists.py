@@ -62,6 +62,14 @@ def test_lists_fit_a_terminal_of_80_columns_and_are_a_line_a_row_in_a_pipe(
         assert len(run(arguments, environment).splitlines()) == 1 + len(rows)
 
 
+def test_a_reader_that_has_read_enough_is_no_error(environment: dict[str, str]) -> None:
+    script = f"set -o pipefail; {TANDEM} audit --json | true; echo $?"
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
 def on_terminal(command: list[str], environment: dict[str, str], *, columns: int) -> Iterator[str]:
     """What a command writes on a terminal that wide."""
     pid, terminal = pty.fork()

@@ -10,6 +10,8 @@ from typer.testing import CliRunner, Result
 
 from stack.cli import app
 from stack.cli.apply import CHANGES_PLANNED
+from stack.local.ports import free_port
+from tests.serving.process import running_api
 
 PLACEMENTS = """
 placements:
@@ -135,6 +137,26 @@ def test_a_placement_is_saved_shown_rolled_back_and_ended(folder: Path) -> None:
     assert "There is no placement 'home'" in refused("placement", "delete", "home")
     assert "Version 4 of home" in done("placement", "rollback", "home", "2")
     assert "home" in done("placement", "list")
+
+
+def test_a_preview_asks_the_api_that_runs(
+    folder: Path, engine: Engine, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "home.yaml"
+    file.write_text("fallback: latest\nlimit: 2\n")
+    with engine.begin() as connection:
+        films = text("insert into items (item_id, title) values ('a', 'A'), ('b', 'B'), ('c', 'C')")
+        connection.execute(films)
+    asked = ("placement", "preview", "home", "--file", str(file), "--user", "ann")
+    monkeypatch.setenv("TANDEM_API_PORT", str(free_port()))
+    assert "The API does not answer" in refused(*asked)
+    with running_api(database_url, redis_url, folder / "api.log") as api:
+        monkeypatch.setenv("TANDEM_API_PORT", str(api.port))
+        shown = done(*asked)
+        assert shown.startswith("ann: 3 items now, 2 then\n")
+        assert "(limit)" in shown
+        found = json.loads(done(*asked, "--json"))
+    assert [len(found["lists"][0][name]) for name in ("current", "draft")] == [3, 2]
 
 
 @pytest.mark.parametrize(

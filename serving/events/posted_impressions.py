@@ -1,0 +1,56 @@
+"""What apps have shown themselves: lists they cached, put into mails or rendered elsewhere."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from serving.events.impression_schemas import PostedImpression
+from serving.events.item_numbers import ItemNumbers
+from serving.postgres.store import WriteStore
+from serving.runtime.faults import Fault, invalid_request, unknown_items
+from sql.statements import statements
+
+_PLACEMENTS = statements("placements")
+_OLDEST = timedelta(days=7)
+"""What is counted by day is not counted again for what comes later."""
+
+
+class ImpressionRecorder:
+    """Stores posted impressions."""
+
+    def __init__(self, store: WriteStore, items: ItemNumbers, *, future_seconds: float) -> None:
+        self._store = store
+        self._items = items
+        self._future = timedelta(seconds=future_seconds)
+
+    async def record(self, posted: Sequence[PostedImpression]) -> int:
+        """Store all, or none and say why (FaultyInputError); how many were not known before.
+
+        When this returns they are committed. Sent again nothing changes.
+        """
+        now = datetime.now(UTC)
+        named = {
+            f"/impressions/{index}/item_ids/{place}": item_id
+            for index, shown in enumerate(posted)
+            for place, item_id in enumerate(shown.item_ids)
+        }
+        found = await self._items.find(named.values())
+        faults = [*self._wrong_times(posted, now), *unknown_items(named, found)]
+        if faults:
+            raise invalid_request(faults)
+        rows = [
+            {**shown.to_row(now), "item_nos": [found[item_id] for item_id in shown.item_ids]}
+            for shown in posted
+        ]
+        parameters = {"shown": orjson.dumps(rows).decode()}
+        stored = await self._store.write(_PLACEMENTS["store_posted_impressions"], parameters)
+        return len(stored)
+
+    def _wrong_times(self, posted: Sequence[PostedImpression], now: datetime) -> list[Fault]:
+        return [
+            Fault(f"/impressions/{index}/shown_at", f"Give a time of the last {_OLDEST.days} days.")
+            for index, shown in enumerate(posted)
+            if shown.shown_at is not None
+            and not now - _OLDEST <= shown.shown_at <= now + self._future
+        ]

@@ -1,0 +1,1 @@
+"""Whom and what rules would touch, before they are saved."""

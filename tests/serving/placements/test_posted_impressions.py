@@ -1,0 +1,96 @@
+"""Lists that apps cache or render elsewhere: what was shown of them is posted, and counts once."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from tests.serving.conftest import Seeds, faults, recommended, token_of
+from tests.serving.placements.saved_placements import saved
+
+
+async def post(client: httpx.AsyncClient, *shown: dict[str, Any], **more: Any) -> httpx.Response:
+    return await client.post("/v1/impressions", json={"impressions": [*shown]}, **more)
+
+
+def shown(**said: Any) -> dict[str, Any]:
+    return {"recommendation_id": str(uuid.uuid4()), "item_ids": ["film-1"], **said}
+
+
+def written(seeds: Seeds) -> list[tuple[Any, ...]]:
+    found = text(
+        "select cast(recommendation_id as text), user_id, source, placement, placement_version,"
+        " experiment_id, arm, array(select item_id from unnest(item_nos) with ordinality as listed"
+        " (item_no, place) join items using (item_no) order by place)"
+        " from impressions left join users using (user_no) order by shown_at"
+    )
+    with seeds.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(found)]
+
+
+async def test_a_list_that_is_not_kept_is_posted_once_it_was_shown(
+    operator: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann", popular=range(5, 10))
+    await saved(operator, "mail", impressions=False, limit=4)
+    given = (await recommended(operator, "ann", placement="mail")).json()
+    opened = {
+        "recommendation_id": given["recommendation_id"],
+        "user_id": "ann",
+        "item_ids": [item["item_id"] for item in given["items"]][:3],
+        "placement": given["placement"],
+        "experiment": {"experiment_id": "mails", "arm": "b"},
+        "run_id": given["run"]["id"],
+    }
+    first = await post(operator, opened)
+    assert (first.status_code, first.json()) == (202, {"accepted": 1, "duplicates": 0})
+    again = await post(operator, opened, opened | {"item_ids": ["film-9"]}, shown())
+    assert again.json() == {"accepted": 1, "duplicates": 2}
+    of_ann, of_nobody = written(seeds)
+    assert of_ann == (
+        given["recommendation_id"], "ann", "posted", "mail", 1, "mails", "b", opened["item_ids"],
+    )  # fmt: skip
+    assert of_nobody[1:] == (None, "posted", None, None, None, None, ["film-1"])
+
+
+async def test_all_are_stored_or_none_and_the_reasons(
+    operator: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    late = (datetime.now(UTC) - timedelta(days=8)).isoformat()
+    refused = await post(
+        operator, shown(), shown(item_ids=["film-1", "nowhere"]), shown(shown_at=late)
+    )
+    assert refused.status_code == 422
+    assert list(faults(refused)) == ["/impressions/2/shown_at", "/impressions/1/item_ids/1"]
+    for wrong in (
+        shown(item_ids=[]), shown(item_ids=["film-1", "film-1"]), shown(recommendation_id="odd"),
+        shown(odd=1), shown(user_id="me"), shown(placement={"name": "mail"}),
+        shown(item_ids=[f"film-{n}" for n in range(101)]),
+    ):  # fmt: skip
+        assert (await post(operator, wrong)).status_code == 422, wrong
+    assert (await post(operator)).status_code == 422
+    assert (await post(operator, *(shown() for _ in range(1_001)))).status_code == 422
+    assert written(seeds) == []
+
+
+async def test_a_token_posts_for_its_user_alone(
+    with_tokens: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    seeds.user("ann")
+    token = await token_of(with_tokens, "ann")
+    assert (await post(with_tokens, shown(user_id="me"), headers=token)).status_code == 202
+    assert (await post(with_tokens, shown(user_id="bob"), headers=token)).status_code == 403
+    assert [row[1] for row in written(seeds)] == ["ann"]
+    forgotten = await with_tokens.delete("/v1/users/ann")
+    assert forgotten.json()["removed"]["impressions"] == 1
+
+
+@pytest.mark.parametrize("scopes", [("read",), ("admin",)])
+async def test_it_needs_the_scope_of_events(
+    client: httpx.AsyncClient, seeds: Seeds, scopes: tuple[str, ...]
+) -> None:
+    client.headers["X-API-Key"] = seeds.key(*scopes, name="other")
+    assert (await post(client, shown())).status_code == 403
