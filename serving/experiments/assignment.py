@@ -1,12 +1,9 @@
 """Which arm of which experiment a user is in: computed from the user's id, and kept nowhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-
-_ROUNDING = 1e-9
-"""Shares are sums of decimal fractions."""
 
 """Shares are sums of decimal fractions."""
 
@@ -91,16 +88,3 @@ def arm_at(arms: Sequence[Arm], place: float) -> Arm:
             return arm
     # Shares may sum to a little less than 1.
     return arms[-1]
-
-
-def free_part(taken: Iterable[tuple[float, float]], share: float) -> float | None:
-    """Where a part of a layer as long as `share` begins that is in none of `taken`.
-
-    `taken`: where each begins, and how long it is. None: there is no such part.
-    """
-    begins = 0.0
-    for other_begins, other_share in sorted(taken):
-        if begins + share <= other_begins + _ROUNDING:
-            break
-        begins = max(begins, other_begins + other_share)
-    return begins if begins + share <= 1 + _ROUNDING else None

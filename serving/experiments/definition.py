@@ -52,8 +52,8 @@ class ArmDefinition(BaseModel):
 
     name: Name
     version: Version | PopularList = Field(
-        description="A version of the placement; 0: of the default, as the settings say. popular:"
-        " the popular list, without what the user must not be shown."
+        description="A version of the placement; 0: as the settings say. popular: the popular list,"
+        " without what the user must not be shown."
     )
     share: Share = Field(description="Of the users in the experiment; all sum to 1.")
 

@@ -123,6 +123,8 @@ def _why_not_started(outcome: str, found: Experiment) -> str:
         "state": f"The experiment {name!r} is {found.state}: a draft can be started, once.",
         "placement": f"There is no placement {placement!r}. Save it first.",
         "version": f"An arm has a version that the placement {placement!r} never had.",
+        "kind": "There is no kind of events among "
+        f"{', '.join(map(repr, found.kinds))}, or not for each. GET /v1/event-kinds lists them.",
         "layer": f"Another experiment on {placement!r} is in another layer than {found.layer!r}:"
         " a list can be of one experiment alone. Name its layer.",
         "full": f"The layer {found.layer!r} has no room for another {found.ramp[-1].share:.0%} of"

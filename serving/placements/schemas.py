@@ -26,6 +26,13 @@ class NamedPlacement(BaseModel):
     version: int = Field(description="0: nothing was decided for it, and the settings hold.")
 
 
+class NamedArm(BaseModel):
+    """The experiment that the user is in."""
+
+    experiment_id: str = Field(examples=["more-diversity"])
+    arm: str = Field(examples=["diverse"])
+
+
 def named_placement(decision: Decision | None) -> dict[str, Any] | None:
     """The fields of `NamedPlacement`; None: the list is for none."""
     if decision is None:
@@ -33,6 +40,14 @@ def named_placement(decision: Decision | None) -> dict[str, Any] | None:
     return {"name": decision.placement, "version": decision.version}
 
 
+def named_arm(decision: Decision | None) -> dict[str, Any] | None:
+    """The fields of `NamedArm`; None: the user is in no experiment."""
+    if decision is None or decision.experiment_id is None:
+        return None
+    return {"experiment_id": decision.experiment_id, "arm": decision.arm}
+
+
+IN_NO_EXPERIMENT = "Null: the user is in no experiment here."
 OF_NO_PLACEMENT = "The placement that it is for. Null: it is for none."
 
 

@@ -20,10 +20,16 @@ from serving.answering.schemas import (
     algorithm_version,
     run_answer,
 )
-from serving.lists.decision import Decision
 from serving.lists.explanation import Explanation, Reason
 from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
-from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement, named_placement
+from serving.placements.schemas import (
+    IN_NO_EXPERIMENT,
+    OF_NO_PLACEMENT,
+    NamedArm,
+    NamedPlacement,
+    named_arm,
+    named_placement,
+)
 from serving.preferences.schemas import PreferenceDirection, PreferenceValue
 from serving.recommendations.recommend import Recommendation
 from serving.rules.rule import RuleAct
@@ -164,19 +170,12 @@ class PolicyAnswer(BaseModel):
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
 
-class NamedArm(BaseModel):
-    """The experiment that the user is in."""
-
-    experiment_id: str = Field(examples=["more-diversity"])
-    arm: str = Field(examples=["diverse"])
-
-
 class ListedAnswer(FieldedAnswer):
     """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
     placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
-    experiment: NamedArm | None = Field(description="Null: the user is in none here.")
+    experiment: NamedArm | None = Field(description=IN_NO_EXPERIMENT)
     items: list[ItemAnswer]
     source: RecommendationSource = Field(description="Where the list comes from now.")
     strategy: RecommendationStrategy = Field(
@@ -295,7 +294,7 @@ def _fields_of_list(
     return {
         "user_id": user_id,
         "placement": named_placement(given.decision),
-        "experiment": _experiment(given.decision),
+        "experiment": named_arm(given.decision),
         "items": [
             _item_answer(item, result.explanation, explained=explained) for item in result.items
         ],
@@ -307,12 +306,6 @@ def _fields_of_list(
         "preferences": result.preferences,
         "algorithm_version": algorithm_version(result.run),
     }
-
-
-def _experiment(decision: Decision | None) -> dict[str, Any] | None:
-    if decision is None or decision.experiment_id is None:
-        return None
-    return {"experiment_id": decision.experiment_id, "arm": decision.arm}
 
 
 def _age(at: datetime | None) -> float | None:

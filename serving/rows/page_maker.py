@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from domain.errors import StoreUnavailableError, UnknownItemError
-from domain.identifiers import ItemNo, UserNo
+from domain.identifiers import ItemNo, UserId, UserNo
 from serving.answering.list_kind import ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.catalogue_items import NewItems
@@ -69,7 +69,8 @@ class PageMaker(ListKind[PageRequest, Page]):
         for recommendation_id, row in zip(page.recommendation_ids, answer.result.rows, strict=True):
             decision = row.request.decision
             if decision is None or decision.keeps_impressions:
-                self.impressions.put(_impression(recommendation_id, row, page))
+                shown = _impression(recommendation_id, row, page, request.user_id)
+                self.impressions.put(shown)
         return page
 
     async def make(
@@ -290,7 +291,9 @@ def _in_category(asked: RowRequest) -> Filters:
     return of_category.also(*asked.filters.conditions)
 
 
-def _impression(recommendation_id: uuid.UUID, row: Row, page: AnsweredPage) -> Impression:
+def _impression(
+    recommendation_id: uuid.UUID, row: Row, page: AnsweredPage, user_id: UserId | None
+) -> Impression:
     run, decision = page.answer.result.run, row.request.decision
     return Impression(
         recommendation_id=recommendation_id,
@@ -304,4 +307,5 @@ def _impression(recommendation_id: uuid.UUID, row: Row, page: AnsweredPage) -> I
         placement_version=decision.version if decision else None,
         experiment_id=decision.experiment_id if decision else None,
         arm=decision.arm if decision else None,
+        user_id=user_id if decision and decision.experiment_id else None,
     )

@@ -75,7 +75,7 @@ async def _resolved(  # noqa: PLR0917 -- all that a row depends on
     said, pointer = body.rows[no], f"/rows/{no}/filter"
     if said.placement is None:
         return replace(row, filters=await own_values.resolved(row.filters, user_id, pointer))
-    placement = await placements.find(said.placement, f"/rows/{no}/placement")
+    placement = await placements.find(said.placement, f"/rows/{no}/placement", user_id)
     asked = AskedList(
         RecommendationRequest(row.limit, filters=row.filters),
         says_limit="limit" in said.model_fields_set,

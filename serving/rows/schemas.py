@@ -25,7 +25,14 @@ from serving.filtering.language import FilterError
 from serving.http.values import ONE_NAME_OR_NONE, Identifier, Text, category_or_none
 from serving.lists.request import LONGEST
 from serving.non_personalized.non_personalized_list import Window
-from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement, named_placement
+from serving.placements.schemas import (
+    IN_NO_EXPERIMENT,
+    OF_NO_PLACEMENT,
+    NamedArm,
+    NamedPlacement,
+    named_arm,
+    named_placement,
+)
 from serving.rows.page import DropReason, PageRequest, RowKind, RowRequest
 from serving.rows.page_maker import AnsweredPage
 
@@ -198,6 +205,7 @@ class RowAnswer(BaseModel):
     row: PageRowKind
     title_id: str
     placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
+    experiment: NamedArm | None = Field(description=IN_NO_EXPERIMENT)
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
     items: list[PageItemAnswer]
     strategy: str = Field(
@@ -248,6 +256,7 @@ def page_answer(user_id: str | None, page: AnsweredPage) -> dict[str, Any]:
                 "row": row.request.kind,
                 "title_id": row.request.title_id,
                 "placement": named_placement(row.request.decision),
+                "experiment": named_arm(row.request.decision),
                 "recommendation_id": recommendation_id,
                 "items": [
                     {"item_id": item.item_id, "title": item.title, "score": item.score}

@@ -105,9 +105,13 @@ done as (
 select outcome, version from tried;
 
 -- name: find_counted
--- Experiments of which something is still to be counted: those that run, and those that ended lately.
+-- Experiments of which something may still be counted: those that run, and those that ended before all was.
 select experiment_id from experiments
-where started_at <= now() and (state = 'running' or stopped_at > now() - interval '2 days')
+where started_at <= now()
+  and (state = 'running' or items_until < stopped_at or exists (
+      select from experiment_users as exposed
+      where exposed.experiment_id = experiments.experiment_id and completed_at is null
+        and first_at <= stopped_at - make_interval(secs => window_days * 86400)))
 order by experiment_id;
 
 -- name: complete_users
@@ -209,12 +213,12 @@ counted as (
 select count(*) as users from completed;
 
 -- name: note_items
--- Notes the items of the lists since they were noted last, an hour of them at the most; whether there is more.
+-- Notes the items of the lists since they were noted last, twenty minutes of them at the most; whether there is more.
 -- Impressions are written a little after they were shown, and in an outage later: ten minutes are looked at again.
 with
 span as (
     select experiment_id, items_until - interval '10 minutes' as since,
-           least(items_until + interval '1 hour', stopped_at, now()) as until, coalesce(stopped_at, now()) as last_at
+           least(items_until + interval '20 minutes', stopped_at, now()) as until, coalesce(stopped_at, now()) as last_at
     from experiments where experiment_id = :experiment_id
     for no key update skip locked
 ),

@@ -102,7 +102,7 @@ for each statement execute function notify_placements();
 create trigger experiment_strata_changed after insert or update or delete on experiment_strata
 for each statement execute function notify_placements();
 
--- Starts a draft, or says why not: `unknown`, `state`, `placement` (there is none), `version` (an arm's is none of it),
+-- Starts a draft, or says why not: `unknown`, `state`, `placement` (there is none), `version` (an arm's is none of it), `kind` (there is none),
 -- `layer` (another experiment on the placement is in another layer), `full` (the layer has no part as long as that free). The
 -- first free part of the layer is taken that is long enough for the last step of the ramp. One at a time.
 create function start_experiment(given_id text) returns text
@@ -128,6 +128,11 @@ begin
             select from placement_versions where name = given.placement and version = arm.version)
     ) then
         return 'version';
+    elsif exists (
+        select from unnest(given.kinds) as wanted
+        where not exists (select from event_kinds where event_kinds.kind = wanted)
+    ) then
+        return 'kind';
     elsif exists (
         select from experiments
         where state = 'running' and placement = given.placement and layer <> given.layer

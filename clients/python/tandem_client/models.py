@@ -1422,6 +1422,7 @@ class RowAnswer(TypedDict):
     row: PageRowKind
     title_id: str
     placement: NamedPlacement | None
+    experiment: NamedArm | None
     recommendation_id: str
     items: list[PageItemAnswer]
     strategy: str

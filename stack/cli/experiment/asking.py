@@ -16,7 +16,7 @@ from stack.person import person_at_the_machine
 Answer = TypeVar("Answer")
 
 _COMMAND = "tandem experiment"
-_LIMITS = StoreLimits(background_connections=1, wait_seconds=60.0)
+_LIMITS = StoreLimits(background_connections=1, wait_seconds=60.0, slow_statement_seconds=60.0)
 
 
 def at_the_machine() -> Actor:

@@ -13,7 +13,6 @@ from serving.experiments.assignment import (
     RampStep,
     RunningExperiment,
     arm_at,
-    free_part,
     point,
 )
 
@@ -115,26 +114,6 @@ def test_experiments_of_one_layer_exclude_one_another(begins: float, share: floa
     second = an_experiment(layer_from=share, ramp=(RampStep(0, share),), salt="other")
     for user in USERS[:300]:
         assert first.arm_of(user, START) is None or second.arm_of(user, START) is None
-
-
-@given(st.lists(st.floats(0.01, 0.6), max_size=8))
-def test_parts_of_a_layer_never_overlap_and_hold_while_there_is_room(lengths: list[float]) -> None:
-    taken: list[tuple[float, float]] = []
-    for share in lengths:
-        begins = free_part(taken, share)
-        room = 1 - sum(other for _, other in taken)
-        # Laid end to end, nothing is lost between them.
-        assert (begins is None) == (share > room + 1e-9)
-        if begins is not None:
-            taken.append((begins, share))
-    for (begins, share), (other, _) in itertools.pairwise(sorted(taken)):
-        assert begins + share <= other + 1e-9
-
-
-def test_a_part_that_was_given_back_is_given_again() -> None:
-    assert free_part([(0.5, 0.5)], 0.4) == 0.0
-    assert free_part([(0.0, 0.3), (0.5, 0.5)], 0.2) == 0.3
-    assert free_part([(0.0, 0.3), (0.5, 0.5)], 0.3) is None
 
 
 def test_shares_that_sum_to_a_little_less_than_1_leave_nobody_out() -> None:

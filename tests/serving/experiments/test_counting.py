@@ -174,9 +174,9 @@ def test_users_are_of_the_shares_that_were_in_force_when_they_came(
 
 
 def test_items_of_lists_are_noted_once_for_each_arm(made: MadeExperiment) -> None:
-    made.show("ann", "now", START + 0.5 * HOUR, item_nos=(1, 2, 3))
-    made.show("ben", "now", START + 0.7 * HOUR, item_nos=(2, 3, 4))
-    made.show("cat", "other", START + 1.5 * HOUR, item_nos=(2,))
+    made.show("ann", "now", START + 0.1 * HOUR, item_nos=(1, 2, 3))
+    made.show("ben", "now", START + 0.3 * HOUR, item_nos=(2, 3, 4))
+    made.show("cat", "other", START + 0.5 * HOUR, item_nos=(2,))
     assert made.ask("note_items")[0].has_more
     made.ask("note_items")
     assert [(row.arm, row.items) for row in made.ask("count_experiment_items")] == [
@@ -208,3 +208,33 @@ def test_two_users_who_are_one_count_once(engine: Engine, made: MadeExperiment) 
         for user in ("visitor", "other-visitor"):
             connection.execute(text("select merge_users(:user, 'ann')"), {"user": user})
     assert {user: row.arm for user, row in made.users().items()} == {"ann": "now"}
+
+
+def test_experiments_take_the_first_free_part_of_their_layer_that_is_long_enough(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    def started(name: str, share: float) -> float | None:
+        MadeExperiment(engine, name=name, ramp=[{"days": 0, "share": share}])
+        with engine.connect() as connection:
+            statement = text("select layer_from from experiments where experiment_id = :name")
+            found: float | None = connection.execute(statement, {"name": name}).scalar_one()
+        return found
+
+    assert [started(f"trial-{n}", share) for n, share in enumerate((0.3, 0.2, 0.5, 0.1))] == [
+        0.0,
+        0.3,
+        0.5,
+        None,
+    ]
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "update experiments set state = 'stopped', stopped_at = now()"
+                " where experiment_id in ('trial-0', 'trial-1')"
+            )
+        )
+    assert [started(f"later-{n}", share) for n, share in enumerate((0.6, 0.1, 0.4))] == [
+        None,
+        0.0,
+        pytest.approx(0.1),
+    ]

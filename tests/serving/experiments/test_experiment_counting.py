@@ -110,6 +110,9 @@ async def test_its_time_ends_it(
 ) -> None:
     made = running(engine, {}, ends_at=(START + 8 * DAY).isoformat())
     await counting.count()
+    assert made.ask("find_counted") == [(made.name,)]
+    await counting.count()
+    assert made.ask("find_counted") == []
     assert (state_of(made).state, state_of(made).stopped_because) == (
         "stopped",
         "its time was over",

@@ -95,6 +95,29 @@ async def test_a_known_user_gets_the_same_arm_the_short_way_and_in_a_body(
     assert {given["answer"]["experiment"]["arm"] for given in lists} == {"short", "long"}
 
 
+async def test_rows_of_a_page_are_as_the_arm_decides_too(
+    operator: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    await started(operator)
+    for user in ("ann", "user-1", "user-2", "user-3"):
+        row = {"row": "for_you", "title_id": "top", "placement": "home"}
+        page = (await operator.post("/v1/pages", json={"user_id": user, "rows": [row]})).json()
+        (given,) = page["rows"]
+        assert given["experiment"] == await of(operator, user)
+        assert len(given["items"]) == {"short": 3, "long": 7}[given["experiment"]["arm"]]
+    of_row = text(
+        "select count(*) from impressions where cast(recommendation_id as text) = :id"
+        " and experiment_id = 'trial'"
+    )
+
+    async def kept() -> bool:
+        with seeds.engine.connect() as connection:
+            parameters = {"id": given["recommendation_id"]}
+            return connection.execute(of_row, parameters).scalar_one() == 1
+
+    await until(kept)
+
+
 async def test_whoever_was_shown_a_list_is_in_the_experiment_known_or_not(
     operator: httpx.AsyncClient, seeds: Seeds
 ) -> None:

@@ -147,17 +147,19 @@ async def test_an_experiment_that_is_none_is_not_found(operator: httpx.AsyncClie
 async def test_what_is_in_the_way_of_a_start_is_told(operator: httpx.AsyncClient) -> None:
     await saved(operator, "nowhere", placement="home")
     await saved(operator, "never", arms=[ARMS[0], {**ARMS[1], "version": 9}])
+    await saved(operator, "unkind", kinds=["purchase", "purchse"])
     await saved(operator, "first", ramp=[{"days": 0, "share": 0.1}, {"days": 1, "share": 0.6}])
     await saved(operator, "second", ramp=[{"days": 0, "share": 0.5}])
     await saved(operator, "third", ramp=[{"days": 0, "share": 0.4}])
     await saved(operator, "elsewhere", layer="own", ramp=[{"days": 0, "share": 0.1}])
     said = {}
-    for name in ("nowhere", "never", "first", "second", "third", "elsewhere"):
+    for name in ("nowhere", "never", "unkind", "first", "second", "third", "elsewhere"):
         answer = await acted(operator, "start", name)
         said[name] = "" if answer.status_code == 200 else answer.json()["detail"]
         assert answer.status_code in {200, 409}
     assert "no placement 'home'" in said["nowhere"]
     assert "never had" in said["never"]
+    assert "among 'purchase', 'purchse'" in said["unkind"]
     assert "no room for another 50%" in said["second"]
     assert "another layer than 'own'" in said["elsewhere"]
     assert said["first"] == said["third"] == ""
