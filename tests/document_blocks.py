@@ -31,6 +31,8 @@ RUN_BY = {
     ("questions.md", "sql"): "tests/batch/history/test_analytics.py",
     ("access.md", "python"): ON_A_STACK,
     ("writing.md", "python"): ON_A_STACK,
+    ("placements.md", "python"): ON_A_STACK,
+    ("kafka.md", "sql"): "tests/serving/kafka/test_shown_queries.py",
 }
 """By page and language; commands that are not here are run on a stack."""
 

@@ -162,15 +162,22 @@ def test_what_a_page_shows_can_be_typed(page: Path, reader: Reader) -> None:
 
 def test_python_of_pages_does_what_it_shows(reader: Reader) -> None:
     api = str(reader.system.api.base_url).rstrip("/")
-    names = {"httpx": httpx, "os": os, "TANDEM": api, "url": api, "key": reader.key}
+    names = {
+        "httpx": httpx,
+        "os": os,
+        "TANDEM": api,
+        "url": api,
+        "key": reader.key,
+        "KEY": reader.key,
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TANDEM_KEY", reader.key)
         patch.setenv("NO_PROXY", "127.0.0.1")
-        for name in ("access.md", "writing.md"):
+        for name in ("access.md", "writing.md", "placements.md"):
             page = next(page for page in PAGES if page.name == name)
             for block in blocks(page):
                 if block.language == "python":
-                    exec(block.code, names)
+                    exec(block.code.replace("http://127.0.0.1:8000", api), names)
         assert names["token_for"]("ann")  # type: ignore[operator]
 
 
