@@ -58,8 +58,20 @@ function clear() {
   draft.querySelector(".conflict").hidden = true;
 }
 
+// What is no number has an empty value, and would be taken for left out.
+function numbersAreRead() {
+  const wrong = all("input", draft).filter((input) => input.validity.badInput);
+  for (const input of wrong) {
+    input.setAttribute("aria-invalid", true);
+    const place = input.closest("label").querySelector(".fault");
+    (place ?? input.closest("fieldset").querySelector(".fault")).textContent = "This is no number.";
+  }
+  return wrong.length === 0;
+}
+
 async function send(method, address, bodyOf) {
   clear();
+  if (!numbersAreRead()) return;
   try {
     const form = new FormData(draft);
     const body = JSON.stringify({ definition: definitionOf(form), ...bodyOf(form) });

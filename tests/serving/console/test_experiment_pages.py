@@ -1,6 +1,5 @@
 """The pages of experiments: what is known, the interval day by day, and the arm that is adopted."""
 
-import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,10 +10,12 @@ from serving.console.charts import HEIGHT
 from serving.console.experiment_chart import difference_charts
 from serving.experiments.definition import METRICS
 from serving.experiments.schemas import HistoryPoint
+from sql.statements import statements
 from tests.serving.console.conftest import SignedIn, Visit, serious
 from tests.serving.console.test_placement_pages import fits_a_phone
-from tests.serving.experiments.made_experiments import NAME, MadeExperiment
+from tests.serving.experiments.made_experiments import ACT, NAME, MadeExperiment
 
+PLACEMENTS = statements("placements")
 DAYS, USERS = 20, 60
 CLICKS = {"now": 0.5, "other": 0.9}
 
@@ -25,12 +26,9 @@ def measured(engine: Engine) -> MadeExperiment:
         {"name": "now", "version": 0, "share": 0.5},
         {"name": "other", "version": 1, "share": 0.5},
     ]
-    decided = text(
-        "insert into placement_versions (name, version, definition, note, saved_by)"
-        " values ('default', 1, cast(:definition as jsonb), '', 'ann')"
-    )
+    decided = {"name": "default", "base_version": 0, "note": "", "definition": '{"diversity": 0.5}'}
     with engine.begin() as connection:
-        connection.execute(decided, {"definition": json.dumps({"diversity": 0.5})})
+        connection.execute(PLACEMENTS["save_placement"], {**decided, **ACT})
     made = MadeExperiment(engine, arms=arms, note="Is more diversity better?")
     began = datetime.now(UTC) - timedelta(days=DAYS + 7)
     made.moved(began)

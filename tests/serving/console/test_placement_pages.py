@@ -97,6 +97,11 @@ def test_what_is_wrong_is_said_beside_the_field_and_what_others_saved_is_kept(
     page.fill("[name=rest]", "{")
     page.click("text=Save version 1")
     expect(page.locator(".rest .fault")).to_contain_text("This is no JSON")
+    page.fill("[name=rest]", "{}")
+    page.locator("[name='weights.batch']").press_sequentially("e")
+    page.click("text=Save version 1")
+    expect(page.locator(".weights .fault")).to_have_text("This is no number.")
+    page.fill("[name='weights.batch']", "")
     page.fill("[name=limit]", "4")
     page.fill("[name=rest]", '{"limit": 5}')
     page.click("text=Save version 1")
@@ -111,7 +116,9 @@ def test_what_is_wrong_is_said_beside_the_field_and_what_others_saved_is_kept(
     page.fill("[name=diversity]", "0.3")
     assert save(visit, seeds, 0, limit=9).status_code == 200
     page.click("text=Save version 1")
-    expect(page.locator(".conflict")).to_contain_text("Version 1 of 'home' is in force: key other-0")
+    expect(page.locator(".conflict")).to_contain_text(
+        "Version 1 of 'home' is in force: key other-0"
+    )
     page.click("text=Show what is in force")
     expect(page.locator("[name=limit]")).to_have_value("9")
     # The browser notes each refused request by itself.
