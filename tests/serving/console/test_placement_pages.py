@@ -27,9 +27,9 @@ async def test_who_may_only_look_sees_what_is_decided_and_no_form(signed_in: Sig
     page = (await client.get("/console/placements")).text
     assert "lists are as the settings say" in page
     assert "New placement" not in page
-    one = (await client.get("/console/placements/default")).text
-    assert "<form" not in one
-    assert "placement.js" not in one
+    shown = (await client.get("/console/placements/default")).text
+    assert "<form" not in shown
+    assert "placement.js" not in shown
     missing = await client.get("/console/placements/home")
     assert missing.status_code == 404
     assert "There is no placement" in missing.text
