@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 
 from serving.console.wording import NOTHING
 from sql.runs import RunFigures
@@ -132,10 +132,11 @@ def _points(
 def _labels(size: str, runs: Sequence[RunFigures], scale: _Scale) -> Iterator[tuple[float, str]]:
     every = math.ceil(len(runs) / _MOST_LABELS[size])
     for index in range(len(runs) - 1, -1, -every):
-        yield scale.x(index), _day(runs[index].run.started_at)
+        yield scale.x(index), format_day(runs[index].run.started_at)
 
 
-def _day(at: datetime) -> str:
+def format_day(at: date) -> str:
+    """A day as `9 Nov`."""
     return f"{at:%d %b}".lstrip("0")
 
 

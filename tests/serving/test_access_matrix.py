@@ -161,6 +161,11 @@ DECLARED = {
     "GET /console/users": "none viewer",
     "GET /console/users/{user_id}": "none viewer",
     "POST /console/users/{user_id}/forget": "none operator",
+    "GET /console/placements": "none viewer",
+    "GET /console/placements/{name}": "none viewer",
+    "POST /console/placements/{name}/preview": "none operator",
+    "GET /console/experiments": "none viewer",
+    "GET /console/experiments/{experiment_id}": "none viewer",
     "GET /console/settings": "none viewer",
     "GET /console/access": "none admin",
 }

@@ -84,11 +84,17 @@ document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
   if (opener) document.getElementById(opener.dataset.opens).showModal();
 });
+function noticeOn(address, text, kind = "good") {
+  sessionStorage.setItem("tandem.notice", JSON.stringify({ text, kind }));
+  location.assign(address);
+}
 document.addEventListener("notice", ({ detail }) => {
-  if (!detail.on) return notice(detail.text, detail.kind);
-  const said = { text: detail.text, kind: detail.kind };
-  sessionStorage.setItem("tandem.notice", JSON.stringify(said));
-  location.assign(detail.on);
+  if (detail.on) noticeOn(detail.on, detail.text, detail.kind);
+  else notice(detail.text, detail.kind);
+});
+document.addEventListener("htmx:afterRequest", ({ detail: { elt, successful } }) => {
+  const { done, to } = elt.dataset;
+  if (successful && done) noticeOn(to || location.pathname, done);
 });
 const kept = sessionStorage.getItem("tandem.notice");
 if (kept) {

@@ -1,0 +1,118 @@
+"""The pages of placements: what is decided, what a draft would change, and all versions.
+
+What they change goes to `/v1/placements`, whose answers say what is wrong and where.
+"""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.access.requirements import FromCaller
+from serving.answering.list_values import SOURCE_NAMES
+from serving.console.page_routing import ConsoleRoute
+from serving.console.pages import FromPages
+from serving.console.requirements import may_change_runs, may_look_after_runs
+from serving.placements.definition import DEFAULT, EVERYWHERE, NAME
+from serving.placements.placement_keeping import PlacementVersion
+from serving.placements.routes import FromPlacementKeeping, PlacementName
+from serving.placements.schemas import MOST_VERSIONS
+from serving.recommendations.placement_preview import Cause
+from serving.recommendations.preview_routes import (
+    FromPlacementPreview,
+    PreviewBody,
+    preview_placement,
+)
+from serving.runtime.faults import UnknownPlacementError
+
+router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
+
+_OWN_INPUTS = ("limit", "diversity", "explore", "fallback", "weights")
+"""What the form has inputs for; all else is written as JSON."""
+_CAUSES: Mapping[Cause, str] = {
+    "limit": "one list is shorter",
+    "filter": "left out by a filter",
+    "seen": "seen before",
+    "fallback": "another list for those of whom nothing is known",
+    "explored": "a new item that is to become known",
+    "blend": "the sources weigh otherwise",
+    "reranking": "diversity, caps or exploration",
+    "others": "made room, or others moved",
+}
+
+
+class PlacementsQuery(BaseModel):
+    """Which placement is to be shown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=f"^{NAME}$")] | None = None
+
+
+@router.get("/console/placements", dependencies=[may_look_after_runs])
+async def placements_page(
+    pages: FromPages, keeping: FromPlacementKeeping, asked: Annotated[PlacementsQuery, Query()]
+) -> Response:
+    """All placements in force; a name leads to its page, where a new one is made."""
+    if asked.name is not None:
+        to = pages.url(f"/console/placements/{asked.name}")
+        return RedirectResponse(to, HTTPStatus.SEE_OTHER)
+    return pages.page("placements.html", placements=await keeping.list())
+
+
+@router.get("/console/placements/{name}", dependencies=[may_look_after_runs])
+async def placement_page(
+    pages: FromPages, keeping: FromPlacementKeeping, name: PlacementName
+) -> Response:
+    """One placement; for who may decide one that does not exist too, to be made."""
+    try:
+        versions = await keeping.versions(name, before=None, most=MOST_VERSIONS)
+    except UnknownPlacementError:
+        if pages.person is None or not pages.person.may("operator"):
+            raise
+        versions = []
+    in_force = await _in_force(keeping, name)
+    definition = {} if in_force is None else in_force.definition
+    rest = {key: value for key, value in definition.items() if key not in _OWN_INPUTS}
+    return pages.page(
+        "placement.html",
+        placement=name,
+        in_force=in_force,
+        definition=definition,
+        written=_written(definition),
+        rest=_written(rest),
+        own_inputs=_OWN_INPUTS,
+        versions=versions,
+        sources=SOURCE_NAMES,
+        is_everywhere=name == EVERYWHERE,
+        is_default=name == DEFAULT,
+    )
+
+
+@router.post("/console/placements/{name}/preview", dependencies=[may_change_runs])
+async def preview_page(
+    pages: FromPages,
+    caller: FromCaller,
+    preview: FromPlacementPreview,
+    name: PlacementName,
+    body: PreviewBody,
+) -> Response:
+    """Users' lists now and under the draft: a part of the page."""
+    found = await preview_placement(name, body, caller, preview)
+    lists = [(each, {move.item_id: move for move in each.moves}) for each in found.lists]
+    return pages.page("placement_preview.html", lists=lists, causes=_CAUSES)
+
+
+async def _in_force(keeping: FromPlacementKeeping, name: str) -> PlacementVersion | None:
+    try:
+        return await keeping.find(name)
+    except UnknownPlacementError:
+        return None
+
+
+def _written(definition: Mapping[str, Any]) -> str:
+    return json.dumps(definition, indent=2, ensure_ascii=False)
