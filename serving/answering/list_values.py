@@ -99,8 +99,10 @@ CONTEXT = (
     "Where and when the list is shown, as a device or a daypart: it picks the variant of the"
     " placement."
 )
+ONLY_THESE_NAMES = Documented({"additionalProperties": False})
+"""For objects whose names have a pattern: pydantic refuses others, and the schema is to say so."""
 AskedContextByName = Annotated[
-    dict[ContextName, ContextValue] | None,
+    Annotated[dict[ContextName, ContextValue], ONLY_THESE_NAMES] | None,
     Field(
         max_length=MOST_CONTEXT,
         description=f"{CONTEXT} By name.",

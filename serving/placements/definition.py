@@ -10,6 +10,7 @@ from typing_extensions import TypeAliasType
 from serving.answering.fields import FieldNames
 from serving.answering.list_values import (
     MOST_CONTEXT,
+    ONLY_THESE_NAMES,
     ContextName,
     ContextValue,
     Duration,
@@ -37,6 +38,7 @@ FallbackList = TypeAliasType("FallbackList", Fallback)
 Proportion = Annotated[float, Ge(0), Le(1), Field(strict=True)]
 Few = Annotated[int, Ge(1), Le(LONGEST), Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
+ContextValues = Annotated[list[ContextValue], Field(min_length=1, max_length=50)]
 
 
 class PlacementValues(BaseModel):
@@ -89,13 +91,11 @@ class PlacementValues(BaseModel):
 class Variant(PlacementValues):
     """What is decided otherwise where the context of a request is such."""
 
-    when: dict[ContextName, Annotated[list[ContextValue], Field(min_length=1, max_length=50)]] = (
-        Field(
-            min_length=1,
-            max_length=MOST_CONTEXT,
-            description="By the name of a context its values, of which one is to be the request's.",
-            examples=[{"device": ["phone", "tablet"]}],
-        )
+    when: Annotated[dict[ContextName, ContextValues], ONLY_THESE_NAMES] = Field(
+        min_length=1,
+        max_length=MOST_CONTEXT,
+        description="By the name of a context its values, of which one is to be the request's.",
+        examples=[{"device": ["phone", "tablet"]}],
     )
 
     def holds(self, context: Mapping[str, str]) -> bool:
