@@ -9,6 +9,10 @@ from tests.serving.conftest import until
 from tests.waiting import statements_waiting
 
 
+READ_APART = {"filter": 'not category = "of no film"'}
+"""Has the user read by one statement and the nearest items by the next, which waits."""
+
+
 @contextmanager
 def vectors_locked(engine: Engine) -> Iterator[Connection]:
     """Whoever looks for candidates has to wait."""

@@ -21,7 +21,7 @@ from tests.serving.conftest import (
     send,
     until,
 )
-from tests.serving.locking import vectors_locked, waiting
+from tests.serving.locking import READ_APART, vectors_locked, waiting
 
 
 @pytest.fixture
@@ -100,14 +100,14 @@ async def test_an_answer_read_before_an_event_is_neither_kept_nor_shared_after_i
     client: httpx.AsyncClient, engine: Engine, ann: int
 ) -> None:
     with vectors_locked(engine):
-        stale = asyncio.create_task(recommended(client, "ann", limit=9))
+        stale = asyncio.create_task(recommended(client, "ann", limit=9, **READ_APART))
         await waiting(engine, 1)
         assert (await send(client, event("ann", 0))).status_code == 202
-        fresh = asyncio.create_task(recommended(client, "ann", limit=9))
+        fresh = asyncio.create_task(recommended(client, "ann", limit=9, **READ_APART))
         await waiting(engine, 2)
     assert "film-0" in ids(await stale)
     assert "film-0" not in ids(await fresh)
-    assert "film-0" not in ids(await recommended(client, "ann", limit=9))
+    assert "film-0" not in ids(await recommended(client, "ann", limit=9, **READ_APART))
 
 
 async def test_redis_may_be_killed_and_come_back(

@@ -67,4 +67,4 @@ async def test_a_process_hears_what_others_record_before_its_first_answer(
     )
     with engine.connect() as connection:
         # The last of all it listens to, exclusions among them.
-        assert "tandem_users" in connection.execute(text(query)).scalar_one()
+        assert "tandem_placements" in connection.execute(text(query)).scalar_one()
