@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Engine, text
 from tests.serving.conftest import until
 from tests.waiting import statements_waiting
 
-
 READ_APART = {"filter": 'not category = "of no film"'}
 """Has the user read by one statement and the nearest items by the next, which waits."""
 
