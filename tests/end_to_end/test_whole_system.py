@@ -129,6 +129,7 @@ def test_a_second_night_moves_the_batch_part(system: System) -> None:
     user = f"newcomer-{uuid.uuid4().hex[:8]}"
     post(system, events(user, GENRES["Western"][:4], kind="view"))
     wait_until(lambda: system.recommendations(user)["strategy"] == "speed", seconds=30)
+    wait_until(lambda: system.recommendations(user)["degraded"] is None, seconds=30)
     before = system.recommendations(user)
     assert {item["scores"]["batch"] for item in before["items"]} == {0.0}
 

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from pgvector import Vector
 from sqlalchemy import Engine, text
 
 from domain.rankings import Ranking
@@ -184,12 +185,13 @@ async def test_a_group_gets_what_its_members_like_together_and_none_of_them_has_
 
 
 def test_members_count_alike_and_a_list_that_lacks_an_item_scores_it_0() -> None:
-    def member(scores: dict[int, float], vector: str | None, *seen: int) -> UserState:
+    def member(scores: dict[int, float], numbers: list[float] | None, *seen: int) -> UserState:
+        vector = None if numbers is None else Vector(numbers)
         ranking = Ranking.of(np.array(list(scores)), np.array(list(scores.values())))
         exclusions = Exclusions(frozenset(seen))
         return UserState(ranking, vector, 0, (), exclusions=exclusions, following=ranking)
 
-    group = [member({1: 3.0, 2: 1.0}, "[0,2]", 9), member({2: 5.0}, "[3,0]", 8), member({}, None)]
+    group = [member({1: 3.0, 2: 1.0}, [0, 2], 9), member({2: 5.0}, [3, 0], 8), member({}, None)]
     state = together(group, exclude_seen=True)
     assert dict(zip(state.batch.item_nos, state.batch.scores, strict=True)) == {1: 0.5, 2: 0.5}
     assert np.allclose(state.embedding.to_numpy(), [0.5, 0.5])

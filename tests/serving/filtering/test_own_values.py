@@ -72,6 +72,7 @@ async def test_a_filter_that_takes_too_long_does_not_look_like_an_outage(databas
             await resolved("year = 1990")
             with pytest.raises(StoreUnavailableError) as late:
                 await store.rows(text("select pg_sleep(5)"))
-        assert late.value.reason == "timeout"
+        # Stalled: this very process had no time to look.
+        assert late.value.reason in {"timeout", "stalled"}
     assert store.breaker.state == "closed"
     await store.close()

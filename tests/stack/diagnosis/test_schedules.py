@@ -153,4 +153,6 @@ def test_status_says_that_the_schedules_are_unknown_and_why(
     status = json.loads(as_json)
     assert status["schedules"] is None
     assert status["schedules_unknown_because"] == "it refuses the password"
-    assert "schedules unknown: it refuses the password; see tandem diagnose" in words
+    assert "schedules unknown: it refuses the password; see tandem diagnose" in " ".join(
+        words.split()
+    )
