@@ -1,7 +1,7 @@
 """Charts as SVG: where everything stands is worked out here, and drawn by a template."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -64,6 +64,41 @@ class Chart:
     """Places of runs or times, and when they were."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Where figures stand in a chart of a size, in pixels."""
+
+    size: str
+    ticks: Sequence[float]
+    """Values at which a line is drawn, rising; what lies beyond stands at the edge."""
+
+    def along(self, share: float) -> float:
+        """From the left, after a share of the room."""
+        return round(LEFT + (WIDTHS[self.size] - LEFT - RIGHT) * share, 1)
+
+    def middle(self, index: int, count: int) -> float:
+        """The middle of one of `count` places side by side."""
+        return self.along((index + 0.5) / count)
+
+    def height(self, value: float) -> float:
+        """From the top."""
+        least, most = self.ticks[0], self.ticks[-1]
+        share = (most - min(max(value, least), most)) / (most - least)
+        return round(TOP + (HEIGHT - TOP - BOTTOM) * share, 1)
+
+    def chart(
+        self,
+        series: Sequence[Series],
+        *,
+        labels: Sequence[tuple[float, str]],
+        format_tick: Callable[[float], str] = "{:g}".format,
+    ) -> Chart:
+        """These series, drawn."""
+        ticks = [(self.height(tick), format_tick(tick)) for tick in self.ticks]
+        width = WIDTHS[self.size]
+        return Chart(self.size, width, HEIGHT, LEFT, width - RIGHT, series, ticks, labels)
+
+
 def run_charts(runs: Sequence[RunFigures], figure: str) -> list[Chart]:
     """A figure of runs, the oldest first, in two widths; none if no run has it."""
     measured = [run for run in runs if figure in run.candidate]
@@ -71,7 +106,6 @@ def run_charts(runs: Sequence[RunFigures], figure: str) -> list[Chart]:
 
 
 def _chart(size: str, runs: Sequence[RunFigures], figure: str) -> Chart:
-    width = WIDTHS[size]
     given = {
         "popularity": [run.popularity.get(figure) for run in runs],
         "served": [run.served.get(figure) for run in runs],
@@ -80,59 +114,34 @@ def _chart(size: str, runs: Sequence[RunFigures], figure: str) -> Chart:
     values = [
         value for series in given.values() for each in series if each for value in each.values()
     ]
-    ticks = nice_ticks(min(*values, 0.0), max(values))
-    scale = _Scale(ticks[0], ticks[-1], width, len(runs))
+    scale = Scale(size, nice_ticks(min(*values, 0.0), max(values)))
     series = [Series(name, list(_points(of_runs, runs, scale))) for name, of_runs in given.items()]
-    return Chart(
-        size,
-        width,
-        HEIGHT,
-        LEFT,
-        width - RIGHT,
-        [each for each in series if each.points],
-        [(scale.y(tick), f"{tick:g}") for tick in ticks],
-        list(_labels(size, runs, scale)),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    least: float
-    most: float
-    width: int
-    runs: int
-
-    def x(self, index: int) -> float:
-        """The middle of the place of a run."""
-        room = self.width - LEFT - RIGHT
-        return round(LEFT + room * (index + 0.5) / self.runs, 1)
-
-    def y(self, value: float) -> float:
-        room = HEIGHT - TOP - BOTTOM
-        return round(TOP + room * (self.most - value) / (self.most - self.least), 1)
+    drawn = [each for each in series if each.points]
+    return scale.chart(drawn, labels=day_labels(scale, [run.run.started_at for run in runs]))
 
 
 def _points(
-    given: Sequence[Interval | None], runs: Sequence[RunFigures], scale: _Scale
+    given: Sequence[Interval | None], runs: Sequence[RunFigures], scale: Scale
 ) -> Iterator[Point]:
     for index, (said, run) in enumerate(zip(given, runs, strict=True)):
         if said:
             mean = said["mean"]
             low, high = said.get("low", mean), said.get("high", mean)
             yield Point(
-                scale.x(index),
-                scale.y(mean),
-                scale.y(low),
-                scale.y(high),
+                scale.middle(index, len(runs)),
+                scale.height(mean),
+                scale.height(low),
+                scale.height(high),
                 f"Run {run.run.run_id}",
                 format_interval(said),
             )
 
 
-def _labels(size: str, runs: Sequence[RunFigures], scale: _Scale) -> Iterator[tuple[float, str]]:
-    every = math.ceil(len(runs) / _MOST_LABELS[size])
-    for index in range(len(runs) - 1, -1, -every):
-        yield scale.x(index), format_day(runs[index].run.started_at)
+def day_labels(scale: Scale, days: Sequence[date]) -> list[tuple[float, str]]:
+    """Labels of figures that stand side by side, a day each; the last always has one."""
+    every = math.ceil(len(days) / _MOST_LABELS[scale.size])
+    places = range(len(days) - 1, -1, -every)
+    return [(scale.middle(index, len(days)), format_day(days[index])) for index in places]
 
 
 def format_day(at: date) -> str:

@@ -1,24 +1,18 @@
 """The chart of an experiment: the interval of a difference at the end of each day."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from serving.console.charts import (
-    BOTTOM,
-    HEIGHT,
-    LEFT,
-    RIGHT,
-    TOP,
     WIDTHS,
     Chart,
     Point,
+    Scale,
     Series,
+    day_labels,
     format_day,
     nice_ticks,
 )
 from serving.experiments.schemas import HistoryPoint
-
-_MOST_LABELS = {"wide": 10, "narrow": 4}
 
 
 def difference_charts(history: Sequence[HistoryPoint]) -> list[Chart]:
@@ -35,34 +29,22 @@ def format_difference(difference: float, low: float | None, high: float | None) 
 
 
 def _chart(size: str, known: Sequence[HistoryPoint]) -> Chart:
-    width = WIDTHS[size]
-    least, most = _range(known)
-    ticks = nice_ticks(least, most)
+    scale = Scale(size, nice_ticks(*_range(known)))
+    points = [_point(scale, index, known) for index in range(len(known))]
+    labels = day_labels(scale, [point.day for point in known])
+    return scale.chart([Series("difference", points)], labels=labels)
 
-    def x(index: int) -> float:
-        return round(LEFT + (width - LEFT - RIGHT) * (index + 0.5) / len(known), 1)
 
-    def y(value: float) -> float:
-        shown = min(max(value, ticks[0]), ticks[-1])
-        share = (ticks[-1] - shown) / (ticks[-1] - ticks[0])
-        return round(TOP + (HEIGHT - TOP - BOTTOM) * share, 1)
-
-    def points() -> Iterator[Point]:
-        for index, point in enumerate(known):
-            low, high = _bounds(point)
-            text = format_difference(point.difference, low, high)
-            yield Point(x(index), y(point.difference), y(low), y(high), format_day(point.day), text)
-
-    every = math.ceil(len(known) / _MOST_LABELS[size])
-    return Chart(
-        size,
-        width,
-        HEIGHT,
-        LEFT,
-        width - RIGHT,
-        [Series("difference", list(points()))],
-        [(y(tick), f"{tick:g}") for tick in ticks],
-        [(x(n), format_day(known[n].day)) for n in range(len(known) - 1, -1, -every)],
+def _point(scale: Scale, index: int, known: Sequence[HistoryPoint]) -> Point:
+    said = known[index]
+    low, high = _bounds(said)
+    return Point(
+        scale.middle(index, len(known)),
+        scale.height(said.difference),
+        scale.height(low),
+        scale.height(high),
+        format_day(said.day),
+        format_difference(said.difference, low, high),
     )
 
 

@@ -3,18 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from serving.console.charts import (
-    BOTTOM,
-    HEIGHT,
-    LEFT,
-    RIGHT,
-    TOP,
-    WIDTHS,
-    Chart,
-    Point,
-    Series,
-    nice_ticks,
-)
+from serving.console.charts import WIDTHS, Chart, Point, Scale, Series, nice_ticks
 from serving.console.wording import format_seconds
 from serving.freshness.measured_freshness import Span
 
@@ -31,33 +20,23 @@ def freshness_charts(spans: Sequence[Span], now: datetime) -> list[Chart]:
 
 
 def _chart(size: str, spans: Sequence[Span], now: datetime) -> Chart:
-    width = WIDTHS[size]
-    ticks = nice_ticks(0.0, max(span.p99_seconds or 0.0 for span in spans))
+    scale = Scale(size, nice_ticks(0.0, max(span.p99_seconds or 0.0 for span in spans)))
 
     def x(at: datetime) -> float:
-        share = 1 - (now - at) / timedelta(hours=HOURS)
-        return round(LEFT + (width - LEFT - RIGHT) * max(share, 0.0), 1)
-
-    def y(seconds: float) -> float:
-        return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - seconds / ticks[-1]), 1)
+        return scale.along(max(1 - (now - at) / timedelta(hours=HOURS), 0.0))
 
     def points(name: str) -> Iterator[Point]:
         for span in spans:
             seconds: float = getattr(span, f"{name}_seconds")
             at = span.began_at + timedelta(minutes=MINUTES / 2)
-            height = y(seconds)
+            height = scale.height(seconds)
             when = f"{span.began_at:%H:%M}"
             yield Point(x(min(at, now)), height, height, height, when, format_seconds(seconds))
 
-    return Chart(
-        size,
-        width,
-        HEIGHT,
-        LEFT,
-        width - RIGHT,
+    return scale.chart(
         [Series(name, list(points(name))) for name in _PERCENTILES],
-        [(y(tick), format_seconds(tick) if tick else "0") for tick in ticks],
-        [(x(at), f"{at:%H:%M}") for at in _hours(now, _LABEL_HOURS[size])],
+        labels=[(x(at), f"{at:%H:%M}") for at in _hours(now, _LABEL_HOURS[size])],
+        format_tick=lambda seconds: format_seconds(seconds) if seconds else "0",
     )
 
 

@@ -41,7 +41,6 @@ from domain.identifiers import UserId
 from serving.access.requirements import RequiredScope, declarations_of
 from serving.answering.cache import AtHand
 from serving.answering.list_response import LastingPart
-from serving.answering.list_values import context_of
 from serving.http.middleware import RequestSlots, answer_headers, smaller
 from serving.http.paths import is_utf8, paths_as_sent
 from serving.http.refusals import record_request, request_id_of
@@ -49,7 +48,7 @@ from serving.http.routing import Services, TandemRoute
 from serving.http.values import UserIdentifier
 from serving.lists.cursor import Scroll, ShownItems, is_last
 from serving.placements.current_placements import CurrentPlacements
-from serving.placements.placement import Placement
+from serving.placements.placement import AskedList, Placement
 from serving.recommendations.recommend import CacheableRequest, Recommendation, Recommender
 from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.recommendations.routes import binding_of, router
@@ -78,9 +77,17 @@ _UNUSUAL = frozenset(
 _USER_ID: TypeAdapter[str] = TypeAdapter(UserIdentifier)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """What a query says; each is equal to itself alone, and can be remembered by."""
+
+    placement: str | None
+    of_list: AskedList
+
+
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """What a query asks for."""
+    """What a query asks for at its placement."""
 
     request: CacheableRequest
     limit: int
@@ -115,8 +122,8 @@ class CachedLists:
         self._route = _route()
         (self._requirement,) = _requirements(self._route)
         self._user_of = lru_cache(_MOST_USERS)(self._read_path)
-        self._asked_by = lru_cache(_MOST_QUERIES)(self._read_query)
-        self._query_of = lru_cache(_MOST_QUERIES)(self._placed)
+        self._said_by = lru_cache(_MOST_QUERIES)(self._read_query)
+        self._query_of = lru_cache(_MOST_QUERIES)(_placed)
 
     async def answer(self, scope: Scope, send: Send) -> bool:
         """Answer a request; False: nothing was sent, and it is to go the whole way."""
@@ -215,19 +222,16 @@ class CachedLists:
         recommender: Recommender,
     ) -> _Query | None:
         """What it asks for; None: something unusual, or something is wrong with it."""
-        asked = self._asked_by(query_string)
-        if asked is None:
+        said = self._said_by(query_string)
+        if said is None:
             return None
-        placement = placements.find_at_hand(asked.placement, user_id)
+        placement = placements.find_at_hand(said.placement, user_id)
         if placement is None or placement.rules.asks_user:
             return None
-        try:
-            rules = placement.rules.holding(datetime.now(UTC), context_of(asked.context or ()))
-        except FaultyInputError:
-            return None
-        return self._query_of(query_string, placement, rules, recommender)
+        rules = placement.rules.holding(datetime.now(UTC), said.of_list.context)
+        return self._query_of(said, placement, rules, recommender)
 
-    def _read_query(self, query_string: bytes) -> RecommendationQuery | None:
+    def _read_query(self, query_string: bytes) -> _Said | None:
         """What it says; None: something unusual, or something is wrong with it."""
         # Bytes that are not encoded would be taken for those of another alphabet.
         if not query_string.isascii() or not all(map(is_utf8, query_string.split(b"&"))):
@@ -235,30 +239,23 @@ class CachedLists:
         asked: RecommendationQuery | None = self._route.read_query(query_string)
         if asked is None or asked.explain or asked.cursor is not None or asked.filter is not None:
             return None
-        return asked
-
-    def _placed(
-        self,
-        query_string: bytes,
-        placement: Placement,
-        rules: HoldingRules,
-        recommender: Recommender,
-    ) -> _Query | None:
-        """What it asks for at a placement where these rules hold.
-
-        None: something unusual, or it contradicts itself.
-        """
-        asked = self._asked_by(query_string)
         try:
-            placed = None if asked is None else placement.placed(asked.asked(), rules)
+            return _Said(asked.placement, asked.asked())
         except FaultyInputError:
             return None
-        if placed is None or placed.fields or placed.own_filter is not None:
-            return None
-        cacheable = recommender.cacheable(placed.request)
-        if cacheable is None:
-            return None
-        return _Query(cacheable, placed.request.limit, placed.scroll_key)
+
+
+def _placed(
+    said: _Said, placement: Placement, rules: HoldingRules, recommender: Recommender
+) -> _Query | None:
+    """What a query asks for at a placement where these rules hold; None: something unusual."""
+    placed = placement.placed(said.of_list, rules)
+    if placed.fields or placed.own_filter is not None:
+        return None
+    cacheable = recommender.cacheable(placed.request)
+    if cacheable is None:
+        return None
+    return _Query(cacheable, placed.request.limit, placed.scroll_key)
 
 
 def _headers(scope: Scope) -> dict[bytes, str] | None:

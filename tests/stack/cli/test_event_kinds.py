@@ -1,7 +1,6 @@
 """`tandem kind`: the kinds of events, listed, created and changed."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,19 +10,10 @@ from typer.testing import CliRunner, Result
 from stack.cli import app
 from tests.events import HIDE, RATE, VIEW, event, record
 
+pytestmark = pytest.mark.usefixtures("owned")
+
 BUILT_IN = ["view", "click", "like", "rate", "cart", "purchase", "dislike", "hide"]
 LISTENING = ("--reference-value", "10", "--smallest-value", "0", "--greatest-value", "3600")
-
-
-@pytest.fixture(autouse=True)
-def owned(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, owner_url: str
-) -> None:
-    """The test's database, by the addresses of both its roles."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("DATABASE_OWNER_URL", owner_url)
 
 
 def kind(*arguments: str) -> Result:

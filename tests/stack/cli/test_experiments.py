@@ -9,6 +9,8 @@ from typer.testing import CliRunner, Result
 
 from stack.cli import app
 
+pytestmark = pytest.mark.usefixtures("owned")
+
 DEFINITION = """
 placement: default
 arms:
@@ -16,17 +18,6 @@ arms:
   - {name: holdout, version: popular, share: 0.5}
 goal: conversion
 """
-
-
-@pytest.fixture(autouse=True)
-def owned(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, owner_url: str
-) -> None:
-    """The test's database, by the addresses of both its roles."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("DATABASE_OWNER_URL", owner_url)
 
 
 def experiment(*arguments: str) -> Result:

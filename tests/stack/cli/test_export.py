@@ -20,18 +20,8 @@ ITEMS = 5_000
 
 
 @pytest.fixture(autouse=True)
-def catalogue(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    database_url: str,
-    owner_url: str,
-    engine: Engine,
-) -> None:
+def catalogue(owned: None, engine: Engine) -> None:
     """More items than a pipe holds."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("DATABASE_OWNER_URL", owner_url)
     with engine.begin() as connection:
         connection.execute(
             text(

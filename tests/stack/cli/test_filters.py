@@ -1,7 +1,6 @@
 """`tandem filter`: attributes that are filtered often, declared, listed and removed."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,18 +10,9 @@ from typer.testing import CliRunner, Result
 from sql.locks import FILTERED_ATTRIBUTES, session_lock
 from stack.cli import app
 
+pytestmark = pytest.mark.usefixtures("owned")
+
 ODD = "shelf: 'life' 50%s"
-
-
-@pytest.fixture(autouse=True)
-def owned(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, owner_url: str
-) -> None:
-    """The test's database, by the addresses of both its roles."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("DATABASE_OWNER_URL", owner_url)
 
 
 def filters(*arguments: str) -> Result:

@@ -13,14 +13,8 @@ RATINGS = "user,item,stars,ts,note\nann,1,5,1600000000,x\nbob,1,1,1600000000,y\n
 
 
 @pytest.fixture(autouse=True)
-def store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, owner_url: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def store(owned: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("DATABASE_OWNER_URL", owner_url)
 
 
 def tandem(*arguments: str) -> Result:

@@ -29,14 +29,8 @@ placements:
 
 
 @pytest.fixture(autouse=True)
-def folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, owner_url: str
-) -> Path:
-    """The current folder; the test's database has the addresses of both its roles."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("DATABASE_OWNER_URL", owner_url)
+def folder(owned: None, tmp_path: Path) -> Path:
+    """The current folder."""
     return tmp_path
 
 
