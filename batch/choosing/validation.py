@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from batch.engines.engine import BatchEngine
+from batch.engines.implicit_engine import ONE_MACHINE
 from batch.history.matrix import InteractionMatrix
 from batch.history.splitting import Split
 from batch.parameters import SpaceParameters
@@ -34,7 +36,7 @@ def make_validation(
     parameters: SpaceParameters,
     *,
     seed: int,
-    threads: int = 0,
+    engine: BatchEngine = ONE_MACHINE,
 ) -> Validation | None:
     """Learn from the past alone; `past` is its matrix. None if too little of the future counts."""
     if not len(split.past):
@@ -43,7 +45,7 @@ def make_validation(
     events = _sample(timeline, len(split.past), seed)
     if len(events) < FEWEST_EVENTS:
         return None
-    components = fit_item_components(past, split.past, split.moment, parameters, threads=threads)
+    components = fit_item_components(past, split.past, split.moment, parameters, engine=engine)
     return Validation(tuple(events), split, past, components)
 
 

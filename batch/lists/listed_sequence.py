@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from batch.fitting import Factors
+from batch.history.following import steps
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix
-from batch.space.sequence import SequenceVectors, steps
+from batch.space.sequence import SequenceVectors
 from domain.live_vector import LiveVectorParameters
 
 _LIVE = LiveVectorParameters(taste_dimensions=0)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_matrix, vstack
 
+from batch.history.following import steps
 from batch.history.interactions import Interactions
 from batch.parameters import TransitionParameters
-from batch.space.sequence import steps
 from domain.transitions import Transitions
 
 _COLUMNS_AT_ONCE = 10_000
