@@ -172,6 +172,8 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
     choosing_tasks.choose_policy(context, run, validation, weights, fitted)
     del fitted
     chosen = choosing_tasks.choose_words(context, run, validation, terms, weights)
+    # They hold a second copy of the history.
+    del held_out, validation
     sequence = learning_tasks.learn_sequence(context, run, history, matrix)
     factors = learning_tasks.refit(context, run, history, matrix, sequence)
     factors, wider = learning_tasks.learn_list_words(context, factors, matrix, terms, chosen)

@@ -18,6 +18,22 @@ def following_counts(
 
     Only what users liked counts, and an item used several times in a row counts once.
     """
+    shape = (len(item_nos), len(item_nos))
+    counts = csr_matrix(shape)
+    for part in interactions.by_users():
+        counts = counts + _counts_of(part, item_nos, as_of, parameters)
+    counts.setdiag(0.0)
+    counts.eliminate_zeros()
+    return counts
+
+
+def _counts_of(
+    interactions: Interactions,
+    item_nos: NDArray[np.int32],
+    as_of: np.datetime64,
+    parameters: SpaceParameters,
+) -> csr_matrix:
+    """(i, i) the same of some users, an item after itself too."""
     liked = steps(interactions)
     columns = np.searchsorted(item_nos, liked.item_nos)
     fresh = 0.5 ** (liked.ages_days(as_of) / parameters.sequence_half_life_days)
@@ -29,9 +45,7 @@ def following_counts(
         weights = distance**-parameters.distance_exponent * fresh[same + distance]
         indexes = (columns[same], columns[same + distance])
         counts = counts + csr_matrix((weights, indexes), shape=shape)
-    counts.setdiag(0.0)
-    counts.eliminate_zeros()
-    return counts
+    return csr_matrix(counts)
 
 
 def steps(interactions: Interactions) -> Interactions:

@@ -1,17 +1,21 @@
 """The history: all interactions up to a position, as arrays."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from batch.bulk import fetch
+from batch.bulk import fetch_columns
 from domain.identifiers import Position
 from domain.interactions import KindTable
 from sql.statements import statements
 
 _BATCH = statements("batch")
+
+AT_ONCE = 2_000_000
+"""So many interactions are looked at at once, where each takes many times its own memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,11 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user_nos)
 
-    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> "Interactions":
-        """Those that `chosen` (n,) marks, or those at the indexes `chosen` (m,), in that order."""
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer] | slice) -> "Interactions":
+        """Those that `chosen` (n,) marks, or those at the indexes `chosen` (m,), in that order.
+
+        A slice copies nothing.
+        """
         return Interactions(
             self.kinds,
             self.user_nos[chosen],
@@ -40,6 +47,22 @@ class Interactions:
             self.strengths[chosen],
             self.occurred_at[chosen],
         )
+
+    def slices(self, at_once: int = AT_ONCE) -> Iterator[slice]:
+        """Slices of so many interactions, in their order."""
+        for start in range(0, len(self), at_once):
+            yield slice(start, start + at_once)
+
+    def by_users(self, at_once: int = AT_ONCE) -> Iterator["Interactions"]:
+        """All interactions of some users, and so on by rising numbers, about so many at once."""
+        if len(self) <= at_once:
+            yield self
+            return
+        # The part each user number belongs to, by how many interactions stand before its own.
+        parts = (np.cumsum(np.bincount(self.user_nos)) - 1) // at_once
+        firsts = np.flatnonzero(np.diff(parts, prepend=-1))
+        for first, end in zip(firsts, [*firsts[1:], len(parts)], strict=True):
+            yield self.where((self.user_nos >= first) & (self.user_nos < end))
 
     def in_time_order(self) -> "Interactions":
         """The same by time, then item, then kind, then user, in whatever order they are.
@@ -81,13 +104,23 @@ class Interactions:
 
 
 def load_interactions(connection: Any, kinds: KindTable, until: Position) -> Interactions:
-    """The log up to `until`, over an ADBC connection."""
-    table = fetch(connection, _BATCH["load_interactions"], until=until)
-    return Interactions(
-        kinds,
-        table["user_no"].to_numpy(),
-        table["item_no"].to_numpy(),
-        table["kind_no"].to_numpy(),
-        table["strength"].to_numpy().astype(np.float32),
-        table["occurred_at"].to_numpy().astype("datetime64[us]"),
-    )
+    """The log up to `until` by time, over an ADBC connection."""
+    types: dict[str, DTypeLike] = {
+        "user_no": np.int32,
+        "item_no": np.int32,
+        "kind_no": np.int16,
+        "strength": np.float32,
+        "occurred_at": "datetime64[us]",
+    }
+    columns = fetch_columns(connection, _BATCH["load_interactions"], types, until=until)
+    if not rises(columns[-1]):
+        order = np.argsort(columns[-1], kind="stable")
+        # One after the other: never are there two copies of all of them.
+        for index in range(len(columns)):
+            columns[index] = columns[index][order]
+    return Interactions(kinds, *columns)
+
+
+def rises(times: NDArray[np.datetime64]) -> bool:
+    """Whether no time is earlier than the one before it."""
+    return bool((times[:-1] <= times[1:]).all())
