@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 BLOCKS = "blocks"
-MASTER = "local-cluster[2,1,1024]"
 _EXECUTOR = b"CoarseGrainedExecutorBackend"
 # Quick to start: what a test computes is over before a better compiler would have paid.
 _JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -31,15 +30,18 @@ def skip_without_spark() -> None:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[None]:
-    """An environment in which a night computes on Spark, all of whose files are in a folder."""
+def cluster(folder: Path, executors: int) -> Iterator[None]:
+    """An environment in which a night computes on Spark, all of whose files are in a folder.
+
+    A worker for each executor, of one core and 1,024 MiB.
+    """
     skip_without_spark()
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SPARK_HOME", str(_spark_home(folder)))
         environment.setenv("SPARK_CONF_DIR", str(_settings(folder)))
         environment.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         environment.setenv("TANDEM_BATCH_ENGINE", "spark")
-        environment.setenv("TANDEM_SPARK_MASTER", MASTER)
+        environment.setenv("TANDEM_SPARK_MASTER", f"local-cluster[{executors},1,1024]")
         environment.setenv("TANDEM_SPARK_FOLDER", str(folder / BLOCKS))
         try:
             yield

@@ -66,13 +66,22 @@ def relevant_in_future(
     liked = sums.data > 0.0
     user_nos, item_nos = later.user_nos[sums.row[liked]], later.item_nos[sums.col[liked]]
     known = np.isin(user_nos, past.user_nos[past.rows_who_like()])
-    known_rows = np.flatnonzero(np.isin(past.user_nos, later.user_nos))
-    seen = past.seen[known_rows].tocoo()
-    seen_pairs = pair_keys(past.user_nos[known_rows[seen.row]], past.item_nos[seen.col])
-    unseen = ~np.isin(pair_keys(user_nos, item_nos), seen_pairs)
-    kept = known & unseen
+    kept = known & ~_seen_before(past, user_nos, item_nos)
     order = np.argsort(pair_keys(user_nos[kept], item_nos[kept]))
     return Relevant(user_nos[kept][order], item_nos[kept][order])
+
+
+def _seen_before(
+    past: InteractionMatrix, user_nos: NDArray[np.int32], item_nos: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """(n,) whether each user had seen the item; memory is that of the answer."""
+    seen = np.zeros(len(user_nos), dtype=np.bool_)
+    known = np.isin(user_nos, past.user_nos) & np.isin(item_nos, past.item_nos)
+    rows = np.searchsorted(past.user_nos, user_nos[known])
+    columns = np.searchsorted(past.item_nos, item_nos[known])
+    if len(rows):
+        seen[known] = np.asarray(past.seen[rows, columns]).ravel() > 0.0
+    return seen
 
 
 def sample_users(user_nos: NDArray[np.int32], most: int, seed: int) -> NDArray[np.int32]:

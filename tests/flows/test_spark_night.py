@@ -26,7 +26,7 @@ def test_a_killed_night_leaves_the_served_run_and_the_next_one_publishes_what_on
     shop: Engine, first_run: int, tmp_path: Path
 ) -> None:
     blocks = tmp_path / spark_cluster.BLOCKS
-    with spark_cluster.cluster(tmp_path):
+    with spark_cluster.cluster(tmp_path, executors=1):
         nights = start_nights("never")
         assert nights.stdout is not None
         child = int(nights.stdout.readline())

@@ -31,7 +31,7 @@ SETTINGS = BatchSettings()
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BatchEngine]:
     folder = tmp_path_factory.mktemp("spark")
-    with spark_cluster.cluster(folder):
+    with spark_cluster.cluster(folder, executors=2):
         with opened_engine(BatchSettings()) as engine:
             yield engine
         assert list((folder / spark_cluster.BLOCKS).iterdir()) == []
