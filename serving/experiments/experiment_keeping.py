@@ -1,6 +1,7 @@
 """Keeps experiments: saved, started, stopped, and an arm of them adopted."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from domain.errors import InvalidInputError
 from serving.access.acting import Actor
@@ -11,6 +12,7 @@ from sql.statements import statements
 
 _EXPERIMENTS = statements("experiments")
 
+StoppedPart = Literal["arm", "experiment"]
 _STOPPED_BY_HAND = "somebody stopped it"
 
 
@@ -93,6 +95,23 @@ class ExperimentKeeping:
         if found.state == "draft":
             raise ExperimentConflictError(f"The experiment {experiment_id!r} was never started.")
         return found
+
+    async def stop_arm(
+        self, experiment_id: str, arm: str, actor: Actor, *, because: str
+    ) -> StoppedPart | None:
+        """Stop an arm that runs, and the experiment with it if only the control is left.
+
+        What ended; None: nothing, as it had ended before.
+        """
+        parameters = {
+            "experiment_id": experiment_id,
+            "arm": arm,
+            "because": because,
+            **actor.doing("stop arm"),
+        }
+        (row,) = await self._store.write(_EXPERIMENTS["stop_arm"], parameters)
+        stopped: StoppedPart | None = row.stopped
+        return stopped
 
     async def adopt(self, experiment_id: str, arm: str, actor: Actor) -> Experiment:
         """Decide for the placement as an arm does, and end the experiment, in one act.

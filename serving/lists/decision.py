@@ -27,4 +27,5 @@ class Decision:
     def key(self) -> str:
         """What tells its lists from those of all others."""
         experiment = f"{self.experiment_id} {self.arm}" if self.experiment_id else ""
-        return f"{self.placement} {self.version} {self.everywhere_version} {experiment}"
+        popular = " popular" if self.is_popular else ""
+        return f"{self.placement} {self.version} {self.everywhere_version} {experiment}{popular}"

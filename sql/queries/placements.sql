@@ -20,6 +20,9 @@ state as (
 arms as (
     select experiment_id, jsonb_agg(jsonb_build_object(
                'name', arm ->> 'name', 'version', arm -> 'version', 'share', shares[ordinal],
+               'stopped', exists (
+                   select from experiment_stopped_arms as over
+                   where over.experiment_id = experiments.experiment_id and over.arm = kept.arm ->> 'name'),
                'definition', coalesce(definition, '{}')) order by ordinal) as arms
     from experiments
     cross join lateral (
@@ -111,6 +114,21 @@ ended as (
 done as (select name as subject, jsonb_build_object('version', version) as details from ended),
 {audited}
 select version from ended;
+
+-- name: apply_placements
+-- Saves and ends several placements, all or none: see the function. Each has its own entry in the audit log.
+with
+applied as materialized (
+    select name, version, is_ended from apply_placements(cast(:changes as jsonb), :note, cast(:actor as text))
+),
+audited as (
+    insert into audit_log (actor, act, subject, details, request_id)
+    select :actor, case when is_ended then 'delete placement' else 'save placement' end, name,
+           case when is_ended then jsonb_build_object('version', version)
+                else jsonb_build_object('version', version, 'note', cast(:note as text)) end, :request_id
+    from applied
+)
+select name, version, is_ended from applied;
 
 -- name: draw_users
 -- Up to :users users, the same for a seed as long as nobody comes or goes. Numbers are drawn, and few are nobody's.

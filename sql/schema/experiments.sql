@@ -44,6 +44,16 @@ create table experiment_strata (
     primary key (experiment_id, stratum)
 );
 
+-- Arms that did harm: their users get what the control decides, and nobody comes into them any more. Their parts of the users
+-- stay as they are, so that nobody else changes arm; from `stopped_at` on another stratum begins.
+create table experiment_stopped_arms (
+    experiment_id    text not null references experiments on delete cascade,
+    arm              text not null,
+    stopped_at       timestamptz not null,
+    stopped_because  text not null,
+    primary key (experiment_id, arm)
+);
+
 -- Users as apps name them, known to the log or not, with the arm they were shown first. `visits`: lists that were given while
 -- the user was not known to the log, which `impressions` has as nobody's. From `earlier` on: counted when the window was over,
 -- null until then.
@@ -162,6 +172,41 @@ begin
     select given_id, 1, greatest(now(), given.starts_at),
            array(select share from jsonb_to_recordset(given.arms) as arm (share double precision));
     return 'started';
+end
+$$;
+
+-- Stops an arm of a running experiment, or (`experiment`) all of it if no arm beside the control is left then; null: it does
+-- not run, the arm was stopped before, or it is none that can be.
+create function stop_arm(given_id text, given_arm text, because text) returns text
+language plpgsql as $$
+declare
+    given   experiments;
+    others  bigint;
+begin
+    select * into given from experiments where experiment_id = given_id and state = 'running' for update;
+    if not found or given_arm = given.arms -> 0 ->> 'name'
+       or not exists (select from jsonb_to_recordset(given.arms) as arm (name text) where arm.name = given_arm) then
+        return null;
+    end if;
+    insert into experiment_stopped_arms (experiment_id, arm, stopped_at, stopped_because)
+    values (given_id, given_arm, now(), because)
+    on conflict do nothing;
+    if not found then
+        return null;
+    end if;
+    select count(*) into others from experiment_stopped_arms where experiment_id = given_id;
+    if others = jsonb_array_length(given.arms) - 1 then
+        update experiments
+        set state = 'stopped', revision = revision + 1, stopped_at = now(), stopped_because = because
+        where experiment_id = given_id;
+        return 'experiment';
+    end if;
+    insert into experiment_strata (experiment_id, stratum, since, shares)
+    select experiment_id, stratum + 1, now(), shares
+    from experiment_strata where experiment_id = given_id
+    order by stratum desc
+    limit 1;
+    return 'arm';
 end
 $$;
 
