@@ -8,6 +8,7 @@ from serving.access.acting import Actor
 from serving.experiments.definition import Experiment, ExperimentDefinition, ExperimentState
 from serving.postgres.store import WriteStore
 from serving.runtime.faults import ExperimentConflictError, UnknownExperimentError
+from sql.shared_settings import ATTRIBUTION_DAYS
 from sql.statements import statements
 
 _EXPERIMENTS = statements("experiments")
@@ -19,8 +20,10 @@ _STOPPED_BY_HAND = "somebody stopped it"
 class ExperimentKeeping:
     """Each act is in the audit log; all processes see it within a second."""
 
-    def __init__(self, store: WriteStore) -> None:
+    def __init__(self, store: WriteStore, *, attribution_days: int = ATTRIBUTION_DAYS) -> None:
         self._store = store
+        self._attribution_days = attribution_days
+        """The window of an experiment that names none."""
 
     async def list(self, state: ExperimentState | None) -> Sequence[Experiment]:
         """Those in a state (None: in any), the newest first."""
@@ -46,7 +49,7 @@ class ExperimentKeeping:
         name = "add_experiment" if revision == 0 else "change_experiment"
         parameters = {
             "experiment_id": experiment_id,
-            "definition": definition.to_stored(experiment_id),
+            "definition": definition.to_stored(experiment_id, self._attribution_days),
             "revision": revision,
             **actor.doing(name.replace("_", " ")),
         }
@@ -54,7 +57,8 @@ class ExperimentKeeping:
         if rows:
             return Experiment.from_row(rows[0])
         found = await self.find(experiment_id)
-        if found.definition().to_stored(experiment_id) == parameters["definition"]:
+        stored = found.definition().to_stored(experiment_id, self._attribution_days)
+        if stored == parameters["definition"]:
             return found
         if found.state != "draft":
             raise ExperimentConflictError(

@@ -1,6 +1,7 @@
 """What was decided for the place in an app where a list is shown."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Fallback = Literal["popular", "trending", "latest"]
@@ -23,6 +24,8 @@ class Decision:
     fallback: Fallback | None = None
     """The list for users of whom nothing is known; None: what is popular."""
     keeps_impressions: bool = True
+    context: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What the request says of where the list is shown: kept with it, and no part of `key`."""
 
     def key(self) -> str:
         """What tells its lists from those of all others."""

@@ -117,7 +117,7 @@ class Placement:
                 else request.not_again_seconds
             ),
             rules=self.rules.holding(datetime.now(UTC), asked.context) if rules is None else rules,
-            decision=self._decision(values),
+            decision=self._decision(values, asked.context),
         )
         written = None if values.filter is None else written_filter(values.filter)
         if written is not None and not written.asks_own:
@@ -126,7 +126,7 @@ class Placement:
         of_users = _RulesOfUsers(self.rules, asked.context) if self.rules.asks_user else None
         return PlacedList(placed, asked.fields or values.fields, key, written, of_users)
 
-    def _decision(self, values: PlacementValues) -> Decision:
+    def _decision(self, values: PlacementValues, context: Mapping[str, str]) -> Decision:
         return Decision(
             self.name,
             self.version,
@@ -137,4 +137,5 @@ class Placement:
             is_popular=self.is_popular,
             # Whoever was shown an arm counts in the experiment.
             keeps_impressions=values.impressions is not False or self.experiment_id is not None,
+            context=context,
         )

@@ -93,6 +93,16 @@ where run_id = :run_id;
 -- The log up to a position, for bulk reading.
 select user_no, item_no, kind_no, strength, occurred_at from interactions where position <= :until and user_no <> 0;
 
+-- name: load_interactions_with_contexts
+-- The same with the context of each, or of the list it names; 0: none is known.
+select interactions.user_no, item_no, kind_no, strength, occurred_at,
+       coalesce(interactions.context_no, impressions.context_no, 0) as context_no
+from interactions left join impressions using (recommendation_id)
+where position <= :until and interactions.user_no <> 0;
+
+-- name: load_contexts
+select context_no, cast(context as text) as context from contexts;
+
 -- name: load_items
 -- What has expired counts as not available; what is yet to be published may be listed, to be shown from then on.
 select item_no, available and coalesce(expire_at > now(), true) as available from items order by item_no;

@@ -144,17 +144,19 @@ limit :users;
 -- name: store_posted_impressions
 -- Writes what apps have shown elsewhere, each once: what is there already, as the list that was given, stays as it is. Users
 -- are held until the commit, as by store_impressions; of a user nobody knows it is written of nobody.
-with given as (
-    select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
+with given as materialized (
+    select given.*, context_number(context) as context_no
+    from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_id text, run_id integer, item_nos integer[], shown_at timestamptz, placement text,
-        placement_version integer, experiment_id text, arm text)
+        placement_version integer, experiment_id text, arm text, context jsonb)
 ),
 present as (
     select user_id, user_no from users where user_id in (select user_id from given) order by user_no for key share
 )
 insert into impressions (recommendation_id, user_no, run_id, source, item_nos, shown_at, placement, placement_version,
-                         experiment_id, arm)
-select recommendation_id, user_no, run_id, 'posted', item_nos, shown_at, placement, placement_version, experiment_id, arm
+                         experiment_id, arm, context_no)
+select recommendation_id, user_no, run_id, 'posted', item_nos, shown_at, placement, placement_version, experiment_id, arm,
+       context_no
 from given left join present using (user_id)
 on conflict do nothing
 returning recommendation_id;
