@@ -57,6 +57,17 @@ class ArmDefinition(BaseModel):
         " without what the user must not be shown."
     )
     share: Share = Field(description="Of the users in the experiment; all sum to 1.")
+    run_id: Annotated[int, Ge(1), Le(2**31 - 1), Field(strict=True)] | None = Field(
+        None,
+        description="A retained run, whose nightly lists these users get; what is live is of the"
+        " served run. Left out: the served run.",
+    )
+
+    @model_validator(mode="after")
+    def _has_lists_of_a_run(self) -> Self:
+        if self.run_id is not None and self.version == POPULAR:
+            raise ValueError("the popular list is not of a run: leave run_id out")
+        return self
 
 
 class RampDefinition(BaseModel):

@@ -129,6 +129,11 @@ class ExperimentKeeping:
         if row.outcome == "arm":
             names = ", ".join(each.name for each in found.arms if each.version != "popular")
             raise InvalidInputError(f"There is no arm {arm!r} with a version. There are: {names}.")
+        if row.outcome == "run":
+            raise InvalidInputError(
+                f"The arm {arm!r} has the lists of a run, which are no decision for a placement:"
+                " stop the experiment, and serve the run with tandem rollback."
+            )
         if row.outcome == "placement":
             raise ExperimentConflictError(f"There is no placement {found.placement!r} any more.")
         if found.adopted_arm != arm:
@@ -146,6 +151,7 @@ def _why_not_started(outcome: str, found: Experiment) -> str:
         "state": f"The experiment {name!r} is {found.state}: a draft can be started, once.",
         "placement": f"There is no placement {placement!r}. Save it first.",
         "version": f"An arm has a version that the placement {placement!r} never had.",
+        "run": "An arm has a run that is not retained (any more). GET /v1/runs lists runs.",
         "kind": "There is no kind of events among "
         f"{', '.join(map(repr, found.kinds))}, or not for each. GET /v1/event-kinds lists them.",
         "layer": f"Another experiment on {placement!r} is in another layer than {found.layer!r}:"

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from domain.identifiers import RunId
+
 Fallback = Literal["popular", "trending", "latest"]
 
 
@@ -21,6 +23,8 @@ class Decision:
     """Of the experiment."""
     is_popular: bool = False
     """Whether its users get the popular list, whatever is known of them."""
+    run_id: RunId | None = None
+    """The run of the nightly list; None: the served one."""
     fallback: Fallback | None = None
     """The list for users of whom nothing is known; None: what is popular."""
     keeps_impressions: bool = True
@@ -30,5 +34,5 @@ class Decision:
     def key(self) -> str:
         """What tells its lists from those of all others."""
         experiment = f"{self.experiment_id} {self.arm}" if self.experiment_id else ""
-        popular = " popular" if self.is_popular else ""
-        return f"{self.placement} {self.version} {self.everywhere_version} {experiment}{popular}"
+        other = " popular" if self.is_popular else f" {self.run_id}" if self.run_id else ""
+        return f"{self.placement} {self.version} {self.everywhere_version} {experiment}{other}"

@@ -42,6 +42,7 @@ class PlacedExperiment:
                 experiment_id=experiment_id,
                 arm=arm.name,
                 is_popular=arm.version is None,
+                run_id=said.get("run_id"),
             )
         control = placements[arms[0].name]
         for arm, said in zip(arms, stored["arms"], strict=True):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.identifiers import UserId
+from domain.identifiers import RunId, UserId
 from serving.answering.own_values import OwnValues
 from serving.answering.schemas import written_filter
 from serving.candidates.filters import Passes
@@ -83,6 +83,8 @@ class Placement:
     arm: str | None = None
     is_popular: bool = False
     """Whether these users get the popular list."""
+    run_id: RunId | None = None
+    """The run of their nightly lists; None: the served one."""
     rules: RuleSet = field(init=False)
     """Those of all placements, and then its own."""
 
@@ -135,6 +137,7 @@ class Placement:
             experiment_id=self.experiment_id,
             arm=self.arm,
             is_popular=self.is_popular,
+            run_id=self.run_id,
             # Whoever was shown an arm counts in the experiment.
             keeps_impressions=values.impressions is not False or self.experiment_id is not None,
             context=context,

@@ -22,19 +22,23 @@ where state in ('failed', 'refused', 'retired')
 order by run_id;
 
 -- name: find_runs_to_retire
--- Published runs beyond the newest :retained ones or older than :days; never the one being served.
+-- Published runs beyond the newest :retained ones or older than :days; never the one being served, nor one whose lists an
+-- experiment gives its users.
 select run_id from model_runs
 where state = 'published'
   and run_id not in (select run_id from live_run)
+  and run_id not in (select run_id from runs_in_experiments)
   and (run_id not in (select run_id from model_runs where state = 'published' order by finished_at desc, run_id desc limit :retained)
        or finished_at < clock_timestamp() - make_interval(secs => 86400 * cast(:days as double precision)))
 order by run_id;
 
 -- name: retire_run
--- From the commit on nobody reads the run, folds events into it or rolls back to it; answers it unless it is served.
+-- From the commit on nobody reads the run, folds events into it or rolls back to it; answers it unless it is served, or in an
+-- experiment.
 with retired as (
     update model_runs set state = 'retired'
     where run_id = :run_id and state = 'published' and run_id not in (select run_id from live_run)
+      and run_id not in (select run_id from runs_in_experiments)
     returning run_id
 ),
 stopped as (

@@ -20,6 +20,7 @@ state as (
 arms as (
     select experiment_id, jsonb_agg(jsonb_build_object(
                'name', arm ->> 'name', 'version', arm -> 'version', 'share', shares[ordinal],
+               'run_id', arm -> 'run_id',
                'stopped', exists (
                    select from experiment_stopped_arms as over
                    where over.experiment_id = experiments.experiment_id and over.arm = kept.arm ->> 'name'),

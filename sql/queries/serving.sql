@@ -95,6 +95,10 @@ from (select cast(:user_no as integer) as user_no) as asked
 left join batch_recommendations as lists on lists.run_id = :run_id and lists.user_no = :user_no
 left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no
 
+-- name: load_batch_list
+-- A user's nightly list in any run that is there; no row: the run has none.
+select item_nos, scores from batch_recommendations where run_id = :run_id and user_no = :user_no;
+
 -- name: load_user_state
 {user_state}
 ;

@@ -71,6 +71,7 @@ class ArmDefinition(TypedDict):
     name: str
     version: int | PopularList
     share: float
+    run_id: NotRequired[int | None]
 
 
 class ArmFigures(TypedDict):
