@@ -198,8 +198,8 @@ class ServingSettings(
     kept_context: ContextNames = Field(
         KEPT_NAMES,
         description="Names of contexts that are kept with impressions and events, separated by"
-        " commas, 20 at the most. Values should be few: 10,000 different contexts are kept. Others"
-        " pick variants and rules only.",
+        " commas, 20 at the most. What is said under others picks variants and rules and is not"
+        " kept. Unset: device, daypart, language.",
     )
     experiment_seconds: Positive = Field(
         60.0, description="How often it is counted what users of experiments did."
