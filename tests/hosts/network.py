@@ -34,9 +34,9 @@ class Host:
 
 
 @contextmanager
-def parted(one: Host, other: Host) -> Iterator[None]:
+def partition(first: Host, second: Host) -> Iterator[None]:
     """For the time of the block every packet between two machines is lost without a word."""
-    ways = ((one, other), (other, one))
+    ways = ((first, second), (second, first))
     for here, there in ways:
         nowhere = ["lladdr", _NOBODYS, "nud", "permanent"]
         _ip("-n", here.name, "neigh", "replace", there.address, "dev", "eth0", *nowhere)

@@ -13,7 +13,7 @@ from sql.engine import SPEED_WORKER, make_engine
 from sql.statements import statements
 from tests.events import event, record
 from tests.hosts.conftest import Machine, Store, machine
-from tests.hosts.network import Host, parted
+from tests.hosts.network import Host, partition
 from tests.serving.conftest import Seeds
 from tests.small_run import publish_small_run
 from tests.waiting import wait_until
@@ -96,7 +96,7 @@ def test_shards_that_a_lost_machine_was_folding_are_taken_over(
     claim = statements("speed")["claim_shards"]
     parameters = {"run_id": 1, "horizon": 2**40, "shards_per_pass": 8}
     assert len(other.do(lambda: lost.execute(claim, parameters).all())) == 8
-    with parted(hosts[0], other):
+    with partition(hosts[0], other):
         with store.engine.begin() as connection:
             record(connection, [event(f"user-{n}", film_nos[1]) for n in range(20)])
         wait_until(lambda: folded_in(store))
@@ -122,7 +122,7 @@ def test_a_machine_that_is_cut_off_answers_and_refuses_and_the_other_goes_on(
     # Another test may have cut the way a moment ago.
     sent(a, key, seen(0))
     assert "film-0" not in listed(a) | listed(b)
-    with parted(hosts[0], hosts[1]):
+    with partition(hosts[0], hosts[1]):
         lost, taken = seen(1), seen(2)
         assert a.send(key, lost).status_code == 503
         alone = a.get(path, key)
