@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine, text
 
+from domain.errors import InvalidInputError
 from flows.housekeeping import housekeeping
 from flows.prefect_history import RUNS_A_REQUEST, clear_old_runs
 from tests.flows.conftest import Record
@@ -75,6 +76,14 @@ def test_more_runs_than_one_request_may_delete_go_in_batches() -> None:
     assert len(cleared) >= 2
     assert sum(batch.runs for batch in cleared) >= RUNS_A_REQUEST + 5
     assert find("flow_runs", kept), "what has not ended stays"
+
+
+def test_impressions_are_kept_until_what_became_of_them_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TANDEM_ATTRIBUTION_DAYS", "30")
+    with pytest.raises(InvalidInputError, match="more than TANDEM_ATTRIBUTION_DAYS"):
+        housekeeping.fn(impression_days=30)
 
 
 def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
