@@ -21,7 +21,7 @@ from serving.placements.definition import DEFAULT, EVERYWHERE, NAME
 from serving.placements.placement_keeping import PlacementVersion
 from serving.placements.routes import FromPlacementKeeping, PlacementName
 from serving.placements.schemas import MOST_VERSIONS
-from serving.recommendations.placement_preview import Cause
+from serving.recommendations.move_causes import Cause
 from serving.recommendations.preview_routes import (
     FromPlacementPreview,
     PreviewBody,
@@ -40,7 +40,8 @@ _CAUSES: Mapping[Cause, str] = {
     "fallback": "another list for those of whom nothing is known",
     "explored": "a new item that is to become known",
     "blend": "the sources weigh otherwise",
-    "reranking": "diversity, caps or exploration",
+    "rules": "a rule",
+    "reranking": "diversity, caps of categories or exploration",
     "others": "made room, or others moved",
 }
 
