@@ -26,6 +26,7 @@ from serving.console.health_routes import router as health_router
 from serving.console.import_routes import router as import_router
 from serving.console.item_routes import router as item_pages_router
 from serving.console.placement_routes import router as placement_pages_router
+from serving.console.rule_routes import router as rule_pages_router
 from serving.console.run_routes import router as run_pages_router
 from serving.console.settings_routes import router as settings_router
 from serving.console.static_routes import router as console_files_router
@@ -120,6 +121,7 @@ _ROUTERS = (
     item_pages_router,
     user_pages_router,
     placement_pages_router,
+    rule_pages_router,
     experiment_pages_router,
     settings_router,
     access_pages_router,

@@ -4,7 +4,7 @@ What they change goes to `/v1/placements`, whose answers say what is wrong and w
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -17,7 +17,8 @@ from serving.answering.list_values import SOURCE_NAMES
 from serving.console.page_routing import ConsoleRoute
 from serving.console.pages import FromPages
 from serving.console.requirements import may_change_runs, may_look_after_runs
-from serving.placements.definition import DEFAULT, EVERYWHERE, NAME
+from serving.console.rule_routes import RULE_WORDS
+from serving.placements.definition import DEFAULT, EVERYWHERE, NAME, PlacementDefinition
 from serving.placements.placement_keeping import PlacementVersion
 from serving.placements.routes import FromPlacementKeeping, PlacementName
 from serving.placements.schemas import MOST_VERSIONS
@@ -31,8 +32,17 @@ from serving.runtime.faults import UnknownPlacementError
 
 router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 
-_OWN_INPUTS = ("limit", "diversity", "explore", "fallback", "weights")
-"""What the form has inputs for; all else is written as JSON."""
+_OWN_INPUTS = ("limit", "diversity", "explore", "fallback", "filter")
+_FURTHER_INPUTS = (
+    "weights",
+    "policy",
+    "sharpness",
+    "max_per_category",
+    "not_again",
+    "exclude_seen",
+    "impressions",
+)
+"""Those that are decided more seldom; all else than these, the first and rules is JSON."""
 _CAUSES: Mapping[Cause, str] = {
     "limit": "one list is shorter",
     "filter": "left out by a filter",
@@ -42,7 +52,7 @@ _CAUSES: Mapping[Cause, str] = {
     "blend": "the sources weigh otherwise",
     "rules": "a rule",
     "reranking": "diversity, caps of categories or exploration",
-    "others": "made room, or others moved",
+    "others": "others moved",
 }
 
 
@@ -70,27 +80,38 @@ async def placement_page(
     pages: FromPages, keeping: FromPlacementKeeping, name: PlacementName
 ) -> Response:
     """One placement; for who may decide one that does not exist too, to be made."""
+    may_decide = pages.person is not None and pages.person.may("operator")
     try:
         versions = await keeping.versions(name, before=None, most=MOST_VERSIONS)
     except UnknownPlacementError:
-        if pages.person is None or not pages.person.may("operator"):
+        if not may_decide:
             raise
         versions = []
     in_force = await _in_force(keeping, name)
+    everywhere = None if name == EVERYWHERE else await _in_force(keeping, EVERYWHERE)
+    everywhere_rules = len(everywhere.definition.get("rules", ())) if everywhere else 0
     definition = {} if in_force is None else in_force.definition
-    rest = {key: value for key, value in definition.items() if key not in _OWN_INPUTS}
+    decided = PlacementDefinition.model_validate(definition)
+    has_inputs = {*_OWN_INPUTS, *_FURTHER_INPUTS, "rules"}
+    rest = {key: value for key, value in definition.items() if key not in has_inputs}
     return pages.page(
         "placement.html",
         placement=name,
         in_force=in_force,
         definition=definition,
         written=_written(definition),
-        rest=_written(rest),
-        own_inputs=_OWN_INPUTS,
+        rest=_written(rest) if rest else "",
+        more_is_decided=bool(definition.keys() - {*_OWN_INPUTS, "rules"}),
+        rows=[(rule, None) for rule in decided.rules],
+        conflicts=(),
+        may_decide=may_decide,
+        contexts=_contexts(decided),
+        everywhere_rules=everywhere_rules,
         versions=versions,
         sources=SOURCE_NAMES,
         is_everywhere=name == EVERYWHERE,
         is_default=name == DEFAULT,
+        **RULE_WORDS,
     )
 
 
@@ -105,7 +126,7 @@ async def preview_page(
     """Users' lists now and under the draft: a part of the page."""
     found = await preview_placement(name, body, caller, preview)
     lists = [(each, {move.item_id: move for move in each.moves}) for each in found.lists]
-    return pages.page("placement_preview.html", lists=lists, causes=_CAUSES)
+    return pages.page("placement_preview.html", lists=lists, causes=_CAUSES, context=body.context)
 
 
 async def _in_force(keeping: FromPlacementKeeping, name: str) -> PlacementVersion | None:
@@ -117,3 +138,10 @@ async def _in_force(keeping: FromPlacementKeeping, name: str) -> PlacementVersio
 
 def _written(definition: Mapping[str, Any]) -> str:
     return json.dumps(definition, indent=2, ensure_ascii=False)
+
+
+def _contexts(decided: PlacementDefinition) -> Sequence[str]:
+    """Contexts that variants and rules ask for, as the preview takes them."""
+    conditions = [*(each.when for each in decided.variants), *(each.when for each in decided.rules)]
+    pairs = [(name, values) for when in conditions if when for name, values in when.items()]
+    return list(dict.fromkeys(f"{name}:{value}" for name, values in pairs for value in values))

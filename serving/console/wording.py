@@ -58,6 +58,11 @@ def format_moment(at: datetime | None) -> str:
     return NOTHING if at is None else f"{at.astimezone(UTC):%d %b, %H:%M}".lstrip("0")
 
 
+def typed_moment(at: datetime) -> str:
+    """A time in UTC as a field for one has it."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+
+
 def format_count(count: float | None) -> str:
     """A whole number with commas."""
     return NOTHING if count is None else f"{count:,.0f}"
@@ -108,6 +113,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "score": format_score,
     "segment": path_segment,
     "percent": format_percent,
+    "typed_moment": typed_moment,
     "value": format_value,
 }
 """What templates name them."""
