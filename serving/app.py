@@ -21,6 +21,7 @@ from serving.accounts.session_routes import router as session_router
 from serving.administration.routes import router as administration_router
 from serving.catalogue.routes import router as catalogue_router
 from serving.console.access_routes import router as access_pages_router
+from serving.console.experiment_form_routes import router as experiment_form_router
 from serving.console.experiment_routes import router as experiment_pages_router
 from serving.console.health_routes import router as health_router
 from serving.console.import_routes import router as import_router
@@ -121,6 +122,7 @@ _ROUTERS = (
     item_pages_router,
     user_pages_router,
     placement_pages_router,
+    experiment_form_router,
     rule_pages_router,
     experiment_pages_router,
     settings_router,

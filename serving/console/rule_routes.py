@@ -3,7 +3,7 @@
 They show rules of a draft. What is saved is saved with the placement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import zip_longest
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ from serving.search.search_list import SearchRequest
 
 router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 
-RULE_WORDS = {
+RULE_WORDS: Mapping[str, Any] = {
     "acts": ACTS,
     "effect": format_effect,
     "conditions": format_conditions,
@@ -119,7 +119,7 @@ async def rule_form(
 ) -> Response:
     """The form of a rule."""
     rule = body.rule
-    names = {}
+    names: Mapping[str, str] = {}
     if rule is not None and rule.item_ids is not None:
         with suppress(StoreUnavailableError):
             names = await previewer.load_titles(rule, most=_MOST_CHIPS)

@@ -63,6 +63,11 @@ def typed_moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
 
 
+def trim_zeros(number: str) -> str:
+    """A number as people type it, `5` instead of `5.0`."""
+    return number.removesuffix(".0")
+
+
 def format_count(count: float | None) -> str:
     """A whole number with commas."""
     return NOTHING if count is None else f"{count:,.0f}"
@@ -113,6 +118,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "score": format_score,
     "segment": path_segment,
     "percent": format_percent,
+    "trim_zeros": trim_zeros,
     "typed_moment": typed_moment,
     "value": format_value,
 }

@@ -170,6 +170,7 @@ DECLARED = {
     "GET /console/rules/items": "none operator",
     "GET /console/experiments": "none viewer",
     "GET /console/experiments/{experiment_id}": "none viewer",
+    "GET /console/experiments/{experiment_id}/draft": "none operator",
     "GET /console/settings": "none viewer",
     "GET /console/access": "none admin",
 }

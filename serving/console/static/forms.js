@@ -154,6 +154,8 @@ function clearFaults(form) {
 
 // What is mended is not said to be wrong any more.
 document.addEventListener("input", ({ target }) => {
+  const list = target.closest("[data-list]");
+  if (list) placeIn(list.closest(".field")).textContent = "";
   if (!target.hasAttribute("aria-invalid")) return;
   target.removeAttribute("aria-invalid");
   placeOf(target).textContent = "";
