@@ -59,6 +59,7 @@ async def draft_page(
     placements: FromPlacementKeeping,
     kinds: FromKinds,
     experiment_id: ExperimentId,
+    *,
     asked: Annotated[DraftQuery, Query()],
 ) -> Response:
     """The form of a draft, or of a new one; an experiment that has begun has its own page."""

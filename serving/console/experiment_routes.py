@@ -27,6 +27,7 @@ from serving.placements.routes import FromPlacementKeeping
 
 router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 
+
 class ExperimentsPageQuery(BaseModel):
     """Which experiment is to be drafted."""
 

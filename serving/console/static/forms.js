@@ -135,13 +135,12 @@ function sayFault(scope, steps, detail) {
   const other = steps.length && at("rest");
   said = steps.length ? `/${steps.join("/")}: ${detail}` : detail;
   if (other) return other();
-  const whole = own(scope, ".fault.whole")[0];
-  if (steps.length) return sayAt(whole, said);
   const lists = Object.fromEntries(listsOf(scope).map((each) => [each.dataset.list, each]));
   const named = (detail.match(/\w+/g) ?? []).find((word) => lists[word] || at(word));
+  said = detail;
   if (lists[named]) return sayAt(placeIn(lists[named].closest(".field")), detail);
   if (named) return at(named)();
-  sayAt(whole, detail);
+  sayAt(own(scope, ".fault.whole")[0], `${steps.map((each) => `${each}: `).join("")}${detail}`);
 }
 const entryName = (entry) => `${JSON.parse(entry.dataset.value).name}: `;
 
