@@ -3,10 +3,9 @@
 What they change goes to `/v1/placements`, whose answers say what is wrong and where.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
@@ -18,6 +17,8 @@ from serving.console.page_routing import ConsoleRoute
 from serving.console.pages import FromPages
 from serving.console.requirements import may_change_runs, may_look_after_runs
 from serving.console.rule_routes import RULE_WORDS
+from serving.console.version_changes import changes_by_version
+from serving.console.wording import format_indented
 from serving.placements.definition import DEFAULT, EVERYWHERE, NAME, PlacementDefinition
 from serving.placements.placement_keeping import PlacementVersion
 from serving.placements.routes import FromPlacementKeeping, PlacementName
@@ -99,8 +100,8 @@ async def placement_page(
         placement=name,
         in_force=in_force,
         definition=definition,
-        written=_written(definition),
-        rest=_written(rest) if rest else "",
+        written=format_indented(definition),
+        rest=format_indented(rest) if rest else "",
         more_is_decided=bool(definition.keys() - {*_OWN_INPUTS, "rules"}),
         rows=[(rule, None) for rule in decided.rules],
         conflicts=(),
@@ -108,6 +109,7 @@ async def placement_page(
         contexts=_contexts(decided),
         everywhere_rules=everywhere_rules,
         versions=versions,
+        changes=changes_by_version(versions),
         sources=SOURCE_NAMES,
         is_everywhere=name == EVERYWHERE,
         is_default=name == DEFAULT,
@@ -134,10 +136,6 @@ async def _in_force(keeping: FromPlacementKeeping, name: str) -> PlacementVersio
         return await keeping.find(name)
     except UnknownPlacementError:
         return None
-
-
-def _written(definition: Mapping[str, Any]) -> str:
-    return json.dumps(definition, indent=2, ensure_ascii=False)
 
 
 def _contexts(decided: PlacementDefinition) -> Sequence[str]:

@@ -93,9 +93,13 @@ async def ruled_part(pages: FromPages, previewer: FromRulePreviewer, body: Rules
     found = None
     with suppress(StoreUnavailableError):
         found = await previewer.preview(body.rules, limit=body.limit)
-    told = conflicts(body.rules, limit=body.limit) if found is None else found.conflicts
-    rows = [*zip_longest(body.rules, found.touched if found else [])]
-    return pages.page("rules.html", rows=rows, conflicts=told, may_decide=True, **RULE_WORDS)
+    return pages.page(
+        "rules.html",
+        rows=[*zip_longest(body.rules, found.touched if found else [])],
+        conflicts=found.conflicts if found else conflicts(body.rules, limit=body.limit),
+        may_decide=True,
+        **RULE_WORDS,
+    )
 
 
 @router.post("/console/rules/check", dependencies=[may_change_runs])
@@ -106,8 +110,8 @@ async def checked_part(pages: FromPages, previewer: FromRulePreviewer, body: Che
     except ValidationError as error:
         return pages.page("rule_checked.html", faults=faults_of(error.errors()), touched=None)
     index = min(body.index, len(rules) - 1)
-    touched, told = await previewer.preview_one(rules, index, limit=body.limit)
-    return pages.page("rule_checked.html", faults=(), touched=touched, conflicts=told)
+    touched, found_conflicts = await previewer.preview_one(rules, index, limit=body.limit)
+    return pages.page("rule_checked.html", faults=(), touched=touched, conflicts=found_conflicts)
 
 
 @router.post("/console/rules/form", dependencies=[may_change_runs])

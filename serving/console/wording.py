@@ -92,6 +92,11 @@ def format_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def format_indented(value: Any) -> str:
+    """JSON on several lines."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 def format_coded(text: str) -> Markup:
     """A text in which what stands between backticks is shown as what is typed."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped before
@@ -114,6 +119,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "moment": format_moment,
     "count": format_count,
     "coded": format_coded,
+    "indented": format_indented,
     "cursor": cursor_after,
     "score": format_score,
     "segment": path_segment,

@@ -35,10 +35,10 @@ async def test_rules_are_shown_with_what_they_touch_and_their_conflicts(
     assert "10 items: A film called 27, " in shown
     assert "2 items: A film called 3, A film called 1; for everybody" in shown
     assert "Some of what &#39;first&#39; is to pin is hidden by &#39;no war&#39;." in shown
-    one = await client.post("/console/rules/check", json={"rules": [HIDE, PIN], "index": 1})
-    assert "2 items: " in one.text
-    assert "10 items: " not in one.text
-    assert "is hidden by" in one.text
+    single = await client.post("/console/rules/check", json={"rules": [HIDE, PIN], "index": 1})
+    assert "2 items: " in single.text
+    assert "10 items: " not in single.text
+    assert "is hidden by" in single.text
     typing = await client.post("/console/rules/check", json={"rules": [{**HIDE, "category": ""}], "index": 0})  # fmt: skip  # noqa: E501
     assert typing.status_code == 200
     assert "at least 1 character" in typing.text
