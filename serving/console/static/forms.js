@@ -171,13 +171,6 @@ function isComplete(form) {
   return !form.querySelector("[aria-invalid]");
 }
 
-function sayConflict(form, detail) {
-  const box = form.querySelector(".conflict");
-  box.querySelector("span").textContent = detail;
-  box.hidden = false;
-  box.scrollIntoView({ block: "center" });
-}
-
 const isAway = "The server does not answer. Look whether it is running, then try again.";
 
 async function post(address, body, method = "POST") {
@@ -188,6 +181,20 @@ async function post(address, body, method = "POST") {
   } catch {
     notice(isAway);
   }
+}
+
+// Who saved what meanwhile, as far as that can be learned; `detail`: what was answered.
+async function sayConflict(form, detail) {
+  const box = form.querySelector(".conflict");
+  const answer = await fetch(form.dataset.save).catch(() => null);
+  const { version, saved_by, saved_at, note } = answer?.ok ? await answer.json() : {};
+  const because = note ? `: ${note}` : "";
+  const said = `Version ${version} is in force meanwhile. ${saved_by} saved it`;
+  box.querySelector("span").textContent = saved_at
+    ? `${said} at ${saved_at.slice(11, 16)} UTC${because}. What you typed is still here.`
+    : detail;
+  box.hidden = false;
+  box.scrollIntoView({ block: "center" });
 }
 
 // The answer, if it is a good one; `bodyOf` makes the body of what the form says, `from` says where
@@ -206,7 +213,7 @@ async function send(form, method, address, bodyOf, from = "") {
   const answer = await post(address, body, method);
   if (!answer || answer.ok) return answer;
   const problem = await answer.json();
-  if (answer.status === 409 && form.querySelector(".conflict")) sayConflict(form, problem.detail);
+  if (answer.status === 409 && form.querySelector(".conflict")) await sayConflict(form, problem.detail);
   else if (problem.errors?.length) {
     for (const { pointer, detail } of problem.errors)
       sayFault(form, (pointer ?? "").replace(from, "").split("/").slice(1), detail);

@@ -131,7 +131,7 @@ def test_what_is_wrong_is_said_beside_the_field_and_what_others_saved_is_kept(
     assert save(visit, seeds, 0, limit=9).status_code == 200
     page.click("text=Save version 1")
     expect(page.locator(".conflict")).to_contain_text(
-        "Version 1 of 'home' is in force: key other-0"
+        "Version 1 is in force meanwhile. key other-0 saved it at"
     )
     expect(page.locator("[name=limit]")).to_have_value("4")
     with page.expect_popup() as shown:
