@@ -74,7 +74,7 @@ async def draft_page(
         "experiment_form.html",
         experiment_id=experiment_id,
         said=said,
-        rest={name: value for name, value in said.items() if name not in _HAS_INPUTS},
+        kept={name: value for name, value in said.items() if name not in _HAS_INPUTS},
         revision=0 if found is None else found.revision,
         versions=versions,
         kinds=list(dict.fromkeys([*await _known(kinds), *said["kinds"]])),

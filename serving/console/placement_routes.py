@@ -3,9 +3,9 @@
 What they change goes to `/v1/placements`, whose answers say what is wrong and where.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
@@ -17,6 +17,7 @@ from serving.console.page_routing import ConsoleRoute
 from serving.console.pages import FromPages
 from serving.console.requirements import may_change_runs, may_look_after_runs
 from serving.console.rule_routes import RULE_WORDS
+from serving.console.rule_sentences import typed_context
 from serving.console.version_changes import changes_by_version
 from serving.console.wording import format_indented
 from serving.placements.definition import DEFAULT, EVERYWHERE, NAME, PlacementDefinition
@@ -33,8 +34,8 @@ from serving.runtime.faults import UnknownPlacementError
 
 router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 
-_OWN_INPUTS = ("limit", "diversity", "explore", "fallback", "filter")
-_FURTHER_INPUTS = (
+_FIRST_INPUTS = {"limit", "diversity", "explore", "fallback", "filter", "rules", "variants"}
+_FURTHER_INPUTS = {
     "weights",
     "policy",
     "sharpness",
@@ -42,8 +43,11 @@ _FURTHER_INPUTS = (
     "not_again",
     "exclude_seen",
     "impressions",
-)
-"""Those that are decided more seldom; all else than these, the first and rules is JSON."""
+    "fields",
+}
+"""Those that are decided more seldom."""
+_OF_VARIANTS = ("when", "limit", "filter")
+"""What a variant has inputs for; all else of it is JSON."""
 _CAUSES: Mapping[Cause, str] = {
     "limit": "one list is shorter",
     "filter": "left out by a filter",
@@ -93,16 +97,15 @@ async def placement_page(
     everywhere_rules = len(everywhere.definition.get("rules", ())) if everywhere else 0
     definition = {} if in_force is None else in_force.definition
     decided = PlacementDefinition.model_validate(definition)
-    has_inputs = {*_OWN_INPUTS, *_FURTHER_INPUTS, "rules"}
-    rest = {key: value for key, value in definition.items() if key not in has_inputs}
     return pages.page(
         "placement.html",
         placement=name,
         in_force=in_force,
         definition=definition,
         written=format_indented(definition),
-        rest=format_indented(rest) if rest else "",
-        more_is_decided=bool(definition.keys() - {*_OWN_INPUTS, "rules"}),
+        kept=_without(definition, _FIRST_INPUTS | _FURTHER_INPUTS),
+        more_is_decided=not _FURTHER_INPUTS.isdisjoint(definition),
+        variants=[_typed_variant(each) for each in definition.get("variants", ())],
         rows=[(rule, None) for rule in decided.rules],
         conflicts=(),
         may_decide=may_decide,
@@ -136,6 +139,21 @@ async def _in_force(keeping: FromPlacementKeeping, name: str) -> PlacementVersio
         return await keeping.find(name)
     except UnknownPlacementError:
         return None
+
+
+def _without(said: Mapping[str, Any], names: Container[str]) -> Mapping[str, Any]:
+    return {name: value for name, value in said.items() if name not in names}
+
+
+def _typed_variant(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A variant as its fields have it."""
+    rest = _without(said, _OF_VARIANTS)
+    return {
+        "when": typed_context(said["when"]),
+        "limit": said.get("limit", ""),
+        "filter": said.get("filter", ""),
+        "rest": format_indented(rest) if rest else "",
+    }
 
 
 def _contexts(decided: PlacementDefinition) -> Sequence[str]:

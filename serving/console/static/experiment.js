@@ -3,13 +3,6 @@
 const experiment = document.getElementById("experiment");
 const arms = document.getElementById("arms");
 
-function add(list) {
-  const template = document.getElementById(`new-${list.dataset.list}`);
-  const entry = template.content.firstElementChild.cloneNode(true);
-  list.append(entry);
-  entry.querySelector("input, select").focus();
-  return entry;
-}
 const field = (entry, name) => entry.querySelector(`[name=${name}]`);
 const shares = () => entriesOf(arms).map((entry) => field(entry, "share"));
 
@@ -30,20 +23,13 @@ function sum() {
 }
 sum();
 
-experiment.addEventListener("click", ({ target }) => {
-  const adds = target.closest("[data-adds]");
-  if (adds) add(listNamed(adds.dataset.adds));
-  target.closest("[data-removes]")?.closest("[data-entry]").remove();
-  sum();
-});
-const listNamed = (name) => experiment.querySelector(`[data-list=${name}]`);
 experiment.addEventListener("input", sum);
 document.getElementById("equally").addEventListener("click", () => share(equally(100, shares().length)));
 
 // A few users get the popular list, to know what all the rest is worth.
 document.getElementById("holdout").addEventListener("click", () => {
   const rest = shares().map((input) => Number(input.value) * 0.9);
-  const entry = add(arms);
+  const entry = addEntry(arms);
   field(entry, "name").value = "holdout";
   field(entry, "version").value = '"popular"';
   share([...rest, 100 - rest.map((each) => Number(each.toFixed(2))).reduce((so, each) => so + each, 0)]);
@@ -51,9 +37,8 @@ document.getElementById("holdout").addEventListener("click", () => {
 
 experiment.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const kept = JSON.parse(experiment.querySelector("[data-rest]").dataset.rest);
   const revision = Number(experiment.dataset.revision);
-  const body = ({ definition }) => ({ definition: { ...kept, ...definition }, revision });
+  const body = ({ definition }) => ({ definition, revision });
   const answer = await send(experiment, "PUT", experiment.dataset.save, body);
   if (answer?.ok) noticeOn(experiment.dataset.here, "The draft is saved. Nobody is in it yet.");
 });

@@ -80,7 +80,8 @@ function valueOf(field) {
 
 function read(scope) {
   if (scope.dataset.value) return JSON.parse(scope.dataset.value);
-  const said = {};
+  // What there are no fields for stays as it is.
+  const said = JSON.parse(scope.dataset.kept ?? "{}");
   let rest;
   for (const field of fieldsOf(scope)) {
     const value = valueOf(field);
@@ -150,6 +151,24 @@ function clearFaults(form) {
   const conflict = form.querySelector(".conflict");
   if (conflict) conflict.hidden = true;
 }
+
+// Entries of lists come from templates, and go.
+function addEntry(list) {
+  const template = document.getElementById(`new-${list.dataset.list}`);
+  const entry = template.content.firstElementChild.cloneNode(true);
+  list.append(entry);
+  entry.querySelector("input, select, textarea").focus();
+  list.dispatchEvent(new Event("input", { bubbles: true }));
+  return entry;
+}
+document.addEventListener("click", ({ target }) => {
+  const adds = target.closest("[data-adds]");
+  if (adds) addEntry(document.querySelector(`[data-list=${adds.dataset.adds}]`));
+  const gone = target.closest("[data-removes]")?.closest("[data-entry]");
+  const list = gone?.parentElement;
+  gone?.remove();
+  list?.dispatchEvent(new Event("input", { bubbles: true }));
+});
 
 // What is mended is not said to be wrong any more.
 document.addEventListener("input", ({ target }) => {

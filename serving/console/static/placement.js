@@ -26,6 +26,14 @@ draft.addEventListener("submit", async (event) => {
   noticeOn(draft.dataset.here, said);
 });
 
+// Enter in what is only for the preview shows that, and saves nothing.
+draft.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches("[name=users], [name=drawn], [name=context]"))
+    return;
+  event.preventDefault();
+  document.getElementById("preview").click();
+});
+
 document.getElementById("preview").addEventListener("click", async ({ currentTarget }) => {
   currentTarget.disabled = true;
   const body = ({ definition, users, drawn, context }) => ({ definition, users, drawn, context });

@@ -102,6 +102,14 @@ ruleDialog.addEventListener("click", ({ target }) => {
   }
 });
 
+// Enter among words takes the first item that was found.
+ruleDialog.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.target.id !== "item-words") return;
+  event.preventDefault();
+  const first = ruleDialog.querySelector("#items-found [data-item]");
+  if (first) choose(first.dataset);
+});
+
 function choose({ item, title }) {
   const chips = ruleDialog.querySelector(".chosen");
   if (!all("input", chips).some((input) => input.value === item)) {
