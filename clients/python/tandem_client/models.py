@@ -839,10 +839,11 @@ class MoveAnswer(TypedDict):
     before: int | None
     after: int | None
     cause: MoveCause
+    rules: list[str]
 
 
 MoveCause: TypeAlias = Literal[
-    "limit", "filter", "seen", "fallback", "explored", "blend", "reranking", "others"
+    "limit", "filter", "seen", "rules", "fallback", "explored", "blend", "reranking", "others"
 ]
 
 
