@@ -11,6 +11,7 @@ from serving.administration.settings_in_force import SettingsReader
 from serving.answering.own_values import OwnValues
 from serving.catalogue.catalogue import Catalogue
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
+from serving.console.item_pages import ItemPageReader
 from serving.console.night_schedule import ScheduleReader
 from serving.console.run_pages import RunReader
 from serving.console.user_pages import UserPageReader
@@ -120,6 +121,7 @@ class Container(ListParts):
             self.user_keeping,
             self.preference_keeping,
             self.user_page_reader,
+            self.item_page_reader,
             self.experiment_keeping,
             self.experiment_reading,
             self.catalogue,
@@ -222,6 +224,16 @@ class Container(ListParts):
             users=self.users,
             live_runs=self.live_runs,
             watcher=self.watcher,
+        )
+
+    @cached_property
+    def item_page_reader(self) -> ItemPageReader:
+        return ItemPageReader(
+            store=self.store,
+            catalogue=self.catalogue,
+            similar=self.similar,
+            live_runs=self.live_runs,
+            placements=self.placements,
         )
 
     @cached_property

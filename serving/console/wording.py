@@ -82,6 +82,11 @@ def format_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def format_written(value: Any) -> str:
+    """JSON as a person edits it."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
 def format_coded(text: str) -> Markup:
     """A text in which what stands between backticks is shown as what is typed."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped before
@@ -109,5 +114,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "segment": path_segment,
     "percent": format_percent,
     "value": format_value,
+    "written": format_written,
 }
 """What templates name them."""
