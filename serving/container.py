@@ -130,7 +130,7 @@ class Container(ListParts):
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
             self.diagnoser,
-            FreshnessReader(self.store, canary_seconds=self.settings.canary_seconds),
+            self.freshness,
             RunKeeping(self.store, self.settings.database_url.get_secret_value(), self.live_runs),
             AnswerRefresh(self.store, self.users, self.answers),
             SettingsReader(self.settings),
@@ -286,7 +286,12 @@ class Container(ListParts):
             replica=self.replica_reading.figures,
             failing=self.failures.failing,
             damages=lambda: self.indexes.damages(self.live_runs.current),
+            freshness=self.freshness,
         )
+
+    @cached_property
+    def freshness(self) -> FreshnessReader:
+        return FreshnessReader(self.store, canary_seconds=self.settings.canary_seconds)
 
     @cached_property
     def canary(self) -> Canary:
