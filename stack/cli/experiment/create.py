@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from domain.errors import InvalidInputError
 from serving.experiments.definition import ExperimentDefinition
+from stack.cli.answers import print_answer
 from stack.cli.experiment.asking import ask_experiments, at_the_machine
 from stack.cli.experiment.naming import ExperimentName, check_name
+from stack.cli.options import AsJson
 
 
 def command(
@@ -27,6 +29,7 @@ def command(
     revision: Annotated[
         int, typer.Option(min=0, help="Of the draft that this is to replace; 0: it is new.")
     ] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Write what comes next; InvalidInputError if the file is not a definition."""
     definition = _read(file)
@@ -35,9 +38,8 @@ def command(
             check_name(name), definition, at_the_machine(), revision=revision
         )
     )
-    typer.echo(
-        f"{name} is a draft, revision {made.revision}. Start it: tandem experiment start {name}"
-    )
+    text = f"{name} is a draft, revision {made.revision}. Start it: tandem experiment start {name}"
+    print_answer(made.model_dump(mode="json"), text, as_json=as_json)
 
 
 def _read(file: Path) -> ExperimentDefinition:
