@@ -40,8 +40,8 @@ async def test_of_two_who_apply_at_once_one_gets_the_conflict_and_nothing_of_the
             await keeping.apply([*files[winner], *of_limit(3, "e")], Actor(winner), note="")
         ends = [PlacementChange("b", 1, None), PlacementChange("c", 1, PlacementDefinition())]
         await keeping.apply(ends, Actor(winner), note="")
+        gone = PlacementChange("b", 1, PlacementDefinition())
         with pytest.raises(PlacementConflictError, match="no placement 'b' any more"):
-            gone = PlacementChange("b", 1, PlacementDefinition())
             await keeping.apply([gone], Actor(winner), note="")
     finally:
         await store.close()
