@@ -102,7 +102,10 @@ class Container(ListParts):
             self.page_maker,
             self.recorder,
             ImpressionRecorder(
-                self.store, self.item_numbers, future_seconds=self.settings.event_future_seconds
+                self.store,
+                self.item_numbers,
+                future_seconds=self.settings.event_future_seconds,
+                kept_context=self.settings.context(),
             ),
             self.kinds,
             KindKeeping(self.store, self.kinds),
@@ -139,7 +142,7 @@ class Container(ListParts):
 
     @cached_property
     def experiment_keeping(self) -> ExperimentKeeping:
-        return ExperimentKeeping(self.store)
+        return ExperimentKeeping(self.store, attribution_days=self.settings.attribution_days)
 
     @cached_property
     def experiment_reading(self) -> ExperimentReading:
@@ -182,6 +185,7 @@ class Container(ListParts):
             items=self.item_numbers,
             catalogue=self.catalogue,
             future_seconds=self.settings.event_future_seconds,
+            kept_context=self.settings.context(),
         )
 
     @cached_property

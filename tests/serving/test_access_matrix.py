@@ -166,8 +166,13 @@ DECLARED = {
     "GET /console/placements": "none viewer",
     "GET /console/placements/{name}": "none viewer",
     "POST /console/placements/{name}/preview": "none operator",
+    "POST /console/rules": "none operator",
+    "POST /console/rules/check": "none operator",
+    "POST /console/rules/form": "none operator",
+    "GET /console/rules/items": "none operator",
     "GET /console/experiments": "none viewer",
     "GET /console/experiments/{experiment_id}": "none viewer",
+    "GET /console/experiments/{experiment_id}/draft": "none operator",
     "GET /console/settings": "none viewer",
     "GET /console/access": "none admin",
 }
