@@ -15,6 +15,7 @@ from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.source import CandidateRequest, ItemLookup
 from serving.candidates.users import StateReader
 from serving.lists.additions import AdditionApplier
+from serving.lists.arranging import RankedPool
 from serving.lists.backfill import Backfiller
 from serving.lists.explaining import explained
 from serving.lists.explanation import count_removed, explanation
@@ -31,9 +32,9 @@ from serving.lists.recommendation_list import (
 from serving.lists.request import RecommendationRequest
 from serving.lists.reranking import Reranker
 from serving.lists.ruling import (
-    RankedPool,
     RuleApplier,
     boosted_items,
+    pool_of_candidates,
     ranked_items,
     rule_effects,
 )
@@ -134,7 +135,7 @@ class ListMaker:
             run, preferred.candidates, boosted, request, schedule
         )
         filling = await self._filled(run, builder, user, request, Unused(unused, seen_lately))
-        pool = RankedPool.of_candidates(builder.items, preferred.candidates, boosted, rules.named)
+        pool = pool_of_candidates(builder.items, preferred.candidates, boosted, rules.named)
         ruled = await self._rules.arranged(run, rules, pool, user.excluded, request)
         result = RecommendationList(
             _strategy(candidates),

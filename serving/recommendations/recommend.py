@@ -12,6 +12,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
 from serving.answering.cache import AtHand
 from serving.answering.fields import ItemFields
+from serving.answering.impressions import Impression, ImpressionQueue
 from serving.answering.list_kind import CachedKind, ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.filters import Filters
@@ -25,9 +26,9 @@ from serving.lists.list_maker import ListMaker
 from serving.lists.meant_categories import NOTHING_MEANT, MeantCategories
 from serving.lists.recommendation_list import RecommendationList, backfill_items
 from serving.lists.request import RecommendationRequest
-from serving.recommendations.impressions import Impression, ImpressionQueue
 from serving.recommendations.warming import RecentRequests
 from serving.rules.rule_items import RuleItems
+from serving.rules.rule_set import HoldingRules
 from serving.runs.live_runs import LiveRun, same_run
 from serving.runtime.random_ids import random_uuid
 
@@ -161,14 +162,9 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         """Those of the request."""
         return request.filters
 
-    def asks_attributes(self, request: RecommendationRequest) -> bool:
-        """See `CachedKind`."""
-        return request.filters.written is not None or request.rules.asks_attributes
-
-    def asks_now(self, request: RecommendationRequest) -> bool:
-        """See `CachedKind`."""
-        written = request.filters.written
-        return (written is not None and written.asks_now) or request.rules.asks_now
+    def rules(self, request: RecommendationRequest) -> HoldingRules:
+        """Those of the request."""
+        return request.rules
 
     def known_position(self, request: RecommendationRequest) -> int | None:
         """See `CachedKind`."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from domain.errors import StoreUnavailableError, UnknownItemError
 from domain.identifiers import ItemNo, UserId, UserNo
+from serving.answering.impressions import Impression, ImpressionQueue
 from serving.answering.list_kind import ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.catalogue_items import NewItems
@@ -25,7 +26,6 @@ from serving.non_personalized.non_personalized_list import (
     NonPersonalizedRequest,
 )
 from serving.non_personalized.non_personalized_list_maker import NonPersonalizedListMaker
-from serving.recommendations.impressions import Impression, ImpressionQueue
 from serving.recommendations.recommend import Recommender
 from serving.rows.own_items import OwnItems, SeedItem
 from serving.rows.page import DroppedRow, Page, PageRequest, Row, RowKind, RowRequest

@@ -13,6 +13,9 @@ from serving.rules.rule_set import NO_RULES, HoldingRules, ItemNos
 
 _NONE = np.empty(0, dtype=np.int32)
 
+Order = NDArray[np.intp]
+"""(n,) rows of a list, in another order."""
+
 
 @dataclass(frozen=True, slots=True)
 class SelectedItems:
@@ -181,6 +184,11 @@ class ResolvedRules:
         return [no for pin in self.pins if pin.is_named for no in pin.items.preferred.tolist()]
 
     @property
+    def moves(self) -> bool:
+        """Whether anything is boosted or buried."""
+        return bool(len(self.moved))
+
+    @property
     def arranges(self) -> bool:
         """Whether there is anything to do beside hiding and moving scores."""
         return bool(self.pins or self.reserves.rules or self.caps.rules)
@@ -203,6 +211,34 @@ class ResolvedRules:
             return ranked
         scores = ranked.scores * np.where(concerned, self.factors[rows], 1.0)
         return replace(ranked, scores=scores).reordered(np.lexsort((ranked.item_nos, -scores)))
+
+    def after(self, shown: int) -> "ResolvedRules":
+        """The same for the page of a list that follows so many items.
+
+        Positions are counted from the beginning of the list, so that what was to be pinned on the
+        pages before is not pinned again.
+        """
+        if not shown or not self.pins:
+            return self
+        pins = (replace(pin, index=pin.index - shown) for pin in self.pins if pin.index >= shown)
+        return replace(self, pins=tuple(pins))
+
+    def order_of(self, item_nos: NDArray[np.int32], scores: NDArray[np.float64]) -> Order:
+        """The rows of a list, best first, once what is boosted and buried has moved.
+
+        `scores` (n,) fall with the rows. A list without any score is weighed by the reciprocals of
+        the ranks: then a boost of 2 halves a rank. In one with scores, what has none, as it only
+        fills the list up, is not moved. Equal ones stay in their order, and what is buried with
+        factor 0 stands behind all others.
+        """
+        places = np.arange(len(item_nos))
+        if not len(self.moved) or not len(item_nos):
+            return places
+        weighed = scores if (scores > 0).any() else 1.0 / (places + 1.0)
+        rows = np.searchsorted(self.moved, item_nos).clip(max=len(self.moved) - 1)
+        factors = np.where(self.moved[rows] == item_nos, self.factors[rows], 1.0)
+        moved = np.where(weighed > 0, weighed * factors, weighed)
+        return np.lexsort((places, -moved, factors == 0))
 
 
 def contained(item_nos: NDArray[np.int32], among: ItemNos) -> NDArray[np.bool_]:

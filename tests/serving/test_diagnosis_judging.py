@@ -36,7 +36,7 @@ from serving.diagnosis.process import (
     judge_subscription,
     postgres_unasked,
 )
-from serving.recommendations.impressions import Dropped
+from serving.answering.impressions import Dropped
 from sql.revisions import Revisions
 from tests.serving.good_health import (
     FORGOTTEN,
