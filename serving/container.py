@@ -101,7 +101,10 @@ class Container(ListParts):
             self.page_maker,
             self.recorder,
             ImpressionRecorder(
-                self.store, self.item_numbers, future_seconds=self.settings.event_future_seconds
+                self.store,
+                self.item_numbers,
+                self.placements,
+                future_seconds=self.settings.event_future_seconds,
             ),
             self.kinds,
             KindKeeping(self.store, self.kinds),

@@ -121,9 +121,9 @@ class ListRuler:
         try:
             if len(whole.items) >= count and _is_scarce(arranging):
                 count = min(_POOL * count, _MOST)
-                whole = await unruled.listed(count, [*map(ItemNo, rules.hidden)])
+                whole = await unruled.listed(count, rules.hidden)
                 arranging = _arranging(whole, rules, request.limit)
-            wanted = arranging.lacking([*map(ItemNo, rules.hidden), *request.shown])
+            wanted = arranging.lacking([*rules.hidden, *request.shown])
             if rules.arranges and wanted:
                 arranging.add(await unruled.looked_up(wanted))
         except StoreUnavailableError as error:

@@ -117,7 +117,7 @@ class Placement:
                 else request.not_again_seconds
             ),
             rules=self.rules.holding(datetime.now(UTC), asked.context) if rules is None else rules,
-            decision=self._decision(values),
+            decision=self.decision(values),
         )
         written = None if values.filter is None else written_filter(values.filter)
         if written is not None and not written.asks_own:
@@ -126,7 +126,8 @@ class Placement:
         of_users = _RulesOfUsers(self.rules, asked.context) if self.rules.asks_user else None
         return PlacedList(placed, asked.fields or values.fields, key, written, of_users)
 
-    def _decision(self, values: PlacementValues) -> Decision:
+    def decision(self, values: PlacementValues) -> Decision:
+        """What is decided beside the parameters of a list, in a context with these `values`."""
         return Decision(
             self.name,
             self.version,

@@ -44,6 +44,8 @@ class Recommendation:
     generated_at: datetime
     decision: Decision | None
     """What was decided for the placement; None: it was for none."""
+    rules: HoldingRules
+    """Those that held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,9 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     ) -> Recommendation:
         """It counts as shown, unless it was decided that this is not kept."""
         decision = request.decision
-        recommendation = Recommendation(random_uuid(), answer, meant, datetime.now(UTC), decision)
+        recommendation = Recommendation(
+            random_uuid(), answer, meant, datetime.now(UTC), decision, request.rules
+        )
         if decision is None or decision.keeps_impressions:
             self.impressions.put(_impression(user_id, recommendation))
         return recommendation

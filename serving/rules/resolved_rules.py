@@ -1,6 +1,6 @@
 """Rules with the items they are about, put together so that a list asks for all of them at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.blend import BlendedRanking
+from domain.identifiers import ItemNo
 from serving.rules.rule import LONGEST_LIST, Rule, Selection
 from serving.rules.rule_set import NO_RULES, HoldingRules, ItemNos
 
@@ -137,7 +138,7 @@ class ResolvedRules:
     """The rules of one request with their items."""
 
     holding: HoldingRules
-    hidden: tuple[int, ...]
+    hidden: tuple[ItemNo, ...]
     """What no list shows."""
     moved: ItemNos
     """What is boosted or buried."""
@@ -168,7 +169,7 @@ class ResolvedRules:
         moved, factors = _factors(known, items)
         return cls(
             holding,
-            tuple(np.unique(np.concatenate([_NONE, *_arrays(known, items, "hide")])).tolist()),
+            tuple(map(ItemNo, _union(_arrays(known, items, "hide")).tolist())),
             moved,
             factors,
             _pins(known, items),
@@ -180,8 +181,12 @@ class ResolvedRules:
 
     @property
     def named(self) -> list[int]:
-        """What is pinned by name, which is shown whether anything ranks it or not."""
-        return [no for pin in self.pins if pin.is_named for no in pin.items.preferred.tolist()]
+        """What is pinned by name and not hidden, and shown whether anything ranks it or not."""
+        named = [no for pin in self.pins if pin.is_named for no in pin.items.preferred.tolist()]
+        if not named or not self.hidden:
+            return named
+        hidden = frozenset(self.hidden)
+        return [no for no in named if no not in hidden]
 
     @property
     def moves(self) -> bool:
@@ -249,6 +254,10 @@ def contained(item_nos: NDArray[np.int32], among: ItemNos) -> NDArray[np.bool_]:
     return np.asarray(among[rows] == item_nos)
 
 
+def _union(arrays: Iterable[ItemNos]) -> ItemNos:
+    return np.unique(np.concatenate([_NONE, *arrays]))
+
+
 def _arrays(
     rules: Sequence[Rule], items: Mapping[Selection, SelectedItems], act: str
 ) -> Iterator[ItemNos]:
@@ -264,7 +273,7 @@ def _factors(
 ) -> tuple[ItemNos, NDArray[np.float64]]:
     moving = [rule for rule in rules if rule.do in {"boost", "bury"}]
     arrays = [items[rule.selection].item_nos for rule in moving if rule.selection is not None]
-    moved = np.unique(np.concatenate([_NONE, *arrays]))
+    moved = _union(arrays)
     factors = np.ones(len(moved))
     for rule, item_nos in zip(moving, arrays, strict=True):
         factors[np.searchsorted(moved, item_nos)] *= rule.factor or 0.0
