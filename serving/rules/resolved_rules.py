@@ -208,14 +208,11 @@ class ResolvedRules:
 
     def boosted(self, ranked: BlendedRanking) -> BlendedRanking:
         """A ranking with the scores of what is boosted and buried multiplied, in its new order."""
-        if not len(self.moved) or not len(ranked):
+        if not self.moves or not contained(ranked.item_nos, self.moved).any():
             return ranked
-        rows = np.searchsorted(self.moved, ranked.item_nos).clip(max=len(self.moved) - 1)
-        concerned = self.moved[rows] == ranked.item_nos
-        if not concerned.any():
-            return ranked
-        scores = ranked.scores * np.where(concerned, self.factors[rows], 1.0)
-        return replace(ranked, scores=scores).reordered(np.lexsort((ranked.item_nos, -scores)))
+        order = self.order_of(ranked.item_nos, ranked.scores)
+        scores = _moved(ranked.scores, self._factors_of(ranked.item_nos))
+        return replace(ranked, scores=scores).reordered(order)
 
     def after(self, shown: int) -> "ResolvedRules":
         """The same for the page of a list that follows so many items.
@@ -237,13 +234,20 @@ class ResolvedRules:
         factor 0 stands behind all others.
         """
         places = np.arange(len(item_nos))
-        if not len(self.moved) or not len(item_nos):
+        if not self.moves or not len(item_nos):
             return places
         weighed = scores if (scores > 0).any() else 1.0 / (places + 1.0)
+        factors = self._factors_of(item_nos)
+        return np.lexsort((places, -_moved(weighed, factors), factors == 0))
+
+    def _factors_of(self, item_nos: NDArray[np.int32]) -> NDArray[np.float64]:
         rows = np.searchsorted(self.moved, item_nos).clip(max=len(self.moved) - 1)
-        factors = np.where(self.moved[rows] == item_nos, self.factors[rows], 1.0)
-        moved = np.where(weighed > 0, weighed * factors, weighed)
-        return np.lexsort((places, -moved, factors == 0))
+        return np.where(self.moved[rows] == item_nos, self.factors[rows], 1.0)
+
+
+def _moved(scores: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What speaks against an item does not speak less against it because it is buried."""
+    return np.where(scores > 0, scores * factors, scores)
 
 
 def contained(item_nos: NDArray[np.int32], among: ItemNos) -> NDArray[np.bool_]:
