@@ -139,12 +139,12 @@ async def test_a_rule_for_some_users_holds_for_them_and_for_nobody_else(
             answer = (await operator.get(f"{path[:-2]}50&placement=home{user}")).json()
             assert ("film-1" in listed(answer)) is is_shown, (path, user)
     body: dict[str, Any] = {"placement": "home", "explain": True}
-    for whom, told in (
+    for whom, named in (
         ({"items": [{"item_id": "film-2"}]}, ["children"]),
         ({"user_id": "ann"}, []),
     ):
         explained = (await operator.post("/v1/recommendations", json={**body, **whom})).json()
-        assert explained["rules_for_users"] == told
+        assert explained["rules_for_users"] == named
 
 
 async def test_every_read_gives_a_user_one_arm_and_counts_as_shown_by_it(
