@@ -110,6 +110,7 @@ class AskedAnswer(TypedDict):
     algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
+    rules_for_users: NotRequired[list[str] | None]
     user_id: str | None
     user_ids: NotRequired[list[str] | None]
 
@@ -665,8 +666,10 @@ class KindBody(TypedDict):
 class LatestAnswer(TypedDict):
     """New items, the newest first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -676,7 +679,7 @@ class LatestAnswer(TypedDict):
     strategy: LatestStrategy
 
 
-LatestStrategy: TypeAlias = Literal["latest", "fallback"]
+LatestStrategy: TypeAlias = Literal["latest", "popular", "fallback"]
 
 
 class LinkAnswer(TypedDict):
@@ -1015,8 +1018,10 @@ PolicyName: TypeAlias = Literal["fixed", "adaptive", "learned"]
 class PopularAnswer(TypedDict):
     """Popular items, best first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1193,6 +1198,7 @@ class RankAnswer(TypedDict):
     algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
+    rules_for_users: NotRequired[list[str] | None]
     user_id: str
     left_out: list[str]
 
@@ -1256,6 +1262,7 @@ class RecommendationAnswer(TypedDict):
     algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
+    rules_for_users: NotRequired[list[str] | None]
     user_id: str
 
 
@@ -1516,9 +1523,11 @@ class RunAnswer(TypedDict):
 class SearchAnswer(TypedDict):
     """What a search found, the best first."""
 
+    placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
     fields_unknown: NotRequired[list[str] | None]
     q: str
-    placement: NamedPlacement | None
     items: list[SearchedItemAnswer]
     match: SearchMatch | None
     corrected: dict[str, str]
@@ -1621,8 +1630,10 @@ class SignInAnswer(TypedDict):
 class SimilarAnswer(TypedDict):
     """Items like others, the most similar first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str]
     source: FoundItemsSource
@@ -1682,8 +1693,10 @@ class SourceScoreAnswer(TypedDict):
 class StarterAnswer(TypedDict):
     """Items to choose from, each as different as can be from those before it."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1814,8 +1827,10 @@ class TouchedByRuleAnswer(TypedDict):
 class TrendingAnswer(TypedDict):
     """Trending items, best first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
