@@ -68,11 +68,17 @@ class Arranging(Generic[Item]):
         self._arrange()
 
     def lacking(self, excluded: Sequence[ItemNo]) -> list[ItemNo]:
-        """Items that are to be looked up, each rule's in the order in which they are taken."""
+        """Items that are to be looked up, each rule's in the order in which they are taken.
+
+        None of them is excluded.
+        """
         wanted = [] if self.pool.has_named else self.rules.named
+        if not wanted and not self.made.shortages:
+            return []
         for shortage in self.made.shortages:
             wanted += self._of_rule(shortage, excluded)
-        others = (no for no in dict.fromkeys(wanted) if no not in self._order)
+        left_out = {*self._order, *excluded}
+        others = (no for no in dict.fromkeys(wanted) if no not in left_out)
         return [ItemNo(no) for no in others][:_MOST_LOOKED_UP]
 
     def _of_rule(self, shortage: Shortage, excluded: Sequence[ItemNo]) -> list[int]:

@@ -106,7 +106,7 @@ class RuleApplier:
         wanted = arranging.lacking(excluded)
         if wanted:
             found = await load_eligible(
-                self._store, wanted, excluded, request.filters, items=len(wanted)
+                self._store, wanted, (), request.filters, items=len(wanted)
             )
             arranging.add(backfill_items(found.items.values()))
 
