@@ -105,9 +105,7 @@ class RuleApplier:
         """Look up what is pinned by name, and what rules lack among all that is ranked."""
         wanted = arranging.lacking(excluded)
         if wanted:
-            found = await load_eligible(
-                self._store, wanted, (), request.filters, items=len(wanted)
-            )
+            found = await load_eligible(self._store, wanted, (), request.filters, items=len(wanted))
             arranging.add(backfill_items(found.items.values()))
 
 

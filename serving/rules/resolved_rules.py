@@ -236,7 +236,7 @@ class ResolvedRules:
         places = np.arange(len(item_nos))
         if not self.moves or not len(item_nos):
             return places
-        weighed = scores if (scores > 0).any() else 1.0 / (places + 1.0)
+        weighed = scores if (scores > 0).any() else np.reciprocal(places + 1.0, dtype=np.float64)
         factors = self._factors_of(item_nos)
         return np.lexsort((places, -_moved(weighed, factors), factors == 0))
 
