@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from domain.identifiers import UserId
+from serving.answering.kept_context import KeptContext
 from serving.events.impression_schemas import PostedImpression
 from serving.events.item_numbers import ItemNumbers
 from serving.placements.current_placements import CurrentPlacements
@@ -29,8 +30,10 @@ class ImpressionRecorder:
         placements: CurrentPlacements,
         *,
         future_seconds: float,
+        kept_context: KeptContext,
     ) -> None:
         self._store = store
+        self._kept_context = kept_context
         self._items = items
         self._placements = placements
         self._future = timedelta(seconds=future_seconds)
@@ -57,6 +60,7 @@ class ImpressionRecorder:
                 **shown.to_row(now),
                 **self._arm_of(shown, now),
                 "item_nos": [found[item_id] for item_id in shown.item_ids],
+                "context": self._kept_context.of(shown.context),
             }
             for shown in reversed(posted)
         }

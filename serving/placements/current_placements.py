@@ -169,6 +169,8 @@ class CurrentPlacements:
         """
         for placement in self._current.of_anybody(name):
             beyond = sorted(placement.definition.values(context).decided().keys() - takes)
+            if placement.run_id is not None:
+                beyond.append("the run of the nightly list")
             if beyond:
                 arm = "" if placement.arm is None else f" (arm {placement.arm})"
                 detail = (

@@ -49,4 +49,5 @@ def _impression(
         experiment_id=decision.experiment_id,
         arm=decision.arm,
         user_id=user_id,
+        context=decision.context,
     )
