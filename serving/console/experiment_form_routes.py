@@ -1,6 +1,6 @@
 """The page with the form of an experiment that has not begun."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -41,7 +41,8 @@ _HAS_INPUTS = {
     "ends_at",
     "note",
 }
-"""All else is as it was saved."""
+"""All else is as it was saved, of arms too."""
+_OF_ARMS = {"name", "version", "share"}
 
 
 class DraftQuery(BaseModel):
@@ -74,7 +75,8 @@ async def draft_page(
         "experiment_form.html",
         experiment_id=experiment_id,
         said=said,
-        kept={name: value for name, value in said.items() if name not in _HAS_INPUTS},
+        kept=_without(said, _HAS_INPUTS),
+        arms=[{**arm, "kept": _without(arm, _OF_ARMS)} for arm in said["arms"]],
         revision=0 if found is None else found.revision,
         versions=versions,
         kinds=list(dict.fromkeys([*await _known(kinds), *said["kinds"]])),
@@ -97,8 +99,11 @@ async def _known(kinds: FromKinds) -> Sequence[str]:
 
 def _said(found: Experiment) -> Mapping[str, Any]:
     """What a draft says, as it was sent."""
-    said = found.definition().model_dump(mode="json")
-    return {name: value for name, value in said.items() if value is not None}
+    return found.definition().model_dump(mode="json", exclude_none=True)
+
+
+def _without(said: Mapping[str, Any], names: Container[str]) -> Mapping[str, Any]:
+    return {name: value for name, value in said.items() if name not in names}
 
 
 def _new(placement: str, versions: Sequence[PlacementVersion]) -> Mapping[str, Any]:
