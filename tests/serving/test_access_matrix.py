@@ -157,6 +157,8 @@ DECLARED = {
     "GET /console/health": "none viewer",
     "GET /console/items": "none viewer",
     "GET /console/items/{item_id}": "none viewer",
+    "GET /console/items/{item_id}/users": "none viewer",
+    "PUT /console/items/{item_id}": "none operator",
     "POST /console/items/{item_id}/availability": "none operator",
     "GET /console/users": "none viewer",
     "GET /console/users/{user_id}": "none viewer",
