@@ -96,16 +96,17 @@ class HotEvents:
             self._requirement.begin_budget(state)
             return receive
         self._slots.take(1, asked.size, shares)
+        came: list[Message] = []
         try:
-            message = await self._received(receive, state)
-            events = None if message is None else _events(message)
+            body = await self._body(asked, receive, came, state)
+            events = None if body is None else _events(body)
             if events is not None:
                 await self._record(events, asked, state, send, started)
                 return None
         finally:
             self._slots.take(-1, -asked.size, shares)
         self._requirement.begin_budget(state)
-        return receive if message is None else _again(message, receive)
+        return _again(came, receive)
 
     def _asked(self, scope: Scope) -> _Asked | None:
         """What is asked; None: it may be something unusual."""
@@ -127,13 +128,24 @@ class HotEvents:
         size = int(length)
         return _Asked(headers, size) if size <= self._most_bytes else None
 
-    async def _received(self, receive: Receive, state: dict[str, Any]) -> Message | None:
-        """The first of the body; None: it has not come in in time."""
+    async def _body(
+        self, asked: _Asked, receive: Receive, came: list[Message], state: dict[str, Any]
+    ) -> bytes | None:
+        """The body; None: it does not come in whole and in time. `came`: gets what was received."""
+        body, more = b"", True
         try:
             async with asyncio.timeout_at(self._slots.ends_at(state)):
-                return await receive()
+                while more:
+                    message = await receive()
+                    came.append(message)
+                    if message["type"] != "http.request":
+                        return None
+                    body, more = body + message.get("body", b""), message.get("more_body", False)
+                    if len(body) > asked.size:
+                        return None
         except TimeoutError:
             return None
+        return body
 
     async def _record(
         self,
@@ -183,23 +195,23 @@ def _problem(response: Response) -> DirectAnswer:
     return DirectAnswer(response.status_code, response.raw_headers, bytes(response.body))
 
 
-def _events(message: Message) -> list[EventBody] | None:
-    """The events of an app in a body; None: it is not all there, or something is wrong with it."""
-    if message["type"] != "http.request" or message.get("more_body", False):
-        return None
+def _events(body: bytes) -> list[EventBody] | None:
+    """The events of an app in a body; None: something is wrong with it."""
     with suppress(MalformedBodyError, ValidationError):
-        batch = EventBatch.model_validate(parsed(message["body"]))
+        batch = EventBatch.model_validate(parsed(body))
         events = [of_app(event) for event in batch.events if isinstance(event, EventBody)]
         good = [event for event in events if isinstance(event, EventBody)]
         return good if len(good) == len(batch.events) else None
     return None
 
 
-def _again(message: Message, receive: Receive) -> Receive:
+def _again(came: list[Message], receive: Receive) -> Receive:
     """Gives what came already, and then what comes."""
-    came = [message]
+    if not came:
+        return receive
+    rest = iter(came)
 
     async def receive_again() -> Message:
-        return came.pop() if came else await receive()
+        return next(rest, None) or await receive()
 
     return receive_again
