@@ -2,14 +2,11 @@
 
 import getpass
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TypeVar
 
 import numpy as np
@@ -30,7 +27,7 @@ from loading.rejects import SUFFIX as REJECTS_SUFFIX
 from loading.rejects import Reject, RejectsFile
 from loading.report import LoadCounts, LoadReport, Progress
 from loading.sources import STANDARD_INPUT
-from loading.store import Store, StoredEvents, connected
+from loading.store import Store, connected
 from loading.tags import most_frequent_tags
 
 OnProgress = Callable[[Progress], None]
@@ -72,7 +69,7 @@ def load(
         raise InvalidInputError(
             f"The rejects cannot be written to {rejects_path}, which is loaded."
         )
-    with connected(database_url) as store, ExitStack() as also:
+    with connected(database_url) as store:
         kinds = store.load_kinds()
         with opened_files(arguments, options, kinds) as opened:
             if on_understood is not None:
@@ -84,12 +81,7 @@ def load(
                     mapping_of(opened.plans, options),
                 )
                 creates_items = _creates_items(store, opened, options)
-                stores = [store]
-                if not store.has_events():
-                    # Nobody is served from this log yet, who would have to wait for both.
-                    stores.append(also.enter_context(connected(database_url)))
-                    stores[1].join_load(number)
-                loading = _Loading(stores, opened, kinds, rejects, on_progress, creates_items)
+                loading = _Loading(store, opened, kinds, rejects, on_progress, creates_items)
                 for plan in opened.plans:
                     loading.load(plan)
                 if resumed:
@@ -178,8 +170,7 @@ def _advice(counts: LoadCounts) -> str | None:
 class _Loading:
     """One load while it runs."""
 
-    stores: Sequence[Store]
-    """Each writes events; the first writes all else."""
+    store: Store
     opened: OpenedFiles
     kinds: Sequence[EventKind]
     rejects: RejectsFile
@@ -204,26 +195,23 @@ class _Loading:
         view = checked_events(self.opened.duck, plan, self.kinds, datetime.now(UTC))
         strengths = _Strengths(self.kinds)
 
-        def store(batch: EventBatch, store: Store) -> tuple[EventBatch, StoredEvents]:
+        def store(batch: EventBatch) -> tuple[EventBatch, list[Reject]]:
             events = strengths.added(batch.table)
-            return batch, store.store_events(events, create_items=self.create_items)
-
-        # Of events with one id the first counts, so they are stored one after the other.
-        stores = self.stores[:1] if "event_id" in plan.fields else self.stores
-        batches = event_batches(self.opened.duck, plan, view)
-        for batch, outcome in _stored_behind(batches, store, stores):
+            outcome = self.store.store_events(events, create_items=self.create_items)
             self.counts.events_stored += outcome.stored
             self.counts.events_repeated += outcome.repeated
             self.counts.items_new += outcome.items_new
             self.counts.left_out += batch.left_out
             unstored = dict.fromkeys(outcome.unknown_item_rows, Reason.UNKNOWN_ITEM)
             unstored |= dict.fromkeys(outcome.conflict_rows, Reason.CONFLICT)
-            rejects = [*batch.rejects, *_unstored(plan, batch.table, unstored)]
-            self._account(plan, rejects, batch.rows)
+            return batch, _unstored(plan, batch.table, unstored)
+
+        for batch, unstored in _one_behind(event_batches(self.opened.duck, plan, view), store):
+            self._account(plan, [*batch.rejects, *unstored], batch.rows)
 
     def _load_items(self, plan: ItemsPlan) -> None:
         for batch in item_batches(self.opened.duck, plan, self.tags):
-            outcome = self.stores[0].store_items(batch.table)
+            outcome = self.store.store_items(batch.table)
             self.counts.items_new += outcome.new
             self.counts.items_changed += outcome.changed
             self.counts.items_unchanged += outcome.unchanged
@@ -278,34 +266,21 @@ class _Strengths:
         return events.append_column("strength", column)
 
 
-def _stored_behind(
-    batches: Iterator[EventBatch],
-    store: Callable[[EventBatch, Store], Outcome],
-    stores: Sequence[Store],
+def _one_behind(
+    batches: Iterator[EventBatch], store: Callable[[EventBatch], Outcome]
 ) -> Iterator[Outcome]:
-    """What storing each batch did, in their order; one is stored by each while others are read."""
-    free: SimpleQueue[Store] = SimpleQueue()
-    for each in stores:
-        free.put(each)
-
-    def store_by_free(batch: EventBatch) -> Outcome:
-        writer = free.get()
-        try:
-            return store(batch, writer)
-        finally:
-            free.put(writer)
-
-    waiting: deque[Future[Outcome]] = deque()
-    with ThreadPoolExecutor(len(stores), thread_name_prefix="storing") as storing:
+    """What storing each batch did; one is stored while the next is read."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="storing") as storing:
+        waiting: Future[Outcome] | None = None
         try:
             for batch in batches:
-                if len(waiting) == len(stores):
-                    yield waiting.popleft().result()
-                waiting.append(storing.submit(store_by_free, batch))
+                if waiting is not None:
+                    yield waiting.result()
+                waiting = storing.submit(store, batch)
         except InvalidInputError:
             # The file is damaged here, but what came before is being stored.
-            while waiting:
-                yield waiting.popleft().result()
+            if waiting is not None:
+                yield waiting.result()
             raise
-        while waiting:
-            yield waiting.popleft().result()
+        if waiting is not None:
+            yield waiting.result()

@@ -80,10 +80,6 @@ class Store:
         """Whether the catalogue has any."""
         return bool(self._rows("has_items")[0][0])
 
-    def has_events(self) -> bool:
-        """Whether the log has any."""
-        return bool(self._rows("has_events")[0][0])
-
     def count_known_users(self, users: pa.Table) -> int:
         """How many of these users, by `user_id`, there are already."""
         return self._count_staged("staged_event_users", users, "count_known_users")
@@ -104,10 +100,6 @@ class Store:
         self._connection.commit()
         self._load_no = int(row[0])
         return self._load_no, bool(row[1])
-
-    def join_load(self, load_no: int) -> None:
-        """Write for a load that another connection has begun and will end."""
-        self._load_no = load_no
 
     def end_load(self, counts: LoadCounts) -> None:
         """Write down what became of all rows; the load may be taken back from now on."""

@@ -40,10 +40,6 @@ set synchronous_commit = off;
 -- Whether anything can be recommended.
 select exists (select from items);
 
--- name: has_events
--- Whether the log has any, the canary's apart.
-select exists (select from interactions where user_no <> 0);
-
 -- name: count_known_users
 -- How many of the staged users the store has.
 select count(*) from users join staged_event_users using (user_id);

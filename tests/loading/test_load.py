@@ -3,15 +3,12 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
-from loading import events as reading
 from loading.load import load_tables
 from loading.report import Progress
-from loading.store import Store, StoredEvents
 from stack.sample.catalogue import items_table, load_films
 from stack.sample.simulator import simulate_events
 from tests.loading.written_files import (
@@ -175,48 +172,3 @@ def test_progress_ends_with_all_rows(database_url: str, tmp_path: Path) -> None:
     ]
     assert seen[-1] == Progress("ratings.csv", 8, 8)
     assert sorted(step.rows for step in seen) == [step.rows for step in seen]
-
-
-@pytest.mark.parametrize("named", [False, True], ids=["without ids", "with ids"])
-def test_batches_into_an_empty_log_are_stored_side_by_side_each_event_once(
-    database_url: str,
-    engine: Engine,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    named: bool,
-) -> None:
-    monkeypatch.setattr(reading, "EVENTS_AT_ONCE", 25)
-    writers: set[Store] = set()
-    write = Store.store_events
-
-    def store_events(store: Store, *arguments: Any, **options: Any) -> StoredEvents:
-        writers.add(store)
-        return write(store, *arguments, **options)
-
-    monkeypatch.setattr(Store, "store_events", store_events)
-    # Each event comes twice, in batches that are far from each other, and its users in all.
-    lines = [f"user-{n % 40},item-{n % 13},{1_600_000_000 + n},e{n}" for n in [*range(300)] * 2]
-    header = "user_id,item_id,timestamp" + (",event_id" if named else ",page")
-    path = tmp_path / "events.csv"
-    path.write_text("\n".join([header, *lines[:450], ",item-1,1600000000,bad", *lines[450:]]))
-    done: list[int] = []
-    report = load_path(
-        path,
-        database_url,
-        create_items=True,
-        on_progress=lambda progress: done.append(progress.rows),
-    )
-    assert (report.events_stored, report.events_repeated, report.items_new) == (300, 300, 13)
-    assert report.rejected == {"user_id is missing": 1}
-    assert done == sorted(done)
-    assert done[-1] == 601
-    # Of events with one id the first counts, so they are stored one after the other.
-    assert len(writers) == (1 if named else 2)
-    with engine.connect() as connection:
-        counted = text(
-            "select count(*), count(distinct event_id), count(distinct user_no),"
-            " count(distinct load_no), (select count(*) from users where user_no <> 0)"
-            " from interactions"
-        )
-        assert tuple(connection.execute(counted).one()) == (300, 300, 40, 1, 40)
