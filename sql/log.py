@@ -38,9 +38,11 @@ class NewEvent:
     """What a rating lies on; None: the event is no rating."""
     strength: float | None = None
     """What the weight of the kind is multiplied by: `EventKind.strengths`; None: 1."""
+    context: str | None = None
+    """The context it occurred in, as JSON; None: nothing is said of it, or kept."""
 
 
-def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[UserId] | str]:
+def record_parameters(events: Sequence[NewEvent]) -> dict[str, object]:
     """The parameters of the statement `record_events`.
 
     Arrays as PostgreSQL writes them, but for texts: the driver takes ten times as long for a list.
@@ -56,6 +58,7 @@ def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[UserId] | st
         "occurred_ats": as_array([event.occurred_at.isoformat() for event in events]),
         "recommendation_ids": as_array([_or_null(event.recommendation_id) for event in events]),
         "times_given": as_array([event.time_given for event in events]),
+        "contexts": [event.context for event in events],
     }
 
 

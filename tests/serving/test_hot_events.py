@@ -34,6 +34,7 @@ FIELDS: Mapping[str, list[Any]] = {
         *("2999-01-01T00:00:00Z", "1969-01-01T00:00:00Z", "yesterday", 5, None),
     ],
     "recommendation_id": ["6f1f0e2a-4a3e-4d5c-9a63-1d4f0a7b8c9d", "odd", None],
+    "context": [{"device": "phone"}, {}, {"device": 1}, "odd", None],
     "odd": [1],
 }
 EVENTS = st.one_of(
@@ -90,7 +91,7 @@ HEADERS = st.dictionaries(
 OF_ONE_ANSWER = {"x-process-time", "x-request-id", "content-length", "ratelimit"}
 STORED = text(
     "select event_id, user_id, item_no, kind_no, value, strength, scale_no, recommendation_id,"
-    " case when occurred_at < now() - interval '1 hour' then occurred_at end as occurred_at"
+    " context_no, case when occurred_at < now() - interval '1 hour' then occurred_at end as occurred_at"
     " from interactions join users using (user_no) where event_id = any(:ids)"
 )
 through_two_apps = settings(
