@@ -96,6 +96,8 @@ class HotEvents:
             self._requirement.begin_budget(state)
             return receive
         self._slots.take(1, asked.size, shares)
+        # The server answers by it whoever sends the rest of a body in a way it does not take.
+        state["request_id"] = request_id_of(asked.headers.get(REQUEST_ID))
         came: list[Message] = []
         try:
             body = await self._body(asked, receive, came, state)
@@ -159,7 +161,7 @@ class HotEvents:
         services: Services = state["services"]
         # Its body has been read, which had a time of its own: from here on the time is ours.
         services[RequestBudgets].begin(self._requirement.kind)
-        state["request_id"] = request_id = request_id_of(asked.headers.get(REQUEST_ID))
+        request_id: str = state["request_id"]
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 answer = await _recorded(events, services[EventRecorder], request_id)

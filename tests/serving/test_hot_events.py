@@ -91,7 +91,8 @@ HEADERS = st.dictionaries(
 OF_ONE_ANSWER = {"x-process-time", "x-request-id", "content-length", "ratelimit"}
 STORED = text(
     "select event_id, user_id, item_no, kind_no, value, strength, scale_no, recommendation_id,"
-    " context_no, case when occurred_at < now() - interval '1 hour' then occurred_at end as occurred_at"
+    " context_no,"
+    " case when occurred_at < now() - interval '1 hour' then occurred_at end as occurred_at"
     " from interactions join users using (user_no) where event_id = any(:ids)"
 )
 through_two_apps = settings(
