@@ -24,6 +24,7 @@ FILES = (
     "kafka",
     "imports",
     "freshness",
+    "forgetting",
     "analytics",
 )
 """Each uses what those before it made."""
