@@ -24,6 +24,7 @@ FILES = (
     "kafka",
     "imports",
     "freshness",
+    "support",
     "forgetting",
     "analytics",
 )

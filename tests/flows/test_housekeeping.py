@@ -105,7 +105,7 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
             text(
                 "insert into uploads (filename, file, bytes, options, is_preview, state,"
                 " uploaded_by, ended_at, result)"
-                " select 'a.csv', n, 1, '{}', n = 3, 'complete', 'x', now() - n * interval '20 days',"
+                " select 'a.csv', n, 1, '{}', n = 3, 'complete', 'x', now() - n * interval '20 d',"
                 ' \'{"report": {"rejected_rows": [1]}}\''
                 " from generate_series(1, 3) as n"
             )
