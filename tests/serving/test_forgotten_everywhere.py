@@ -71,7 +71,7 @@ OF_NOBODY = {
     "click_days", "exposure_days", "freshness_checks", "given_days", "impression_days",
     "interaction_days", "item_exposure_days", "retention_weeks", "rollups",
     # Alembic's.
-    "alembic_version",
+    "alembic_version", "schema_support",
 }  # fmt: skip
 """Tables with nothing of any user: a look at the rows proves it of those that have some here."""
 STATISTICS = "pg_catalog.pg_statistic"

@@ -10,9 +10,7 @@ from sql.revisions import Revisions, find_revisions, is_migrated, newest_revisio
 def stand_at(engine: Engine, revision: str, oldest: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("update alembic_version set version_num = :no"), {"no": revision})
-        connection.execute(
-            text("update schema_support set oldest_revision = :no"), {"no": oldest}
-        )
+        connection.execute(text("update schema_support set oldest_revision = :no"), {"no": oldest})
 
 
 def test_migrating_twice_changes_nothing(engine: Engine) -> None:

@@ -40,8 +40,8 @@ def _is_cluster(data_directory: Path) -> bool:
             raise RuntimeError(
                 f"{data_directory} is of PostgreSQL {version}, not {MAJOR_VERSION}, which this"
                 " version of Tandem brings. Nothing was changed. Carry it over: start the version"
-                " of Tandem that made it, write its database into a file with the pg_dump of"
-                f" PostgreSQL {MAJOR_VERSION}, and restore that into a new home (docs/upgrading.md)."
+                " of Tandem that made it, dump its database with the pg_dump of PostgreSQL"
+                f" {MAJOR_VERSION}, and restore that into a new home (docs/upgrading.md)."
             )
         return True
     if data_directory.exists() and any(data_directory.iterdir()):
