@@ -60,15 +60,18 @@ OF_NOBODY = {
     "item_changes", "item_embedding_progress", "item_embeddings",
     "item_similarity_embeddings", "item_transitions", "items", "popular_items",
     "popular_refreshes", "replaced_items", "term_embeddings",
+    # Words of apps about where lists are shown, which hold nothing of anybody.
+    "contexts",
     # Kinds and receipts of events, and how far what was read.
     "event_kinds", "event_receipts", "imported_files", "kafka_offsets", "rating_scales",
     "speed_progress",
     # Runs, and what is decided for lists.
-    "experiment_days", "experiment_items", "experiment_strata", "experiments", "live_run",
+    "experiment_days", "experiment_items", "experiment_stopped_arms", "experiment_strata",
+    "experiments", "live_run",
     "model_runs", "placement_versions", "placements", "promotions",
     "tuned_hyperparameters", "tuning_trials",
     # Counts and measurements.
-    "click_days", "exposure_days", "freshness_checks", "given_days", "impression_days",
+    "click_days", "context_days", "exposure_days", "freshness_checks", "given_days", "impression_days",
     "interaction_days", "item_exposure_days", "retention_weeks", "rollups",
     # Alembic's.
     "alembic_version", "schema_support",
