@@ -71,8 +71,8 @@ OF_NOBODY = {
     "model_runs", "placement_versions", "placements", "promotions",
     "tuned_hyperparameters", "tuning_trials",
     # Counts and measurements.
-    "click_days", "context_days", "exposure_days", "freshness_checks", "given_days", "impression_days",
-    "interaction_days", "item_exposure_days", "retention_weeks", "rollups",
+    "click_days", "context_days", "exposure_days", "freshness_checks", "given_days",
+    "impression_days", "interaction_days", "item_exposure_days", "retention_weeks", "rollups",
     # Alembic's.
     "alembic_version", "schema_support",
 }  # fmt: skip
