@@ -110,8 +110,20 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
                 " from generate_series(1, 3) as n"
             )
         )
+        connection.execute(
+            text(
+                "insert into uploads (filename, file, bytes, options, is_preview, state,"
+                " uploaded_by, ended_at, result)"
+                " select 'a.csv', n, 1, '{}', n = 3, 'complete', 'x', now() - n * interval '20 d',"
+                ' \'{"report": {"rejected_rows": [1]}}\''
+                " from generate_series(1, 3) as n"
+            )
+        )
     cleared = housekeeping()
-    assert cleared.audit_entries == 2
+    kept = "select coalesce(result #>> '{report,rejected_rows}', '-') from uploads order by file"
+    with engine.connect() as connection:
+        assert connection.execute(text(kept)).scalars().all() == ["[1]", "[]", "-"]
+    assert (cleared.reports, cleared.audit_entries) == (2, 2)
     assert value(engine, "select count(*) from audit_log") == 1
     assert (cleared.impressions, cleared.impression_days) == (2, 2)
     assert value(engine, "select count(*) from impressions") == 3
@@ -120,5 +132,5 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
     artifact = ask_prefect("artifacts/housekeeping-summary/latest")["data"]
     assert "Deleted 2 impressions of 2 days" in artifact
     again = housekeeping()
-    assert (cleared.sign_ins, again.sign_ins) == (1, 0)
+    assert (cleared.sign_ins, again.sign_ins, again.reports) == (1, 0, 0)
     assert again.impressions == 0
