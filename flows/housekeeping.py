@@ -15,13 +15,14 @@ from sqlalchemy.pool import NullPool
 
 from batch.history.old_impressions import count_up_old_impressions
 from batch.history.rollups import count_rollups
+from domain.errors import InvalidInputError
 from flows.prefect_history import clear_old_runs
 from flows.run_names import by_day
 from flows.settings import HousekeepingSettings
 from sql.audit import delete_old_entries
 from sql.engine import FLOW, make_engine
 from sql.expired_sign_ins import clear_expired_sign_ins
-from sql.settings import DatabaseSettings
+from sql.settings import AttributionSettings, DatabaseSettings
 from sql.statements import statements
 
 _IMPRESSIONS_AT_ONCE = 10_000
@@ -46,6 +47,8 @@ class Cleared:
     audit_entries: int
     rejects: int
     """Messages of Kafka that could not be recorded."""
+    reports: int
+    """Loads over HTTP whose reports lost the rows of files they had."""
 
     def to_text(self) -> str:
         """In plain sentences."""
@@ -53,7 +56,8 @@ class Cleared:
             f"Deleted {self.impressions:,} impressions of {self.impression_days:,} days, which stay"
             f" as counts by day, {self.runs:,} old flow runs with their task runs, logs and"
             f" {self.artifacts:,} artifacts, {self.audit_entries:,} entries of the audit log,"
-            f" {self.rejects:,} messages of Kafka that could not be recorded, and"
+            f" {self.rejects:,} messages of Kafka that could not be recorded, the rows of files in"
+            f" the reports of {self.reports:,} loads, and"
             f" {self.sign_ins:,} sessions, tokens, links and attempts to sign in that were over."
         )
 
@@ -85,7 +89,8 @@ def housekeeping(
         prefect_days: days after their end flow runs are kept, with their logs and artifacts
         impression_days: days impressions are kept; after that they are counts by day
         audit_days: days entries of the audit log are kept
-        reject_days: days messages of Kafka are kept that could not be recorded
+        reject_days: days messages of Kafka that could not be recorded are kept, and rows of files
+            in the reports of loads over HTTP
 
     """
     asked = {
@@ -96,6 +101,7 @@ def housekeeping(
     }
     chosen = {name: value for name, value in asked.items() if value is not None}
     settings = HousekeepingSettings.model_validate(HousekeepingSettings().model_dump() | chosen)
+    _check(settings)
     now = datetime.now(UTC)
     count_for_analysts(now)
     oldest_day = (now - timedelta(days=settings.impression_days)).date()
@@ -104,8 +110,16 @@ def housekeeping(
     sign_ins = clear_sign_ins(_SIGN_INS_AT_ONCE)
     entries = clear_audit_log(now - timedelta(days=settings.audit_days))
     rejects = clear_kafka_rejects(now - timedelta(days=settings.reject_days))
+    reports = clear_reports_of_loads(now - timedelta(days=settings.reject_days))
     cleared = Cleared(
-        sum(cleared_days.values()), len(cleared_days), runs, artifacts, sign_ins, entries, rejects
+        impressions=sum(cleared_days.values()),
+        impression_days=len(cleared_days),
+        runs=runs,
+        artifacts=artifacts,
+        sign_ins=sign_ins,
+        audit_entries=entries,
+        rejects=rejects,
+        reports=reports,
     )
     get_run_logger().info(cleared.to_text())
     create_markdown_artifact(
@@ -119,7 +133,8 @@ def housekeeping(
 @_part("Count for analysts")
 def count_for_analysts(now: datetime) -> None:
     """What views of the schema `analytics` read; before impressions are deleted."""
-    for counted in count_rollups(_engine().begin, now):
+    days = AttributionSettings().attribution_days
+    for counted in count_rollups(_engine().begin, now, days):
         get_run_logger().info("Counted %s.", counted)
 
 
@@ -159,11 +174,30 @@ def clear_kafka_rejects(before: datetime) -> int:
         return int(connection.execute(statement, {"before": before}).scalar_one())
 
 
+@_part("Clear rows of files out of old reports")
+def clear_reports_of_loads(before: datetime) -> int:
+    """How many loads over HTTP that ended before `before` had rows of files in their reports."""
+    with _engine().begin() as connection:
+        statement = statements("uploads")["clear_old_upload_rows"]
+        return int(connection.execute(statement, {"before": before}).scalar_one())
+
+
 @_part("Clear away old audit entries")
 def clear_audit_log(before: datetime) -> int:
     """How many entries of before `before` were deleted."""
     with _engine().begin() as connection:
         return delete_old_entries(connection, before)
+
+
+def _check(settings: HousekeepingSettings) -> None:
+    """InvalidInputError if impressions would go before what became of them is known."""
+    days = AttributionSettings().attribution_days
+    if settings.impression_days <= days:
+        raise InvalidInputError(
+            f"Impressions are to be kept for {settings.impression_days} days, and what becomes of"
+            f" them is counted for {days}: let TANDEM_HOUSEKEEPING_IMPRESSION_DAYS be more than"
+            " TANDEM_ATTRIBUTION_DAYS."
+        )
 
 
 def _engine() -> Engine:

@@ -1,4 +1,4 @@
-"""A Spark cluster on this machine: a master, two workers and two executors, each a process."""
+"""A Spark cluster on this machine, whose executors are processes of their own."""
 
 import os
 import shutil

@@ -1,13 +1,14 @@
 """The history: all interactions up to a position, as arrays."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from batch.bulk import fetch_columns
+from batch.bulk import fetch, fetch_columns
 from domain.identifiers import Position
 from domain.interactions import KindTable
 from sql.statements import statements
@@ -16,6 +17,33 @@ _BATCH = statements("batch")
 
 AT_ONCE = 2_000_000
 """So many interactions are looked at at once, where each takes many times its own memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """In what context each interaction occurred."""
+
+    context_nos: NDArray[np.int32]
+    """(n,) 0: nothing is known of it."""
+    by_no: Mapping[int, Mapping[str, str]]
+    """What each context says, by name."""
+
+    def names(self) -> list[str]:
+        """What contexts say anything of, in order."""
+        known = self.by_no.keys() & set(np.unique(self.context_nos).tolist())
+        return sorted({name for number in known for name in self.by_no[number]})
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer] | slice) -> "Contexts":
+        """Those that are chosen, as `Interactions.where`."""
+        return Contexts(self.context_nos[chosen], self.by_no)
+
+    def values(self, name: str) -> NDArray[np.object_]:
+        """(n,) what each says of a name; None where it says nothing."""
+        said = np.full(max(self.by_no, default=0) + 1, None, dtype=object)
+        for number, context in self.by_no.items():
+            said[number] = context.get(name)
+        found: NDArray[np.object_] = said[self.context_nos]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +58,8 @@ class Interactions:
     """What the weights of the kinds are multiplied by; NaN: 1."""
     occurred_at: NDArray[np.datetime64]
     """UTC, in microseconds."""
+    contexts: Contexts | None = None
+    """None: they were not asked for."""
 
     def __len__(self) -> int:
         return len(self.user_nos)
@@ -46,6 +76,7 @@ class Interactions:
             self.kind_nos[chosen],
             self.strengths[chosen],
             self.occurred_at[chosen],
+            None if self.contexts is None else self.contexts.where(chosen),
         )
 
     def slices(self, at_once: int = AT_ONCE) -> Iterator[slice]:
@@ -74,7 +105,7 @@ class Interactions:
         )
 
     def followed_by(self, later: "Interactions") -> "Interactions":
-        """These and then the others."""
+        """These and then the others, without contexts."""
         return Interactions(
             self.kinds,
             np.concatenate([self.user_nos, later.user_nos]),
@@ -103,7 +134,9 @@ class Interactions:
         return np.datetime64(self.occurred_at.max())
 
 
-def load_interactions(connection: Any, kinds: KindTable, until: Position) -> Interactions:
+def load_interactions(
+    connection: Any, kinds: KindTable, until: Position, *, with_contexts: bool = False
+) -> Interactions:
     """The log up to `until` by time, over an ADBC connection."""
     types: dict[str, DTypeLike] = {
         "user_no": np.int32,
@@ -112,13 +145,21 @@ def load_interactions(connection: Any, kinds: KindTable, until: Position) -> Int
         "strength": np.float32,
         "occurred_at": "datetime64[us]",
     }
-    columns = fetch_columns(connection, _BATCH["load_interactions"], types, until=until)
-    if not rises(columns[-1]):
-        order = np.argsort(columns[-1], kind="stable")
+    name = "load_interactions"
+    if with_contexts:
+        name, types = "load_interactions_with_contexts", types | {"context_no": np.int32}
+    columns = fetch_columns(connection, _BATCH[name], types, until=until)
+    if not rises(columns[4]):
+        order = np.argsort(columns[4], kind="stable")
         # One after the other: never are there two copies of all of them.
         for index in range(len(columns)):
             columns[index] = columns[index][order]
-    return Interactions(kinds, *columns)
+    if not with_contexts:
+        return Interactions(kinds, *columns)
+    said = fetch(connection, _BATCH["load_contexts"])
+    texts = map(json.loads, said["context"].to_pylist())
+    by_no = dict(zip(said["context_no"].to_pylist(), texts, strict=True))
+    return Interactions(kinds, *columns[:5], Contexts(columns[5], by_no))
 
 
 def rises(times: NDArray[np.datetime64]) -> bool:

@@ -13,14 +13,17 @@ from serving.placements.placement import Placement
 
 @dataclass(frozen=True, slots=True)
 class PlacedExperiment:
-    """`placements`: what is decided for the users of each arm, by its name."""
+    """`placements`: what is decided for the users of each arm, by its name.
+
+    The users of an arm that was stopped get what the control decides, and are in no experiment.
+    """
 
     experiment: RunningExperiment
     placements: Mapping[str, Placement]
 
-    def placement_of(self, user_id: UserId) -> Placement | None:
-        """What is decided for a user now; None: the user is not in it."""
-        arm = self.experiment.arm_of(user_id, datetime.now(UTC))
+    def placement_of(self, user_id: UserId, at: datetime | None = None) -> Placement | None:
+        """What is decided for a user at a time (None: now); None: the user is not in it."""
+        arm = self.experiment.arm_of(user_id, at or datetime.now(UTC))
         return None if arm is None else self.placements[arm.name]
 
     @classmethod
@@ -39,7 +42,13 @@ class PlacedExperiment:
                 experiment_id=experiment_id,
                 arm=arm.name,
                 is_popular=arm.version is None,
+                run_id=said.get("run_id"),
             )
+        control = placements[arms[0].name]
+        for arm, said in zip(arms, stored["arms"], strict=True):
+            if said["stopped"]:
+                # Nobody comes into it any more, and whoever was counts no further.
+                placements[arm.name] = replace(control, experiment_id=None, arm=None)
         return cls(
             RunningExperiment(
                 experiment_id=experiment_id,

@@ -1,7 +1,7 @@
 -- What the service itself writes: the lists it gave; and how a user is forgotten everywhere, or merged into another.
 
 -- Lists that were given. `explored`: which of `item_nos` were in the list to become known. `placement_version`: 0 where
--- nothing was decided for the placement. `arm`: of the experiment.
+-- nothing was decided for the placement. `arm`: of the experiment. `context_no`: the context it was asked for in.
 create table impressions (
     recommendation_id  uuid primary key,
     user_no            integer,
@@ -13,7 +13,8 @@ create table impressions (
     explored           integer[] not null default '{}',
     placement          text,
     placement_version  integer,
-    experiment_id      text
+    experiment_id      text,
+    context_no         integer
 );
 
 create index impressions_user on impressions (user_no, shown_at);
@@ -25,15 +26,17 @@ create index impressions_shown on impressions (shown_at);
 
 -- Each row counts impressions that were deleted in the same transaction, so none is lost or counted twice.
 create table impression_days (
-    day          date not null,
-    run_id       integer,
-    source       text not null,
-    arm          text,
-    impressions  bigint not null,
-    items        bigint not null,
-    explored     bigint not null,
-    users        bigint not null,
-    unique nulls not distinct (day, run_id, source, arm)
+    day                date not null,
+    run_id             integer,
+    source             text not null,
+    arm                text,
+    placement          text,
+    placement_version  integer,
+    impressions        bigint not null,
+    items              bigint not null,
+    explored           bigint not null,
+    users              bigint not null,
+    unique nulls not distinct (day, run_id, source, arm, placement, placement_version)
 );
 
 -- ---------------------------------------------------------------- forgetting
@@ -61,7 +64,7 @@ begin
     of_interactions as (delete from interactions where user_no = gone returning 1),
     of_deletions as (delete from event_deletions where user_no = gone returning 1),
     of_changes as (delete from history_changes where user_no = gone returning 1),
-    of_merged as (delete from merged_users where user_no = gone or from_user_id = given_id),
+    of_merged as (delete from merged_users where user_no = gone or from_user_id = given_id returning 1),
     of_impressions as (delete from impressions where user_no = gone returning 1),
     of_lists as (delete from batch_recommendations where user_no = gone returning 1),
     of_vectors as (delete from user_embeddings where user_no = gone returning 1),
@@ -78,13 +81,17 @@ begin
         'preferences', (select count(*) from of_preferences),
         'interactions', (select count(*) from of_interactions),
         'event_deletions', (select count(*) from of_deletions),
+        'history_changes', (select count(*) from of_changes),
+        'merged_ids', (select count(*) from of_merged),
         'impressions', (select count(*) from of_impressions),
         'recommendation_lists', (select count(*) from of_lists),
         'user_embeddings', (select count(*) from of_vectors),
+        'activity', (select count(*) from of_activity),
         'experiments', (select count(*) from of_experiments),
         'accounts', (select count(*) from of_accounts),
         'sessions', (select count(*) from of_sessions),
-        'kafka_rejects', (select count(*) from of_rejects))
+        'kafka_rejects', (select count(*) from of_rejects),
+        'loads', forget_in_loads(given_id))
     into counts;
 
     if gone is not null then

@@ -13,6 +13,9 @@ from stack.settings import StackSettings
 # A person's own Prefect account or profile has no say in this stack.
 _STRANGERS = ("PREFECT_API_", "PREFECT_PROFILE", "PREFECT_CLIENT_", "PREFECT_SERVER_API_")
 _SIGNING_KEYS = "TANDEM_SIGNING_KEYS_FILE"
+_CANARY = "TANDEM_CANARY_SECONDS"
+_CANARY_SECONDS = "60"
+"""Of a machine of one's own: so that the page Health shows how soon lists follow."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -62,16 +65,19 @@ def child_environment(
 
 
 def api_environment(environment: Mapping[str, str], home: Home) -> dict[str, str]:
-    """Variables of the API, on top of those of all processes: the file of the signing keys.
+    """Variables of the API, on top of those of all processes: a canary and its signing keys.
 
-    It is made if it is missing, unless the caller has one elsewhere.
+    The file of the keys is made if it is missing, unless the caller has one elsewhere.
     """
-    if environment.get(_SIGNING_KEYS):
-        return dict(environment)
+    variables = dict(environment)
+    if not variables.get(_CANARY):
+        variables[_CANARY] = _CANARY_SECONDS
+    if variables.get(_SIGNING_KEYS):
+        return variables
     file = home.signing_keys_file
     if not file.exists():
         rotate_signing_keys(file)
-    return {**environment, _SIGNING_KEYS: str(file)}
+    return {**variables, _SIGNING_KEYS: str(file)}
 
 
 def no_proxy(*hosts: str) -> dict[str, str]:

@@ -71,6 +71,7 @@ class ArmDefinition(TypedDict):
     name: str
     version: int | PopularList
     share: float
+    run_id: NotRequired[int | None]
 
 
 class ArmFigures(TypedDict):
@@ -84,6 +85,8 @@ class ArmFigures(TypedDict):
     items: int
     coverage: float | None
     best_probability: float
+    stopped_at: str | None
+    stopped_because: str | None
 
 
 class AskedAnswer(TypedDict):
@@ -110,6 +113,7 @@ class AskedAnswer(TypedDict):
     algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
+    rules_for_users: NotRequired[list[str] | None]
     user_id: str | None
     user_ids: NotRequired[list[str] | None]
 
@@ -251,6 +255,7 @@ class EventBody(TypedDict):
     scale: NotRequired[str | None]
     occurred_at: NotRequired[str | None]
     recommendation_id: NotRequired[str | None]
+    context: NotRequired[dict[str, Any] | None]
 
 
 class EventKindAnswer(TypedDict):
@@ -304,7 +309,7 @@ class Experiment(TypedDict):
     arms: list[ArmDefinition]
     goal: NotRequired[Metric]
     kinds: NotRequired[list[str]]
-    window_days: NotRequired[float]
+    window_days: float
     confidence: NotRequired[float]
     tuned_to: NotRequired[int]
     guardrails: NotRequired[list[GuardrailDefinition]]
@@ -351,7 +356,7 @@ class ExperimentDefinition(TypedDict):
     arms: list[ArmDefinition]
     goal: NotRequired[Metric]
     kinds: NotRequired[list[str]]
-    window_days: NotRequired[float]
+    window_days: NotRequired[float | None]
     confidence: NotRequired[float]
     tuned_to: NotRequired[int]
     guardrails: NotRequired[list[GuardrailDefinition]]
@@ -422,6 +427,7 @@ class FoundEventAnswer(TypedDict):
     occurred_at: str
     received_at: str
     recommendation_id: str | None
+    context: dict[str, str] | None
 
 
 FoundItemsSource: TypeAlias = Literal["cache", "similar", "search", "words", "popular", "fallback"]
@@ -665,8 +671,10 @@ class KindBody(TypedDict):
 class LatestAnswer(TypedDict):
     """New items, the newest first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -676,7 +684,7 @@ class LatestAnswer(TypedDict):
     strategy: LatestStrategy
 
 
-LatestStrategy: TypeAlias = Literal["latest", "fallback"]
+LatestStrategy: TypeAlias = Literal["latest", "popular", "fallback"]
 
 
 class LinkAnswer(TypedDict):
@@ -834,10 +842,11 @@ class MoveAnswer(TypedDict):
     before: int | None
     after: int | None
     cause: MoveCause
+    rules: list[str]
 
 
 MoveCause: TypeAlias = Literal[
-    "limit", "filter", "seen", "fallback", "explored", "blend", "reranking", "others"
+    "limit", "filter", "seen", "rules", "fallback", "explored", "blend", "reranking", "others"
 ]
 
 
@@ -1015,8 +1024,10 @@ PolicyName: TypeAlias = Literal["fixed", "adaptive", "learned"]
 class PopularAnswer(TypedDict):
     """Popular items, best first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1054,6 +1065,7 @@ class PostedImpression(TypedDict):
     item_ids: list[str]
     placement: NotRequired[ShownPlacement | None]
     experiment: NotRequired[ShownArm | None]
+    context: NotRequired[dict[str, Any] | None]
     run_id: NotRequired[int | None]
     shown_at: NotRequired[str | None]
 
@@ -1193,6 +1205,7 @@ class RankAnswer(TypedDict):
     algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
+    rules_for_users: NotRequired[list[str] | None]
     user_id: str
     left_out: list[str]
 
@@ -1256,6 +1269,7 @@ class RecommendationAnswer(TypedDict):
     algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
+    rules_for_users: NotRequired[list[str] | None]
     user_id: str
 
 
@@ -1371,13 +1385,17 @@ class RemovedCounts(TypedDict):
     preferences: int
     interactions: int
     event_deletions: int
+    history_changes: int
+    merged_ids: int
     impressions: int
     recommendation_lists: int
     user_embeddings: int
+    activity: int
     experiments: int
     accounts: int
     sessions: int
     kafka_rejects: int
+    loads: int
     cached_answers: int | None
 
 
@@ -1516,9 +1534,11 @@ class RunAnswer(TypedDict):
 class SearchAnswer(TypedDict):
     """What a search found, the best first."""
 
+    placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
     fields_unknown: NotRequired[list[str] | None]
     q: str
-    placement: NamedPlacement | None
     items: list[SearchedItemAnswer]
     match: SearchMatch | None
     corrected: dict[str, str]
@@ -1621,8 +1641,10 @@ class SignInAnswer(TypedDict):
 class SimilarAnswer(TypedDict):
     """Items like others, the most similar first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str]
     source: FoundItemsSource
@@ -1682,8 +1704,10 @@ class SourceScoreAnswer(TypedDict):
 class StarterAnswer(TypedDict):
     """Items to choose from, each as different as can be from those before it."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1814,8 +1838,10 @@ class TouchedByRuleAnswer(TypedDict):
 class TrendingAnswer(TypedDict):
     """Trending items, best first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
