@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -154,12 +154,13 @@ def load_interactions(
         # One after the other: never are there two copies of all of them.
         for index in range(len(columns)):
             columns[index] = columns[index][order]
+    history = Interactions(kinds, columns[0], columns[1], columns[2], columns[3], columns[4])
     if not with_contexts:
-        return Interactions(kinds, *columns)
+        return history
     said = fetch(connection, _BATCH["load_contexts"])
     texts = map(json.loads, said["context"].to_pylist())
     by_no = dict(zip(said["context_no"].to_pylist(), texts, strict=True))
-    return Interactions(kinds, *columns[:5], Contexts(columns[5], by_no))
+    return replace(history, contexts=Contexts(columns[5], by_no))
 
 
 def rises(times: NDArray[np.datetime64]) -> bool:
