@@ -108,7 +108,11 @@ class Container(ListParts):
             self.undoer,
             self.watcher,
             RunReader(self.store),
-            ScheduleReader(self.settings.prefect_api(), self.settings.prefect_pages()),
+            ScheduleReader(
+                self.settings.prefect_api(),
+                self.settings.prefect_pages(),
+                self.settings.prefect_rest_file,
+            ),
             self.forgetter,
             UserMerger(
                 profiles=self.user_profiles,

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from serving.console.kept_schedule import find_schedule
+from serving.console.prefect_api import format_time
 from sql.passwords import masked
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
@@ -23,7 +25,7 @@ from stack.local.supervision.state import (
 )
 from stack.settings import StackSettings
 
-_COLOURS = {"running": "green", "failed": "red", "stopped": "dim"}
+_COLOURS = {"running": "green", "failed": "red", "resting": "green", "stopped": "dim"}
 
 
 def command(*, as_json: AsJson = False) -> None:
@@ -83,8 +85,16 @@ def _schedules(
     state: StackState, home: Home, processes: Mapping[str, ProcessEntry]
 ) -> dict[str, Any]:
     """When each scheduled deployment runs next by itself; None for all if nobody was asked."""
-    if processes.get("prefect-server", ProcessEntry("stopped")).state != "running":
-        return {"schedules": None, "schedules_unknown_because": None}
+    told: dict[str, Any] = {
+        "schedules": None,
+        "schedules_unknown_because": None,
+        "prefect_rests_until": None,
+    }
+    server = processes.get("prefect-server", ProcessEntry("stopped")).state
+    if server == "resting":
+        return told | _kept_schedules(home)
+    if server != "running":
+        return told
     # Without Prefect's server there is no need to wait for what asks it.
     from serving.console import prefect_api  # noqa: PLC0415
 
@@ -92,9 +102,20 @@ def _schedules(
     try:
         runs = prefect_api.PrefectApi(state.prefect_url, password).next_runs(datetime.now(UTC))
     except prefect_api.PrefectAskedInVainError as error:
-        return {"schedules": None, "schedules_unknown_because": str(error)}
-    schedules = {name: time and prefect_api.format_time(time) for name, time in runs.items()}
-    return {"schedules": schedules, "schedules_unknown_because": None}
+        return told | {"schedules_unknown_because": str(error)}
+    return told | {"schedules": {name: time and format_time(time) for name, time in runs.items()}}
+
+
+def _kept_schedules(home: Home) -> dict[str, Any]:
+    """What Prefect said before it was stopped; to ask it would start it."""
+    kept = find_schedule(home.prefect_rest_file)
+    if kept is None:
+        return {}
+    runs = {each.name: each.next_run_at for each in kept.deployments if each.has_schedule}
+    return {
+        "schedules": {name: time and format_time(time) for name, time in runs.items()},
+        "prefect_rests_until": format_time(kept.until),
+    }
 
 
 def _show(console: Console, status: dict[str, Any]) -> None:
@@ -102,7 +123,8 @@ def _show(console: Console, status: dict[str, Any]) -> None:
     for name, process in status["processes"].items():
         colour = _COLOURS.get(process["state"], "yellow")
         pid = "" if process["pid"] is None else f"pid {process['pid']}"
-        table.add_row(name, f"[{colour}]{process['state']}[/]", pid)
+        until = _resting_until(status) if process["state"] == "resting" else ""
+        table.add_row(name, f"[{colour}]{process['state']}[/]{until}", pid)
     console.print(table)
     console.print()
     for title in ("api_url", "prefect_url", "database_url", "redis_url"):
@@ -119,6 +141,11 @@ def _show(console: Console, status: dict[str, Any]) -> None:
         console.print(f"serving      unknown: {why}; see tandem diagnose", markup=False)
     elif status["processes"].get("api", {}).get("state") == "running":
         console.print("serving      popular items; no run is published yet")
+
+
+def _resting_until(status: dict[str, Any]) -> str:
+    until = status["prefect_rests_until"]
+    return f" until {until[:16].replace('T', ' ')} UTC or until somebody asks" if until else ""
 
 
 def _show_schedules(console: Console, status: dict[str, Any]) -> None:

@@ -62,16 +62,17 @@ def child_environment(
 
 
 def api_environment(environment: Mapping[str, str], home: Home) -> dict[str, str]:
-    """Variables of the API, on top of those of all processes: the file of the signing keys.
+    """Variables of the API, on top of those of all processes.
 
-    It is made if it is missing, unless the caller has one elsewhere.
+    The file of the signing keys is made if it is missing, unless the caller has one elsewhere.
     """
+    variables = {**environment, "TANDEM_PREFECT_REST_FILE": str(home.prefect_rest_file)}
     if environment.get(_SIGNING_KEYS):
-        return dict(environment)
+        return variables
     file = home.signing_keys_file
     if not file.exists():
         rotate_signing_keys(file)
-    return {**environment, _SIGNING_KEYS: str(file)}
+    return {**variables, _SIGNING_KEYS: str(file)}
 
 
 def no_proxy(*hosts: str) -> dict[str, str]:

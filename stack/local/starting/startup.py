@@ -17,12 +17,11 @@ from stack.local.processes import (
     EmbeddedRedis,
     api_service,
     loading_service,
-    prefect_server_service,
-    prefect_worker_service,
     speed_service,
 )
 from stack.local.servers.postgres import PostgresServer
 from stack.local.starting.helper_process import ask
+from stack.local.starting.prefect_processes import PrefectProcesses
 from stack.local.starting.welcome import Welcome
 from stack.local.supervision.background import together
 from stack.local.supervision.log_file import last_lines
@@ -53,6 +52,7 @@ class Start:
     """When the person began to wait, in seconds since 1970."""
     helper: Executor
     """Where the steps in the database are done."""
+    prefect: PrefectProcesses
 
     async def ask(self, step: str, *arguments: Any) -> Any:
         """What a step of `stack.local.starting.database_steps` answers."""
@@ -76,7 +76,7 @@ async def start_up(start: Start) -> Welcome:
 
 async def _prefect(start: Start, variables: Mapping[str, str], ready: asyncio.Event) -> None:
     ensure_prefect_database(start.home.prefect)
-    await _service(start, prefect_server_service(variables, start.settings.prefect_port))
+    await _service(start, start.prefect.server(variables))
     ready.set()
 
 
@@ -159,7 +159,7 @@ async def _schedule(start: Start, environment: Mapping[str, str]) -> None:
     if code != 0:
         what = "Nothing runs by itself. Mend what the log says, then: tandem down, tandem up"
         start.terminal.warn(what, [f"the end of {log}:", *last_lines(log, REPORTED_LOG_LINES)])
-    await _service(start, prefect_worker_service(environment, start.home.directory))
+    await _service(start, start.prefect.worker(environment))
 
 
 async def _first_night(start: Start, database_url: str, environment: Mapping[str, str]) -> None:
