@@ -123,8 +123,7 @@ def _show(console: Console, status: dict[str, Any]) -> None:
     for name, process in status["processes"].items():
         colour = _COLOURS.get(process["state"], "yellow")
         pid = "" if process["pid"] is None else f"pid {process['pid']}"
-        until = _resting_until(status) if process["state"] == "resting" else ""
-        table.add_row(name, f"[{colour}]{process['state']}[/]{until}", pid)
+        table.add_row(name, f"[{colour}]{process['state']}[/]", pid)
     console.print(table)
     console.print()
     for title in ("api_url", "prefect_url", "database_url", "redis_url"):
@@ -143,15 +142,13 @@ def _show(console: Console, status: dict[str, Any]) -> None:
         console.print("serving      popular items; no run is published yet")
 
 
-def _resting_until(status: dict[str, Any]) -> str:
-    until = status["prefect_rests_until"]
-    return f" until {until[:16].replace('T', ' ')} UTC or until somebody asks" if until else ""
-
-
 def _show_schedules(console: Console, status: dict[str, Any]) -> None:
     if status["schedules_unknown_because"] is not None:
         why = status["schedules_unknown_because"]
         console.print(f"schedules    unknown: {why}; see tandem diagnose", markup=False)
+    if status["prefect_rests_until"] is not None:
+        until = status["prefect_rests_until"][:16].replace("T", " ")
+        console.print(f"prefect      rests until {until} UTC, or until somebody asks it")
     for name, time in (status["schedules"] or {}).items():
         next_run = f"next run {time[:16].replace('T', ' ')} UTC" if time else "no run is scheduled"
         console.print(
