@@ -31,7 +31,7 @@ def command() -> None:
     with (
         opened_stores(settings, home, "tandem housekeeping") as stores,
         console.status("clearing away what is old"),
-        flow_environment(settings, home, stores) as environment,
+        flow_environment(settings, home, stores, console.print) as environment,
     ):
         report = _clear_away(environment, home.log("housekeeping"))
     console.print(escape(report))

@@ -83,7 +83,9 @@ class System:
 
 
 @contextmanager
-def running_system(home: Path, output: Path, proxy: RecordingProxy, **settings: str) -> Iterator[System]:
+def running_system(
+    home: Path, output: Path, proxy: RecordingProxy, **settings: str
+) -> Iterator[System]:
     """`tandem up` in a home folder, until the end of the block; `settings` are variables.
 
     It is started, and every command is run, in the environment of somebody who has a proxy and
