@@ -91,8 +91,14 @@ def _schedules(
         "prefect_rests_until": None,
     }
     server = processes.get("prefect-server", ProcessEntry("stopped")).state
-    if server == "resting":
-        return told | _kept_schedules(home)
+    kept = None if server == "stopped" else find_schedule(home.prefect_rest_file)
+    if kept is not None:
+        # To ask it would start it.
+        runs = {each.name: each.next_run_at for each in kept.deployments if each.has_schedule}
+        return told | {
+            "schedules": _formatted(runs),
+            "prefect_rests_until": format_time(kept.until),
+        }
     if server != "running":
         return told
     # Without Prefect's server there is no need to wait for what asks it.
@@ -103,19 +109,11 @@ def _schedules(
         runs = prefect_api.PrefectApi(state.prefect_url, password).next_runs(datetime.now(UTC))
     except prefect_api.PrefectAskedInVainError as error:
         return told | {"schedules_unknown_because": str(error)}
-    return told | {"schedules": {name: time and format_time(time) for name, time in runs.items()}}
+    return told | {"schedules": _formatted(runs)}
 
 
-def _kept_schedules(home: Home) -> dict[str, Any]:
-    """What Prefect said before it was stopped; to ask it would start it."""
-    kept = find_schedule(home.prefect_rest_file)
-    if kept is None:
-        return {}
-    runs = {each.name: each.next_run_at for each in kept.deployments if each.has_schedule}
-    return {
-        "schedules": {name: time and format_time(time) for name, time in runs.items()},
-        "prefect_rests_until": format_time(kept.until),
-    }
+def _formatted(runs: Mapping[str, datetime | None]) -> dict[str, str | None]:
+    return {name: None if time is None else format_time(time) for name, time in runs.items()}
 
 
 def _show(console: Console, status: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ def check_schedules(
     worker, server = entries.get("prefect-worker"), entries.get("prefect-server")
     logs = home.log("prefect-server"), home.log("deployments")
     kept = find_schedule(home.prefect_rest_file)
-    if server is not None and server.state == "resting" and kept is not None:
+    if server is not None and server.state != "stopped" and kept is not None:
         # To ask it would start it.
         resting = Nights(scheduled_names(), kept.at(now).deployments, True, None)
         return [judge_schedules(resting, now, prefect_url, *logs)]

@@ -124,11 +124,12 @@ class PrefectOnDemand:
             if outlook is None or self.files.asked_at() != asked_at:
                 return None
             until = self._until(outlook)
+            # Who only looks reads this from now on, and does not ask a server that is stopping.
+            store_schedule(self.files.rest, KeptSchedule(until, outlook.deployments))
             await self.supervisor.rest(self.server.name)
             await self.supervisor.rest(self.worker.name, killed=True)
         if self.files.asked_at() != asked_at:
             return datetime.now(UTC)
-        store_schedule(self.files.rest, KeptSchedule(until, outlook.deployments))
         self.reporter.say(f"Prefect rests until {_format(until)} or until somebody asks it")
         return until
 
