@@ -5,6 +5,7 @@
 
 from sqlalchemy import Engine
 
+import sql.migrate  # noqa: F401 -- imported while the servers start, and not when it is needed
 from stack.api_key import diagnose_key, first_key
 from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
