@@ -20,7 +20,7 @@ from stack.local.processes import (
     speed_service,
 )
 from stack.local.servers.postgres import PostgresServer
-from stack.local.starting.helper_process import ask
+from stack.local.starting.helper_process import ask, call
 from stack.local.starting.prefect_processes import PrefectProcesses
 from stack.local.starting.welcome import Welcome
 from stack.local.supervision.background import together
@@ -54,6 +54,11 @@ class Start:
     """Where the steps in the database are done."""
     prefect: PrefectProcesses
 
+    def begins_with_sample(self) -> bool:
+        """Whether the sample will be loaded, as far as can be told before there is a database."""
+        embedded = self.settings.external_database is None
+        return self.with_sample and embedded and not self.home.postgres.exists()
+
     async def ask(self, step: str, *arguments: Any) -> Any:
         """What a step of `stack.local.starting.database_steps` answers."""
         return await ask(self.helper, STEPS, step, *arguments)
@@ -65,6 +70,8 @@ async def start_up(start: Start) -> Welcome:
     Raises StackError if something does not start; what runs by then goes on running.
     """
     variables = prefect_environment(start.home, start.settings.prefect_url)
+    if start.begins_with_sample():
+        start.helper.submit(call, STEPS, "simulate_sample_ahead")
     prefect = asyncio.Event()
     welcome: asyncio.Future[Welcome] = asyncio.get_running_loop().create_future()
     # Prefect's server takes longest and needs nothing, so it goes first.
