@@ -85,7 +85,7 @@ def _schedules(
     state: StackState, home: Home, processes: Mapping[str, ProcessEntry]
 ) -> dict[str, Any]:
     """When each scheduled deployment runs next by itself; None for all if nobody was asked."""
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "schedules": None,
         "schedules_unknown_because": None,
         "prefect_rests_until": None,
@@ -95,12 +95,12 @@ def _schedules(
     if kept is not None:
         # To ask it would start it.
         runs = {each.name: each.next_run_at for each in kept.deployments if each.has_schedule}
-        return told | {
+        return reported | {
             "schedules": _formatted(runs),
             "prefect_rests_until": format_time(kept.until),
         }
     if server != "running":
-        return told
+        return reported
     # Without Prefect's server there is no need to wait for what asks it.
     from serving.console import prefect_api  # noqa: PLC0415
 
@@ -108,8 +108,8 @@ def _schedules(
     try:
         runs = prefect_api.PrefectApi(state.prefect_url, password).next_runs(datetime.now(UTC))
     except prefect_api.PrefectAskedInVainError as error:
-        return told | {"schedules_unknown_because": str(error)}
-    return told | {"schedules": _formatted(runs)}
+        return reported | {"schedules_unknown_because": str(error)}
+    return reported | {"schedules": _formatted(runs)}
 
 
 def _formatted(runs: Mapping[str, datetime | None]) -> dict[str, str | None]:
