@@ -15,13 +15,14 @@ from sqlalchemy.pool import NullPool
 
 from batch.history.old_impressions import count_up_old_impressions
 from batch.history.rollups import count_rollups
+from domain.errors import InvalidInputError
 from flows.prefect_history import clear_old_runs
 from flows.run_names import by_day
 from flows.settings import HousekeepingSettings
 from sql.audit import delete_old_entries
 from sql.engine import FLOW, make_engine
 from sql.expired_sign_ins import clear_expired_sign_ins
-from sql.settings import DatabaseSettings
+from sql.settings import AttributionSettings, DatabaseSettings
 from sql.statements import statements
 
 _IMPRESSIONS_AT_ONCE = 10_000
@@ -96,6 +97,7 @@ def housekeeping(
     }
     chosen = {name: value for name, value in asked.items() if value is not None}
     settings = HousekeepingSettings.model_validate(HousekeepingSettings().model_dump() | chosen)
+    _check(settings)
     now = datetime.now(UTC)
     count_for_analysts(now)
     oldest_day = (now - timedelta(days=settings.impression_days)).date()
@@ -119,7 +121,8 @@ def housekeeping(
 @_part("Count for analysts")
 def count_for_analysts(now: datetime) -> None:
     """What views of the schema `analytics` read; before impressions are deleted."""
-    for counted in count_rollups(_engine().begin, now):
+    days = AttributionSettings().attribution_days
+    for counted in count_rollups(_engine().begin, now, days):
         get_run_logger().info("Counted %s.", counted)
 
 
@@ -164,6 +167,17 @@ def clear_audit_log(before: datetime) -> int:
     """How many entries of before `before` were deleted."""
     with _engine().begin() as connection:
         return delete_old_entries(connection, before)
+
+
+def _check(settings: HousekeepingSettings) -> None:
+    """InvalidInputError if impressions would go before what became of them is known."""
+    days = AttributionSettings().attribution_days
+    if settings.impression_days <= days:
+        raise InvalidInputError(
+            f"Impressions are to be kept for {settings.impression_days} days, and what becomes of"
+            f" them is counted for {days}: let TANDEM_HOUSEKEEPING_IMPRESSION_DAYS be more than"
+            " TANDEM_ATTRIBUTION_DAYS."
+        )
 
 
 def _engine() -> Engine:

@@ -26,6 +26,7 @@ from sql.live_vectors import RunSpace, load_live_space
 from sql.log import event_horizon, load_kinds
 from sql.partitions import create_partitions
 from sql.promotion import announce, catch_up
+from sql.settings import AttributionSettings
 from sql.statements import statements
 
 _BATCH = statements("batch")
@@ -247,7 +248,8 @@ def retire(context: NightlyContext) -> list[RunId]:
 @step("Count for analysts", retried=True)
 def count_for_analysts(context: NightlyContext) -> None:
     """What views of the schema `analytics` read; each part is complete or as it was before."""
-    for counted in count_rollups(context.begin, datetime.now(UTC)):
+    days = AttributionSettings().attribution_days
+    for counted in count_rollups(context.begin, datetime.now(UTC), days):
         context.say(f"Counted {counted}.")
 
 

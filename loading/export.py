@@ -10,7 +10,8 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
 from domain.errors import InvalidInputError, StoreUnavailableError
-from loading.written_formats import FileFormat, writing
+from loading.file_formats import FileFormat
+from loading.written_formats import writing
 from sql.addresses import libpq_url
 from sql.statements import statements
 

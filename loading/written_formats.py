@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from enum import StrEnum
 from typing import Any, BinaryIO
 
 import orjson
@@ -11,19 +10,13 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from loading.file_formats import FileFormat
+
 CATEGORIES = "categories"
 _JSON_ROWS = 10_000
 """So many rows are Python objects at a time."""
 
 WriteBatch = Callable[[pa.RecordBatch], None]
-
-
-class FileFormat(StrEnum):
-    """A format that files are written in."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
 
 
 def writing(

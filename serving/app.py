@@ -21,11 +21,13 @@ from serving.accounts.session_routes import router as session_router
 from serving.administration.routes import router as administration_router
 from serving.catalogue.routes import router as catalogue_router
 from serving.console.access_routes import router as access_pages_router
+from serving.console.experiment_form_routes import router as experiment_form_router
 from serving.console.experiment_routes import router as experiment_pages_router
 from serving.console.health_routes import router as health_router
 from serving.console.import_routes import router as import_router
 from serving.console.item_routes import router as item_pages_router
 from serving.console.placement_routes import router as placement_pages_router
+from serving.console.rule_routes import router as rule_pages_router
 from serving.console.run_routes import router as run_pages_router
 from serving.console.settings_routes import router as settings_router
 from serving.console.static_routes import router as console_files_router
@@ -120,6 +122,8 @@ _ROUTERS = (
     item_pages_router,
     user_pages_router,
     placement_pages_router,
+    experiment_form_router,
+    rule_pages_router,
     experiment_pages_router,
     settings_router,
     access_pages_router,

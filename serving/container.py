@@ -11,6 +11,7 @@ from serving.administration.settings_in_force import SettingsReader
 from serving.answering.own_values import OwnValues
 from serving.catalogue.catalogue import Catalogue
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
+from serving.console.item_pages import ItemPageReader
 from serving.console.night_schedule import ScheduleReader
 from serving.console.run_pages import RunReader
 from serving.console.user_pages import UserPageReader
@@ -101,7 +102,10 @@ class Container(ListParts):
             self.page_maker,
             self.recorder,
             ImpressionRecorder(
-                self.store, self.item_numbers, future_seconds=self.settings.event_future_seconds
+                self.store,
+                self.item_numbers,
+                future_seconds=self.settings.event_future_seconds,
+                kept_context=self.settings.context(),
             ),
             self.kinds,
             KindKeeping(self.store, self.kinds),
@@ -124,6 +128,7 @@ class Container(ListParts):
             self.user_keeping,
             self.preference_keeping,
             self.user_page_reader,
+            self.item_page_reader,
             self.experiment_keeping,
             self.experiment_reading,
             self.catalogue,
@@ -132,7 +137,7 @@ class Container(ListParts):
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
             self.diagnoser,
-            FreshnessReader(self.store, canary_seconds=self.settings.canary_seconds),
+            self.freshness,
             RunKeeping(self.store, self.settings.database_url.get_secret_value(), self.live_runs),
             AnswerRefresh(self.store, self.users, self.answers),
             SettingsReader(self.settings),
@@ -141,7 +146,7 @@ class Container(ListParts):
 
     @cached_property
     def experiment_keeping(self) -> ExperimentKeeping:
-        return ExperimentKeeping(self.store)
+        return ExperimentKeeping(self.store, attribution_days=self.settings.attribution_days)
 
     @cached_property
     def experiment_reading(self) -> ExperimentReading:
@@ -184,6 +189,7 @@ class Container(ListParts):
             items=self.item_numbers,
             catalogue=self.catalogue,
             future_seconds=self.settings.event_future_seconds,
+            kept_context=self.settings.context(),
         )
 
     @cached_property
@@ -226,6 +232,16 @@ class Container(ListParts):
             users=self.users,
             live_runs=self.live_runs,
             watcher=self.watcher,
+        )
+
+    @cached_property
+    def item_page_reader(self) -> ItemPageReader:
+        return ItemPageReader(
+            store=self.store,
+            catalogue=self.catalogue,
+            similar=self.similar,
+            live_runs=self.live_runs,
+            placements=self.placements,
         )
 
     @cached_property
@@ -278,7 +294,12 @@ class Container(ListParts):
             replica=self.replica_reading.figures,
             failing=self.failures.failing,
             damages=lambda: self.indexes.damages(self.live_runs.current),
+            freshness=self.freshness,
         )
+
+    @cached_property
+    def freshness(self) -> FreshnessReader:
+        return FreshnessReader(self.store, canary_seconds=self.settings.canary_seconds)
 
     @cached_property
     def canary(self) -> Canary:

@@ -188,7 +188,10 @@ class Datastores:
     @cached_property
     def impressions(self) -> ImpressionQueue:
         return ImpressionQueue(
-            Impressions(self.store), self.metrics, most=self.settings.impression_queue
+            Impressions(self.store),
+            self.metrics,
+            most=self.settings.impression_queue,
+            kept_context=self.settings.context(),
         )
 
     @cached_property

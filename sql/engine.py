@@ -31,6 +31,17 @@ API = "tandem-api"
 FLOW = "tandem-flow"
 """The name of a flow's connections."""
 
+_SECONDS_ALIVE, _SECONDS_BETWEEN, _TIMES = 2, 1, 3
+"""A quiet connection is tried after so long, so often, so many times: five seconds in all."""
+_SECONDS_UNHEARD = {SPEED_WORKER: 10, API: 30}
+"""After so long without a word of what was sent the connection is given up, at both ends.
+
+What a process holds locked (users' shards, the place in the log of events on their way) is free
+again soon after its machine is lost: PostgreSQL would otherwise wait for a quarter of an hour. It
+is for those who read what they ask for at once, as a reader who rests is unheard too; who reads
+an export through the API may rest this long.
+"""
+
 AWAY_ERRORS: tuple[type[Exception], ...] = (
     OperationalError,
     InterfaceError,
@@ -150,14 +161,30 @@ def driver_url(database_url: str) -> URL:
 def _connect_arguments(
     application_name: str | None, statement_seconds: float | None = None, *, pooled: bool
 ) -> dict[str, Any]:
-    arguments: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT_SECONDS}
+    arguments: dict[str, Any] = {
+        "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+        "keepalives_idle": _SECONDS_ALIVE,
+        "keepalives_interval": _SECONDS_BETWEEN,
+        "keepalives_count": _TIMES,
+    }
+    unheard = _SECONDS_UNHEARD.get(application_name or "")
     if application_name is not None:
         arguments["application_name"] = application_name
+    if unheard is not None:
+        arguments["tcp_user_timeout"] = 1000 * unheard
     if pooled:
         # A statement is prepared in one session, and the next transaction gets another. Poolers
         # refuse `options`; the time zone they keep for each client, once it is set.
         return arguments | {"prepare_threshold": None}
-    arguments["options"] = "-c timezone=UTC"
+    settings = {
+        "timezone": "UTC",
+        "tcp_keepalives_idle": _SECONDS_ALIVE,
+        "tcp_keepalives_interval": _SECONDS_BETWEEN,
+        "tcp_keepalives_count": _TIMES,
+    }
+    if unheard is not None:
+        settings["tcp_user_timeout"] = 1000 * unheard
     if statement_seconds is not None:
-        arguments["options"] += f" -c statement_timeout={math.ceil(statement_seconds * 1000)}"
-    return arguments
+        settings["statement_timeout"] = math.ceil(statement_seconds * 1000)
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return arguments | {"options": options}

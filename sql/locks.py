@@ -58,6 +58,7 @@ FILTERED_ATTRIBUTES = AdvisoryLock(
     31310, 10, "session", "the indexes of attributes that are filtered often: one process builds"
 )
 FRESHNESS = AdvisoryLock(31310, 11, "transaction", "a check of freshness: one process begins it")
+CONTEXTS = AdvisoryLock(31310, 12, "transaction", "contexts: one at a time adds some")
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
 LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has its own")
 UPLOADS = AdvisoryLock(31323, None, "session", "an upload that is loaded; each has its own")
@@ -80,6 +81,7 @@ LOCKS = (
     ITEM_BATCHES,
     FILTERED_ATTRIBUTES,
     FRESHNESS,
+    CONTEXTS,
     POPULAR_LISTS,
     LOADS,
     UPLOADS,

@@ -38,6 +38,8 @@ class NewEvent:
     """What a rating lies on; None: the event is no rating."""
     strength: float | None = None
     """What the weight of the kind is multiplied by: `EventKind.strengths`; None: 1."""
+    context: str | None = None
+    """The context it occurred in, as JSON; None: nothing is said of it, or kept."""
 
 
 def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[object]]:
@@ -53,6 +55,7 @@ def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[object]]:
         "occurred_ats": [event.occurred_at for event in events],
         "recommendation_ids": [event.recommendation_id for event in events],
         "times_given": [event.time_given for event in events],
+        "contexts": [event.context for event in events],
     }
 
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from sql.environment import LayerSettings
 from sql.passwords import PasswordFile, with_password
-from sql.shared_settings import HOME
+from sql.shared_settings import ATTRIBUTION_DAYS, HOME, AttributionDays
 
 
 class DatabaseSettings(LayerSettings):
@@ -100,6 +101,18 @@ class OwnerSettings(DatabaseSettings):
         others = (self.database_url, self.database_analyst_url)
         given = [url.get_secret_value() for url in others if url is not None]
         return [url for url in given if url != self.owner_url]
+
+
+class AttributionSettings(LayerSettings):
+    """How long a list has effects: nights count by it, and experiments compare by it."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_")
+
+    attribution_days: AttributionDays = Field(
+        ATTRIBUTION_DAYS,
+        description="days after a list in which what its user does counts for it, in the views of"
+        " analytics and in experiments that say nothing else",
+    )
 
 
 class UploadSettings(LayerSettings):

@@ -16,6 +16,10 @@ ExclusionSeconds = Annotated[int, Field(ge=1)]
 EXCLUSION_SECONDS = 604_800
 """How long Redis keeps a user's exclusions, whichever layer writes them."""
 
+AttributionDays = Annotated[int, Field(ge=1, le=90)]
+ATTRIBUTION_DAYS = 7
+"""How long what a user does counts for a list that the user was given."""
+
 API_HOST = "127.0.0.1"
 API_PORT = 8000
 

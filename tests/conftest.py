@@ -47,6 +47,7 @@ WHOLE = (
     "tests/benchmarks/",
     "tests/chaos/",
     "tests/contract/",
+    "tests/hosts/",
     "tests/promises/",
     "tests/serving/test_connections.py",
     "tests/stack/",

@@ -26,7 +26,7 @@ CONFIGURATION = """\
 * = host={socket} port={postgres_port}
 
 [pgbouncer]
-listen_addr = 127.0.0.1
+listen_addr = {address}
 listen_port = {port}
 unix_socket_dir =
 auth_type = trust
@@ -35,6 +35,10 @@ pool_mode = transaction
 default_pool_size = {sessions}
 server_round_robin = 1
 server_login_retry = 1
+tcp_keepidle = 2
+tcp_keepintvl = 1
+tcp_keepcnt = 3
+tcp_user_timeout = 10000
 """
 
 
@@ -57,12 +61,13 @@ class Pooler:
     folder: Path
     server: PostgresServer
     sessions: int = SESSIONS
+    address: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[Any] | None" = field(default=None)
 
     def url(self, database_url: str) -> str:
         """The address of the same database through the pooler."""
-        through = make_url(database_url).set(host="127.0.0.1", port=self.port, query={})
+        through = make_url(database_url).set(host=self.address, port=self.port, query={})
         return through.render_as_string(hide_password=False)
 
     def start(self) -> None:
@@ -72,6 +77,7 @@ class Pooler:
             CONFIGURATION.format(
                 socket=self.server.socket_directory,
                 postgres_port=self.server.port or DEFAULT_PORT,
+                address=self.address,
                 port=self.port,
                 users=users,
                 sessions=self.sessions,
@@ -102,15 +108,15 @@ class Pooler:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "pgbouncer.log").read_text()
         with socket.socket() as asking:
-            return not asking.connect_ex(("127.0.0.1", self.port))
+            return not asking.connect_ex((self.address, self.port))
 
 
 @contextmanager
 def running_pooler(
-    server: PostgresServer, folder: Path, *, sessions: int = SESSIONS
+    server: PostgresServer, folder: Path, *, sessions: int = SESSIONS, address: str = "127.0.0.1"
 ) -> Iterator[Pooler]:
     """A pooler for the time of the block."""
-    pooler = Pooler(pooler_program(), folder, server, sessions)
+    pooler = Pooler(pooler_program(), folder, server, sessions, address)
     folder.mkdir()
     pooler.start()
     try:

@@ -1,12 +1,14 @@
 """A log in a file: user, item and time a line, for replay without a database."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from batch.history.interactions import Interactions
+from batch.history.interactions import Contexts, Interactions
 from domain.errors import InvalidInputError
 from domain.identifiers import KindNo
 from domain.interactions import EventKind, KindTable
@@ -24,16 +26,17 @@ ALIASES = {
 USED = KindTable((EventKind(KindNo(1), "used", 1.0, marks_seen=True),))
 
 
-def read_event_file(path: Path) -> Interactions:
+def read_event_file(path: Path, context: Sequence[str] = ()) -> Interactions:
     """Interactions in the order of histories, each user and item once, at its first time.
 
     Comma or tab separated with a header; the columns user_id, item_id and timestamp (seconds since
     1970 or ISO 8601) in any order, others ignored. Users and items are numbered in the order of
-    their ids, as numbers if all of them are, so that the order of the lines says nothing.
+    their ids, as numbers if all of them are, so that the order of the lines says nothing. `context`
+    are further columns, which say where an interaction occurred; empty: it says nothing.
 
     Raises InvalidInputError if the file is missing, lacks a column or has an unreadable time.
     """
-    frame = _read(path)
+    frame = _read(path, context)
     frame["seconds"] = seconds_of(frame["timestamp"], path)
     frame = frame.sort_values("seconds", kind="stable").drop_duplicates(["user_id", "item_id"])
     count = len(frame)
@@ -44,7 +47,19 @@ def read_event_file(path: Path) -> Interactions:
         np.ones(count, dtype=np.int16),
         np.full(count, np.nan, dtype=np.float32),
         (frame["seconds"].to_numpy() * 1e6).astype("datetime64[us]"),
+        _contexts(frame[list(context)]) if context else None,
     ).in_time_order()
+
+
+def _contexts(columns: pd.DataFrame) -> Contexts:
+    said = [
+        tuple((name, value) for name, value in row.items() if isinstance(value, str) and value)
+        for row in columns.to_dict("records")
+    ]
+    numbers: dict[tuple[tuple[Any, str], ...], int] = {(): 0}
+    context_nos = [numbers.setdefault(context, len(numbers)) for context in said]
+    by_no = {number: dict(context) for context, number in numbers.items() if context}
+    return Contexts(np.array(context_nos, dtype=np.int32), by_no)
 
 
 def read_item_numbers(path: Path) -> dict[str, int]:
@@ -64,21 +79,21 @@ def _numbers(ids: "pd.Series[str]") -> NDArray[np.int32]:
     return places[codes]
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """The three columns, by their common names."""
+def _read(path: Path, further: Sequence[str] = ()) -> pd.DataFrame:
+    """The three columns, by their common names, and the further ones."""
     try:
         frame = pd.read_csv(path, sep=separator_of(path), dtype=str)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InvalidInputError(f"{path} cannot be read as CSV: {error}") from error
     names = [str(name).strip().lower() for name in frame.columns]
     frame = frame.set_axis([common_name(name) for name in names], axis=1)
-    missing = [name for name in COLUMNS if name not in frame]
+    missing = [name for name in (*COLUMNS, *further) if name not in frame]
     if missing:
         raise InvalidInputError(
             f"{path} lacks the column {', '.join(missing)}: it has {', '.join(names)}, and a log"
-            " needs user_id, item_id and timestamp."
+            f" needs {', '.join([*COLUMNS[:-1], *further])} and timestamp."
         )
-    return frame[list(COLUMNS)].dropna()
+    return frame[[*COLUMNS, *further]].dropna(subset=list(COLUMNS))
 
 
 def separator_of(path: Path) -> str:

@@ -1,5 +1,7 @@
 """The history: all interactions up to a position, as arrays."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,33 @@ _BATCH = statements("batch")
 
 
 @dataclass(frozen=True, slots=True)
+class Contexts:
+    """In what context each interaction occurred."""
+
+    context_nos: NDArray[np.int32]
+    """(n,) 0: nothing is known of it."""
+    by_no: Mapping[int, Mapping[str, str]]
+    """What each context says, by name."""
+
+    def names(self) -> list[str]:
+        """What contexts say anything of, in order."""
+        known = self.by_no.keys() & set(np.unique(self.context_nos).tolist())
+        return sorted({name for number in known for name in self.by_no[number]})
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> "Contexts":
+        """Those that are chosen, as `Interactions.where`."""
+        return Contexts(self.context_nos[chosen], self.by_no)
+
+    def values(self, name: str) -> NDArray[np.object_]:
+        """(n,) what each says of a name; None where it says nothing."""
+        said = np.full(max(self.by_no, default=0) + 1, None, dtype=object)
+        for number, context in self.by_no.items():
+            said[number] = context.get(name)
+        found: NDArray[np.object_] = said[self.context_nos]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Interactions:
     """Interactions in no particular order; all arrays are (n,)."""
 
@@ -26,6 +55,8 @@ class Interactions:
     """What the weights of the kinds are multiplied by; NaN: 1."""
     occurred_at: NDArray[np.datetime64]
     """UTC, in microseconds."""
+    contexts: Contexts | None = None
+    """None: they were not asked for."""
 
     def __len__(self) -> int:
         return len(self.user_nos)
@@ -39,6 +70,7 @@ class Interactions:
             self.kind_nos[chosen],
             self.strengths[chosen],
             self.occurred_at[chosen],
+            None if self.contexts is None else self.contexts.where(chosen),
         )
 
     def in_time_order(self) -> "Interactions":
@@ -51,7 +83,7 @@ class Interactions:
         )
 
     def followed_by(self, later: "Interactions") -> "Interactions":
-        """These and then the others."""
+        """These and then the others, without contexts."""
         return Interactions(
             self.kinds,
             np.concatenate([self.user_nos, later.user_nos]),
@@ -80,9 +112,19 @@ class Interactions:
         return np.datetime64(self.occurred_at.max())
 
 
-def load_interactions(connection: Any, kinds: KindTable, until: Position) -> Interactions:
+def load_interactions(
+    connection: Any, kinds: KindTable, until: Position, *, with_contexts: bool = False
+) -> Interactions:
     """The log up to `until`, over an ADBC connection."""
-    table = fetch(connection, _BATCH["load_interactions"], until=until)
+    name = "load_interactions_with_contexts" if with_contexts else "load_interactions"
+    table = fetch(connection, _BATCH[name], until=until)
+    contexts = None
+    if with_contexts:
+        said = fetch(connection, _BATCH["load_contexts"])
+        numbers = said["context_no"].to_pylist()
+        texts = map(json.loads, said["context"].to_pylist())
+        by_no = dict(zip(numbers, texts, strict=True))
+        contexts = Contexts(table["context_no"].to_numpy().astype(np.int32), by_no)
     return Interactions(
         kinds,
         table["user_no"].to_numpy(),
@@ -90,4 +132,5 @@ def load_interactions(connection: Any, kinds: KindTable, until: Position) -> Int
         table["kind_no"].to_numpy(),
         table["strength"].to_numpy().astype(np.float32),
         table["occurred_at"].to_numpy().astype("datetime64[us]"),
+        contexts,
     )

@@ -6,20 +6,24 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import Connection
 
+from sql.shared_settings import ATTRIBUTION_DAYS
 from sql.statements import statements
 
 _ROLLUPS = statements("rollups")
-_CHANGING_DAYS = 8
-"""What became of a list is known seven days after it was given; then its day is final."""
+_LATE_DAYS = 7
+"""Lists that apps post may be so old."""
 _ITEM_DAYS = 28
 
 Begin = Callable[[], AbstractContextManager[Connection]]
 """Opens a transaction."""
 
 
-def count_rollups(begin: Begin, now: datetime) -> Iterator[str]:
+def count_rollups(
+    begin: Begin, now: datetime, attribution_days: int = ATTRIBUTION_DAYS
+) -> Iterator[str]:
     """Count everything as of `now`; says of each part what was counted, as it is done.
 
+    What a user does counts for a list for `attribution_days`; days that are final already stay.
     Each part is one transaction: readers see it as it was before, or whole. Stopped in between, the
     next call counts what is missing. Two at once count one after the other.
     """
@@ -27,7 +31,7 @@ def count_rollups(begin: Begin, now: datetime) -> Iterator[str]:
     midnight = datetime.combine(today, time(), UTC)
     yield f"{_count_interactions(begin, midnight):,} days and kinds of interactions"
     yield f"the activity of {_count_activity(begin, now):,} users"
-    yield f"the lists of {_count_exposure(begin, today, now):,} days"
+    yield f"the lists of {_count_exposure(begin, today, now, attribution_days):,} days"
     yield f"who returned after {_count_retention(begin, midnight):,} weeks"
 
 
@@ -61,14 +65,20 @@ def _count_activity(begin: Begin, until: datetime) -> int:
         return users
 
 
-def _count_exposure(begin: Begin, today: date, until: datetime) -> int:
+def _count_exposure(begin: Begin, today: date, until: datetime, attribution_days: int) -> int:
     """Count days whose lists were not counted or may be used still; how many."""
     with begin() as connection:
-        changing = {"today": today, "changing_days": _CHANGING_DAYS}
+        # What became of a list is known so long after it was given; then its day is final.
+        changing = {"today": today, "changing_days": max(attribution_days, _LATE_DAYS) + 1}
         days = connection.execute(_ROLLUPS["find_days_to_count"], changing).scalars().all()
     for day in days:
         oldest = today - timedelta(days=_ITEM_DAYS)
-        parameters = {"day": day, "today": today, "oldest_of_items": oldest}
+        parameters = {
+            "day": day,
+            "today": today,
+            "oldest_of_items": oldest,
+            "attribution_days": attribution_days,
+        }
         with counting_alone(begin) as connection:
             connection.execute(_ROLLUPS["clear_exposure_day"], parameters)
             connection.execute(_ROLLUPS["count_exposure_day"], parameters)

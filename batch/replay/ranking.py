@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from batch.replay.sources import SOURCES, FittedNight, best
 from batch.space.validation_events import ValidationEvent
-from domain.blend import BATCH, SPEED, AlignedRankings, BlendPolicy
+from domain.blend import BATCH, SPEED, AlignedRankings, BlendPolicy, blend
 from domain.identifiers import ItemNo
 
 MISSED = np.iinfo(np.int32).max
@@ -61,6 +61,20 @@ def lists_of(
     for name, policy in policies.items():
         listed[name] = blended(policy.sharpness, *asked[name].items())
     return listed
+
+
+def blended_as_of(
+    night: FittedNight, event: ValidationEvent, policy: BlendPolicy
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The list of one policy with its scores, both (n,); popular if no source has anything."""
+    policy = policy.resolved(night.policy)
+    weights = policy.weights(event.since_cut_off)
+    found = {name: SOURCES[name](night, event) for name in weights}
+    ranked = blend(found, weights, policy.sharpness)
+    if len(ranked):
+        return ranked.item_nos, ranked.scores
+    popular = best(night, event, night.popular)
+    return popular.item_nos, popular.scaled()
 
 
 def rank_of(item_no: ItemNo, item_nos: NDArray[np.integer]) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from batch.blas import one_blas_thread
 from batch.history.interactions import Interactions
 from batch.parameters import RunParameters
+from batch.replay.context import ContextRanking, ContextRanks
 from batch.replay.moments import Moments, joined, moments_of
 from batch.replay.nights import fit_night
 from batch.replay.ranking import ranks_of
@@ -53,6 +54,8 @@ class Replay:
     fit_seconds: float
     rank_seconds: float
     moments: Moments
+    context: ContextRanks | None = None
+    """None: the log was read without contexts."""
 
 
 @one_blas_thread()
@@ -68,6 +71,10 @@ def replay(
     NotEnoughHistoryError if nothing in the log can be foreseen.
     """
     timeline = Timeline(interactions)
+    contexts = None
+    if interactions.contexts is not None:
+        policy = settings.policies.get("now", POLICIES["fixed"])
+        contexts = ContextRanking(timeline.interactions, policy)
     ranks: list[dict[str, int]] = []
     earlier: list[int] = []
     moments: list[Moments] = []
@@ -76,15 +83,25 @@ def replay(
         begun = time.perf_counter()
         night = fit_night(timeline, first, parameters, seed=settings.seed, threads=settings.threads)
         fitted = time.perf_counter()
-        for event in timeline.events(tonight, first):
+        events = list(timeline.events(tonight, first))
+        for event in events:
             ranks.append(ranks_of(night, event, settings.policies))
             earlier.append(len(event.history.item_nos))
+        if contexts is not None:
+            contexts.add(night, events)
         moments.append(moments_of(timeline, tonight, night.matrix.user_nos))
         fit_seconds += fitted - begun
         rank_seconds += time.perf_counter() - fitted
         on_night(done, len(ranks))
     by_list = {name: np.array([row[name] for row in ranks]) for name in ranks[0]}
-    return Replay(by_list, np.array(earlier), fit_seconds, rank_seconds, joined(moments))
+    return Replay(
+        by_list,
+        np.array(earlier),
+        fit_seconds,
+        rank_seconds,
+        joined(moments),
+        None if contexts is None else contexts.found(),
+    )
 
 
 def nights_of(

@@ -169,6 +169,18 @@ class Recommendations:
         )
         return replace(state, nearest=nearest)
 
+    async def with_batch_list(self, user: UserState, run_id: RunId | None) -> UserState:
+        """The user with the nightly list of another retained run, empty if it has none.
+
+        `run_id` None: as the user is.
+        """
+        if run_id is None or user.user_no is None:
+            return user
+        parameters = {"run_id": run_id, "user_no": user.user_no}
+        rows = await self.store.rows(_SERVING["load_batch_list"], parameters)
+        batch = _ranking(rows[0].item_nos, rows[0].scores) if rows else Ranking.empty()
+        return user.changed(batch=batch)
+
     async def load_nearest(
         self,
         run_id: RunId,

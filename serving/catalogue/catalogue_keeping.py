@@ -35,7 +35,7 @@ from serving.http.errors import faults_of
 from serving.http.merge_patch import merge_patch
 from serving.redis.answers import Answers
 from serving.runtime.budget import ask_without_blame
-from serving.runtime.faults import Fault, invalid_request
+from serving.runtime.faults import Fault, ItemConflictError, invalid_request
 
 _ATTEMPTS = 5
 
@@ -64,6 +64,13 @@ class CatalogueKeeping:
         if item is None:
             raise _unknown(item_id)
         return item
+
+    async def load_version(self, item_id: ItemId) -> tuple[Item, str]:
+        """The same, with its version, which is another one after each change."""
+        found = await self.catalogue.find_version(item_id)
+        if found is None:
+            raise _unknown(item_id)
+        return found
 
     async def list(self, query: ItemsQuery) -> ItemPage:
         """Items of the catalogue; FaultyInputError for a filter that asks for a user's own."""
@@ -160,6 +167,22 @@ class CatalogueKeeping:
         raise StoreUnavailableError(
             "Others were writing the same item all the time. Try again shortly.", reason="conflict"
         )
+
+    async def replace(self, item_id: ItemId, version: str, said: Mapping[str, Any]) -> None:
+        """Replace all that is said of an item, if it is still of this version.
+
+        ItemConflictError if it is of another one, UnknownItemError if there is none of that name.
+        """
+        item, current = await self.load_version(item_id)
+        if current != version:
+            raise ItemConflictError
+        changes = {name: value for name, value in said.items() if value != getattr(item, name)}
+        if not changes:
+            return
+        stored = await self.catalogue.change_item(item_id, version, changes)
+        if stored is None:
+            raise ItemConflictError
+        await self._make_known([stored])
 
     async def delete(self, item_id: ItemId) -> DeletedItem:
         """Take an item out of the catalogue and of all lists; harmless twice.

@@ -15,7 +15,11 @@ _DOTS: Mapping[Severity, str] = {"ok": "good", "notice": "warn", "problem": "bad
 _LAYERS: Sequence[tuple[str, str, frozenset[str]]] = (
     ("serving", "Serving", frozenset({"redis", "subscription", "impressions", "background"})),
     ("batch", "Batch", frozenset({"run", "night"})),
-    ("speed", "Speed", frozenset({"worker", "version", "speed", "new-items", "popular"})),
+    (
+        "speed",
+        "Speed",
+        frozenset({"worker", "version", "speed", "new-items", "popular", "freshness"}),
+    ),
 )
 """Name, title, and the checks that tell of it. What is not named is of the store."""
 

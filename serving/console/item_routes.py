@@ -1,6 +1,10 @@
-"""The pages of items: find, look at, withdraw."""
+"""The pages of items: find, look at, change, withdraw.
+
+An item is deleted by `DELETE /v1/items/{item_id}`, which a page asks as an app does.
+"""
 
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -9,27 +13,30 @@ from pydantic import BaseModel, ConfigDict, Field
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
-from serving.catalogue.schemas import ItemPatch, ItemsQuery
+from serving.catalogue.schemas import ItemBody, ItemPatch, ItemsQuery
+from serving.console.day_bars import HEIGHT, day_bars
+from serving.console.item_pages import MOST_EVENTS, ItemPageReader
 from serving.console.page_routing import ConsoleRoute
 from serving.console.pages import FromPages
 from serving.console.requirements import may_act_for_users, may_look
 from serving.http.routing import provided
 from serving.http.values import Identifier
+from serving.relations.related_users import RelatedUsers, UserRelations
 from serving.search.query import typed_query
 from serving.search.search import Searcher
 from serving.search.search_list import SearchRequest
-from serving.similar.similar import Similar, SimilarRequest
 
 router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 
 FromCatalogueKeeping = Annotated[CatalogueKeeping, provided(CatalogueKeeping)]
 FromSearcher = Annotated[Searcher, provided(Searcher)]
-FromSimilar = Annotated[Similar, provided(Similar)]
+FromItemPageReader = Annotated[ItemPageReader, provided(ItemPageReader)]
+FromUserRelations = Annotated[UserRelations, provided(UserRelations)]
 ItemPath = Annotated[Identifier, Path()]
 
 _LISTED = 40
 _FOUND = 20
-_SIMILAR = 10
+_USERS = 10
 
 
 class FindQuery(BaseModel):
@@ -47,6 +54,12 @@ class AvailabilityBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     available: bool
+
+
+class EditBody(ItemBody):
+    """All that is said of an item from now on, and which version of it was looked at."""
+
+    version: Annotated[str, Field(max_length=20)]
 
 
 @router.get("/console/items", dependencies=[may_look])
@@ -69,33 +82,51 @@ async def items_page(
     return pages.page("items.html", items=page.items, **shown)
 
 
-@router.get("/console/items/{item_id:id}", dependencies=[may_look])
-async def item_page(
-    pages: FromPages, catalogue: FromCatalogueKeeping, similar: FromSimilar, item_id: ItemPath
+@router.get("/console/items/{item_id:id}/users", dependencies=[may_look])
+async def users_of_item_page(
+    pages: FromPages, relations: FromUserRelations, item_id: ItemPath
 ) -> Response:
-    """One item, and what is like it."""
-    return await _shown(pages, catalogue, similar, item_id)
+    """Who would like an item: a part of its page. All users are compared, so it comes later."""
+    found: RelatedUsers | None = None
+    with suppress(StoreUnavailableError):
+        found = await relations.of_item(ItemId(item_id), limit=_USERS, exclude_seen=True)
+    return pages.page("item_users.html", found=found)
+
+
+@router.get("/console/items/{item_id:id}", dependencies=[may_look])
+async def item_page(pages: FromPages, reader: FromItemPageReader, item_id: ItemPath) -> Response:
+    """One item, what is like it, and where it stands."""
+    return await _shown(pages, reader, item_id)
+
+
+@router.put("/console/items/{item_id:id}", dependencies=[may_act_for_users])
+async def edit_item(catalogue: FromCatalogueKeeping, item_id: ItemPath, body: EditBody) -> Response:
+    """Change what is said of an item, unless somebody else did meanwhile."""
+    said = body.model_dump(exclude={"version"})
+    await catalogue.replace(ItemId(item_id), body.version, said)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.post("/console/items/{item_id:id}/availability", dependencies=[may_act_for_users])
 async def change_availability(
     pages: FromPages,
     catalogue: FromCatalogueKeeping,
-    similar: FromSimilar,
+    reader: FromItemPageReader,
     item_id: ItemPath,
     body: AvailabilityBody,
 ) -> Response:
     """Withdraw an item from all lists, or offer it again."""
     await catalogue.patch(ItemId(item_id), ItemPatch(available=body.available))
-    return await _shown(pages, catalogue, similar, item_id)
+    return await _shown(pages, reader, item_id)
 
 
-async def _shown(
-    pages: FromPages, catalogue: CatalogueKeeping, similar: Similar, item_id: str
-) -> Response:
-    item = await catalogue.load(ItemId(item_id))
-    alike = None
-    with suppress(StoreUnavailableError):
-        request = SimilarRequest((ItemId(item_id),), _SIMILAR)
-        alike = (await similar.similar(None, request)).result
-    return pages.page("item.html", item=item, alike=alike)
+async def _shown(pages: FromPages, reader: ItemPageReader, item_id: str) -> Response:
+    page = await reader.load(ItemId(item_id))
+    charts = None
+    if page.days is not None:
+        charts = {
+            "likings": day_bars((each.day, each.likings) for each in page.days.days),
+            "shown": day_bars((each.day, each.shown) for each in page.days.days),
+        }
+    shown: dict[str, Any] = {"charts": charts, "bar_height": HEIGHT, "most_events": MOST_EVENTS}
+    return pages.page("item.html", page=page, item=page.item, **shown)

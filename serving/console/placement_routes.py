@@ -3,8 +3,7 @@
 What they change goes to `/v1/placements`, whose answers say what is wrong and where.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -17,11 +16,15 @@ from serving.answering.list_values import SOURCE_NAMES
 from serving.console.page_routing import ConsoleRoute
 from serving.console.pages import FromPages
 from serving.console.requirements import may_change_runs, may_look_after_runs
-from serving.placements.definition import DEFAULT, EVERYWHERE, NAME
+from serving.console.rule_routes import RULE_WORDS
+from serving.console.rule_sentences import typed_context
+from serving.console.version_changes import changes_by_version
+from serving.console.wording import format_indented
+from serving.placements.definition import DEFAULT, EVERYWHERE, NAME, PlacementDefinition
 from serving.placements.placement_keeping import PlacementVersion
 from serving.placements.routes import FromPlacementKeeping, PlacementName
 from serving.placements.schemas import MOST_VERSIONS
-from serving.recommendations.placement_preview import Cause
+from serving.recommendations.move_causes import Cause
 from serving.recommendations.preview_routes import (
     FromPlacementPreview,
     PreviewBody,
@@ -31,8 +34,20 @@ from serving.runtime.faults import UnknownPlacementError
 
 router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 
-_OWN_INPUTS = ("limit", "diversity", "explore", "fallback", "weights")
-"""What the form has inputs for; all else is written as JSON."""
+_FIRST_INPUTS = {"limit", "diversity", "explore", "fallback", "filter", "rules", "variants"}
+_FURTHER_INPUTS = {
+    "weights",
+    "policy",
+    "sharpness",
+    "max_per_category",
+    "not_again",
+    "exclude_seen",
+    "impressions",
+    "fields",
+}
+"""Those that are decided more seldom."""
+_OF_VARIANTS = ("when", "limit", "filter")
+"""What a variant has inputs for; all else of it is JSON."""
 _CAUSES: Mapping[Cause, str] = {
     "limit": "one list is shorter",
     "filter": "left out by a filter",
@@ -40,8 +55,9 @@ _CAUSES: Mapping[Cause, str] = {
     "fallback": "another list for those of whom nothing is known",
     "explored": "a new item that is to become known",
     "blend": "the sources weigh otherwise",
-    "reranking": "diversity, caps or exploration",
-    "others": "made room, or others moved",
+    "rules": "a rule",
+    "reranking": "diversity, caps of categories or exploration",
+    "others": "others moved",
 }
 
 
@@ -69,27 +85,38 @@ async def placement_page(
     pages: FromPages, keeping: FromPlacementKeeping, name: PlacementName
 ) -> Response:
     """One placement; for who may decide one that does not exist too, to be made."""
+    may_decide = pages.person is not None and pages.person.may("operator")
     try:
         versions = await keeping.versions(name, before=None, most=MOST_VERSIONS)
     except UnknownPlacementError:
-        if pages.person is None or not pages.person.may("operator"):
+        if not may_decide:
             raise
         versions = []
     in_force = await _in_force(keeping, name)
+    everywhere = None if name == EVERYWHERE else await _in_force(keeping, EVERYWHERE)
+    everywhere_rules = len(everywhere.definition.get("rules", ())) if everywhere else 0
     definition = {} if in_force is None else in_force.definition
-    rest = {key: value for key, value in definition.items() if key not in _OWN_INPUTS}
+    decided = PlacementDefinition.model_validate(definition)
     return pages.page(
         "placement.html",
         placement=name,
         in_force=in_force,
         definition=definition,
-        written=_written(definition),
-        rest=_written(rest),
-        own_inputs=_OWN_INPUTS,
+        written=format_indented(definition),
+        kept=_without(definition, _FIRST_INPUTS | _FURTHER_INPUTS),
+        more_is_decided=not _FURTHER_INPUTS.isdisjoint(definition),
+        variants=[_typed_variant(each) for each in definition.get("variants", ())],
+        rows=[(rule, None) for rule in decided.rules],
+        conflicts=(),
+        may_decide=may_decide,
+        contexts=_contexts(decided),
+        everywhere_rules=everywhere_rules,
         versions=versions,
+        changes=changes_by_version(versions),
         sources=SOURCE_NAMES,
         is_everywhere=name == EVERYWHERE,
         is_default=name == DEFAULT,
+        **RULE_WORDS,
     )
 
 
@@ -104,7 +131,7 @@ async def preview_page(
     """Users' lists now and under the draft: a part of the page."""
     found = await preview_placement(name, body, caller, preview)
     lists = [(each, {move.item_id: move for move in each.moves}) for each in found.lists]
-    return pages.page("placement_preview.html", lists=lists, causes=_CAUSES)
+    return pages.page("placement_preview.html", lists=lists, causes=_CAUSES, context=body.context)
 
 
 async def _in_force(keeping: FromPlacementKeeping, name: str) -> PlacementVersion | None:
@@ -114,5 +141,23 @@ async def _in_force(keeping: FromPlacementKeeping, name: str) -> PlacementVersio
         return None
 
 
-def _written(definition: Mapping[str, Any]) -> str:
-    return json.dumps(definition, indent=2, ensure_ascii=False)
+def _without(said: Mapping[str, Any], names: Container[str]) -> Mapping[str, Any]:
+    return {name: value for name, value in said.items() if name not in names}
+
+
+def _typed_variant(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A variant as its fields have it."""
+    rest = _without(said, _OF_VARIANTS)
+    return {
+        "when": typed_context(said["when"]),
+        "limit": said.get("limit", ""),
+        "filter": said.get("filter", ""),
+        "rest": format_indented(rest) if rest else "",
+    }
+
+
+def _contexts(decided: PlacementDefinition) -> Sequence[str]:
+    """Contexts that variants and rules ask for, as the preview takes them."""
+    conditions = [*(each.when for each in decided.variants), *(each.when for each in decided.rules)]
+    pairs = [(name, values) for when in conditions if when for name, values in when.items()]
+    return list(dict.fromkeys(f"{name}:{value}" for name, values in pairs for value in values))

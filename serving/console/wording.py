@@ -58,6 +58,16 @@ def format_moment(at: datetime | None) -> str:
     return NOTHING if at is None else f"{at.astimezone(UTC):%d %b, %H:%M}".lstrip("0")
 
 
+def typed_moment(at: datetime) -> str:
+    """A time in UTC as a field for one has it."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def trim_zeros(number: str) -> str:
+    """A number as people type it, `5` instead of `5.0`."""
+    return number.removesuffix(".0")
+
+
 def format_count(count: float | None) -> str:
     """A whole number with commas."""
     return NOTHING if count is None else f"{count:,.0f}"
@@ -82,6 +92,11 @@ def format_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def format_indented(value: Any) -> str:
+    """JSON on several lines."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 def format_coded(text: str) -> Markup:
     """A text in which what stands between backticks is shown as what is typed."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped before
@@ -104,10 +119,13 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "moment": format_moment,
     "count": format_count,
     "coded": format_coded,
+    "indented": format_indented,
     "cursor": cursor_after,
     "score": format_score,
     "segment": path_segment,
     "percent": format_percent,
+    "trim_zeros": trim_zeros,
+    "typed_moment": typed_moment,
     "value": format_value,
 }
 """What templates name them."""

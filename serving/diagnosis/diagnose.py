@@ -8,6 +8,7 @@ from domain.errors import StoreUnavailableError
 from serving.answering.replica_reading import ReplicaFigures
 from serving.diagnosis.diagnosis_figures import Diagnosis
 from serving.diagnosis.finding import Bounds, Finding, is_well, worst_first
+from serving.diagnosis.freshness import HOURS, judge_freshness
 from serving.diagnosis.process import (
     RedisFigures,
     judge_background,
@@ -20,6 +21,7 @@ from serving.diagnosis.process import (
 )
 from serving.diagnosis.store import judge_store
 from serving.exclusions.exclusion_cache import Subscription
+from serving.freshness.measured_freshness import FreshnessReader
 from serving.recommendations.impressions import Dropped
 from serving.redis.redis_link import RedisLink
 from serving.runs.vector_indexes import Damage
@@ -51,6 +53,7 @@ class Diagnoser:
     replica: Callable[[], ReplicaFigures | None]
     failing: Callable[[], Sequence[FailingWork]]
     damages: Callable[[], Sequence[Damage]]
+    freshness: FreshnessReader
 
     async def diagnose(self) -> Report:
         """Look now; never raises because a store is away."""
@@ -71,7 +74,18 @@ class Diagnoser:
         now = datetime.now(UTC)
         # Without PostgreSQL there are no notifications, and nobody sends any.
         subscription = judge_subscription(self.subscription.disconnected_seconds, self.bounds, now)
-        return [*judge_store(figures, self.bounds, now), subscription]
+        freshness = await self._look_at_freshness() if figures.kept_up else []
+        return [*judge_store(figures, self.bounds, now), *freshness, subscription]
+
+    async def _look_at_freshness(self) -> list[Finding]:
+        """Nothing while PostgreSQL is busy with something else."""
+        seconds = self.freshness.canary_seconds
+        try:
+            measured = await self.freshness.load(hours=HOURS, minutes=60 * HOURS)
+        except StoreUnavailableError:
+            return []
+        now = datetime.now(UTC)
+        return [judge_freshness(measured, self.bounds, now, canary_seconds=seconds)]
 
     async def _look_at_redis(self) -> Finding:
         # Asked though it may be left alone: whether it answers is one thing, and that another.

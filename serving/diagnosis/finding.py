@@ -26,6 +26,8 @@ class Bounds:
     """An index that finds less of the exact answer is not used."""
     longest_lag: timedelta = timedelta(seconds=60)
     """Of the read replica."""
+    slowest_list: timedelta = timedelta(seconds=1)
+    """From a click to a list that shows it, for 99 of 100."""
     fewest_users: int = 2
     """With fewer users a night has nothing to learn."""
 

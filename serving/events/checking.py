@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
 from domain.interactions import EventKind, Scale
+from serving.answering.kept_context import KeptContext
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.events.event_checks import (
     Known,
@@ -77,6 +78,7 @@ class EventChecker:
     items: ItemNumbers
     catalogue: CatalogueKeeping
     future_seconds: float
+    kept_context: KeptContext
 
     async def checked(
         self, given: Sequence[EventBody | RefusedEntry], wanted: Wanted
@@ -115,7 +117,7 @@ class EventChecker:
             for each in good
         ]
         new = [
-            new_event(each.event, as_sent, known, scale_nos)
+            new_event(each.event, as_sent, known, scale_nos, self.kept_context)
             for each, as_sent in zip(good, sent, strict=True)
         ]
         return CheckedBatch(sent, new, known.kinds.values(), ids, faults)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from serving.answering.list_values import LONGEST_PLACEMENT
+from serving.answering.list_values import LONGEST_PLACEMENT, AskedContextByName
 from serving.http.entries import MOST_ENTRIES
 from serving.http.values import Identifier, Moment, Text
 from serving.lists.request import LONGEST
@@ -69,6 +69,7 @@ class PostedImpression(BaseModel):
     ]
     placement: ShownPlacement | None = None
     experiment: ShownArm | None = None
+    context: AskedContextByName = None
     run_id: Annotated[int, Ge(1), Le(_GREATEST), Field(strict=True)] | None = Field(
         None, description="`run.id` of the answer."
     )

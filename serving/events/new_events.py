@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC
 
 import numpy as np
+import orjson
 
 from domain.identifiers import ScaleNo, UserId, event_uuid, own_event_uuid
 from domain.interactions import EventKind, Scale
+from serving.answering.kept_context import KeptContext
 from serving.events.event_checks import Known, SentEvent
 from serving.events.event_log import EventContent
 from serving.events.schemas import EventBody
@@ -67,11 +69,16 @@ def stored_id(sent_id: str, of_user: UserId | None) -> uuid.UUID:
 
 
 def new_event(
-    event: EventBody, sent: SentEvent, known: Known, scale_nos: Mapping[Scale, ScaleNo]
+    event: EventBody,
+    sent: SentEvent,
+    known: Known,
+    scale_nos: Mapping[Scale, ScaleNo],
+    kept_context: KeptContext,
 ) -> NewEvent:
     """The event as the log takes it."""
     kind, value, scale = known.kinds[event.kind], sent.content.value, sent.content.scale
     strength = None if value is None else float(kind.strengths(np.array([value]), scale)[0])
+    context = kept_context.of(event.context)
     return NewEvent(
         event_id=sent.event_id,
         user_id=UserId(event.user_id),
@@ -83,4 +90,5 @@ def new_event(
         time_given=sent.content.occurred_at is not None,
         scale_no=None if scale is None else scale_nos[scale],
         strength=strength,
+        context=None if context is None else orjson.dumps(context).decode(),
     )

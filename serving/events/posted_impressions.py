@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
+from serving.answering.kept_context import KeptContext
 from serving.events.impression_schemas import PostedImpression
 from serving.events.item_numbers import ItemNumbers
 from serving.postgres.store import WriteStore
@@ -19,8 +20,16 @@ _OLDEST = timedelta(days=7)
 class ImpressionRecorder:
     """Stores posted impressions."""
 
-    def __init__(self, store: WriteStore, items: ItemNumbers, *, future_seconds: float) -> None:
+    def __init__(
+        self,
+        store: WriteStore,
+        items: ItemNumbers,
+        *,
+        future_seconds: float,
+        kept_context: KeptContext,
+    ) -> None:
         self._store = store
+        self._kept_context = kept_context
         self._items = items
         self._future = timedelta(seconds=future_seconds)
 
@@ -40,7 +49,11 @@ class ImpressionRecorder:
         if faults:
             raise invalid_request(faults)
         rows = [
-            {**shown.to_row(now), "item_nos": [found[item_id] for item_id in shown.item_ids]}
+            {
+                **shown.to_row(now),
+                "item_nos": [found[item_id] for item_id in shown.item_ids],
+                "context": self._kept_context.of(shown.context),
+            }
             for shown in posted
         ]
         parameters = {"shown": orjson.dumps(rows).decode()}

@@ -21,6 +21,7 @@ from typing_extensions import TypeAliasType
 
 from domain.errors import InvalidInputError
 from domain.interactions import EventKind, Scale, parse_scale
+from serving.answering.list_values import MOST_CONTEXT, AskedContextByName
 from serving.http.cursors import Limit
 from serving.http.entries import MOST_ENTRIES, REFUSED_LATER, Errors, Partial, RefusedEntry
 from serving.http.values import Identifier, Moment, QueryBoolean, Text, UserIdentifier
@@ -86,6 +87,13 @@ class EventBody(BaseModel):
     )
     recommendation_id: uuid.UUID | None = Field(
         None, description="The recommendation that led to the event."
+    )
+    context: AskedContextByName = Field(
+        None,
+        max_length=MOST_CONTEXT,
+        description="Where and when it occurred, as a device or a daypart, by name: kept is what"
+        " TANDEM_KEPT_CONTEXT names. Left out: that of the recommendation.",
+        examples=[{"device": "phone"}],
     )
 
 
@@ -245,6 +253,10 @@ class FoundEventAnswer(BaseModel):
     received_at: datetime
     recommendation_id: uuid.UUID | None = Field(
         description="The recommendation that led to it; null: none was named."
+    )
+    context: dict[str, str] | None = Field(
+        description="What is kept of the context that it came with; null: nothing.",
+        examples=[{"device": "phone"}],
     )
 
 

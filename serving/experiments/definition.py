@@ -42,6 +42,7 @@ _ROUNDING = 1e-6
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
 Version = Annotated[int, Ge(0), Le(2**31 - 1), Field(strict=True)]
+WindowDays = Annotated[float, Gt(0), Le(90)]
 Share = Annotated[float, Gt(0), Le(1)]
 
 
@@ -56,6 +57,17 @@ class ArmDefinition(BaseModel):
         " without what the user must not be shown."
     )
     share: Share = Field(description="Of the users in the experiment; all sum to 1.")
+    run_id: Annotated[int, Ge(1), Le(2**31 - 1), Field(strict=True)] | None = Field(
+        None,
+        description="A retained run, whose nightly lists these users get; what is live is of the"
+        " served run. Left out: the served run.",
+    )
+
+    @model_validator(mode="after")
+    def _has_lists_of_a_run(self) -> Self:
+        if self.run_id is not None and self.version == POPULAR:
+            raise ValueError("the popular list is not of a run: leave run_id out")
+        return self
 
 
 class RampDefinition(BaseModel):
@@ -113,8 +125,10 @@ class ExperimentDefinition(BaseModel):
     kinds: Annotated[list[Identifier], Field(min_length=1, max_length=50)] = Field(
         ["purchase"], description="The kinds of events that count as a conversion."
     )
-    window_days: Annotated[float, Gt(0), Le(90)] = Field(
-        7.0, description="A user counts by what happens so long after the first list."
+    window_days: WindowDays | None = Field(
+        None,
+        description="A user counts by what happens so long after the first list. Left out: as"
+        " TANDEM_ATTRIBUTION_DAYS is when it is saved.",
     )
     confidence: Annotated[float, Ge(0.5), Le(0.999)] = Field(
         0.95, description="Of all intervals of one metric together, at all times."
@@ -163,9 +177,11 @@ class ExperimentDefinition(BaseModel):
             raise ValueError("it ends before it starts")
         return self
 
-    def to_stored(self, experiment_id: str) -> str:
-        """As the columns of `experiments`, in JSON."""
+    def to_stored(self, experiment_id: str, attribution_days: int) -> str:
+        """As the columns of `experiments`, in JSON; `attribution_days`: where it has no window."""
         stored: dict[str, Any] = self.model_dump(mode="json")
+        if self.window_days is None:
+            stored["window_days"] = float(attribution_days)
         for arm in stored["arms"]:
             arm["version"] = None if arm["version"] == POPULAR else arm["version"]
         stored["layer"] = self.layer or self.placement
@@ -183,6 +199,7 @@ class Experiment(ExperimentDefinition):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": []})
 
+    window_days: WindowDays
     experiment_id: str
     state: ExperimentState
     revision: int = Field(description="Rises with every change.")

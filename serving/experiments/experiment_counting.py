@@ -85,15 +85,27 @@ class ExperimentCounting:
         if not experiment.guardrails and not experiment.automatic:
             return
         counted = await self._reading.counted(experiment)
-        harm = next(harms(experiment, counted), None)
-        if harm is not None:
-            await self._stop(experiment, harm)
-        elif experiment.automatic:
+        harmful = harms(experiment, counted)
+        for arm, because in harmful.items():
+            await self._stop_arm(experiment, arm, because)
+        if experiment.automatic and not harmful:
             await self._move_shares(experiment, counted, now)
 
     async def _stop(self, experiment: Experiment, because: str) -> None:
         log.info("experiment_stopped", experiment_id=experiment.experiment_id, because=because)
         await self._keeping.stop(experiment.experiment_id, _ITSELF, because=because)
+
+    async def _stop_arm(self, experiment: Experiment, arm: str, because: str) -> None:
+        experiment_id = experiment.experiment_id
+        stopped = await self._keeping.stop_arm(experiment_id, arm, _ITSELF, because=because)
+        if stopped is not None:
+            log.info(
+                "experiment_arm_stopped",
+                experiment_id=experiment_id,
+                arm=arm,
+                because=because,
+                ended=stopped,
+            )
 
     async def _move_shares(self, experiment: Experiment, counted: Counted, now: datetime) -> None:
         last = counted.strata[-1]

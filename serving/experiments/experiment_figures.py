@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -48,6 +48,8 @@ class Counted:
     items: Mapping[str, int]
     """Different items, by arm."""
     catalogue: int
+    stopped: Mapping[str, Any] = field(default_factory=dict)
+    """Of arms that were stopped, rows with stopped_at and stopped_because, by arm."""
 
 
 class ExperimentSums:
@@ -101,12 +103,7 @@ def experiment_answer(experiment: Experiment, counted: Counted, now: datetime) -
         for metric in (experiment.goal, *others)
         for name, found in differences(experiment, sums, metric)
     ]
-    p_value = mismatch_p_value(
-        [
-            ([counted.exposed.get((arm, row.stratum), 0) for arm in sums.arms], row.shares)
-            for row in counted.strata
-        ]
-    )
+    p_value = mismatch_p_value([_came_in(sums.arms, counted, row) for row in counted.strata])
     mismatch = RatioMismatch(p_value=p_value, found=p_value <= MISMATCH_ALPHA)
     of_goal = [each.finding for each in comparisons if each.metric == experiment.goal]
     return ExperimentAnswer(
@@ -117,6 +114,18 @@ def experiment_answer(experiment: Experiment, counted: Counted, now: datetime) -
         history=list(_history(experiment, sums)),
         ratio_mismatch=mismatch,
     )
+
+
+def _came_in(
+    arms: Sequence[str], counted: Counted, stratum: Any
+) -> tuple[Sequence[int], Sequence[float]]:
+    """Users by arm while a stratum lasted, and the shares, of the arms that ran all the time."""
+    running = [
+        (counted.exposed.get((arm, stratum.stratum), 0), share)
+        for arm, share in zip(arms, stratum.shares, strict=True)
+        if arm not in counted.stopped or counted.stopped[arm].stopped_at > stratum.since
+    ]
+    return [users for users, _ in running], [share for _, share in running]
 
 
 _MISMATCH = (
@@ -146,14 +155,15 @@ def _compared(
         tuned_to=experiment.tuned_to,
         days=days - experiment.window_days,
     )
-    means, _ = arm_means(sums.of(metric))
+    of_metric = dict(zip(sums.arms, sums.of(metric), strict=True))
+    usual = arm_means([of_metric[sums.arms[0]], of_metric[name]])[0][0]
     return ComparisonFigures(
         arm=name,
         metric=metric,
         difference=found.mean,
         low=_finite(found.low),
         high=_finite(found.high),
-        relative=found.mean / means[0] if means[0] else None,
+        relative=float(found.mean / usual) if usual else None,
         users=found.users,
         decided=found.is_decided,
         variance_ratio=found.variance_ratio,
@@ -163,22 +173,38 @@ def _compared(
 
 
 def _arms(experiment: Experiment, sums: ExperimentSums, counted: Counted) -> Iterator[ArmFigures]:
-    means = {metric: arm_means(sums.of(metric))[0] for metric in METRICS}
-    of_goal = sums.of(experiment.goal)
-    best = best_probabilities(of_goal, 0, less_is_better=experiment.goal in LESS_IS_BETTER)
+    goal = experiment.goal
+    of_goal = dict(zip(sums.arms, sums.of(goal), strict=True))
+    running = [name for name in sums.arms if name not in counted.stopped]
+    best = best_probabilities(
+        [of_goal[name] for name in running], 0, less_is_better=goal in LESS_IS_BETTER
+    )
+    probabilities = dict(zip(running, best.tolist(), strict=True))
+    means = {metric: _means(sums, metric, running) for metric in METRICS}
     shares = counted.strata[-1].shares if counted.strata else [arm.share for arm in experiment.arms]
-    for n, arm in enumerate(experiment.arms):
+    for arm, share in zip(experiment.arms, shares, strict=True):
+        stopped = counted.stopped.get(arm.name)
         items = counted.items.get(arm.name, 0)
         yield ArmFigures(
             name=arm.name,
-            share=shares[n],
+            share=0.0 if stopped else share,
             users=sum(users for (name, _), users in counted.exposed.items() if name == arm.name),
-            completed=int(of_goal[n].users.sum()),
-            means={metric: float(values[n]) for metric, values in means.items()},
+            completed=int(of_goal[arm.name].users.sum()),
+            means={metric: values[arm.name] for metric, values in means.items()},
             items=items,
             coverage=items / counted.catalogue if counted.catalogue else None,
-            best_probability=float(best[n]),
+            best_probability=probabilities.get(arm.name, 0.0),
+            stopped_at=stopped.stopped_at if stopped else None,
+            stopped_because=stopped.stopped_because if stopped else None,
         )
+
+
+def _means(sums: ExperimentSums, metric: Metric, running: Sequence[str]) -> Mapping[str, float]:
+    """By arm: strata weigh by the users of all that run; of one that was stopped by its own."""
+    of_metric = dict(zip(sums.arms, sums.of(metric), strict=True))
+    together = arm_means([of_metric[name] for name in running])[0].tolist()
+    alone = {name: float(arm_means([arm])[0][0]) for name, arm in of_metric.items()}
+    return {**alone, **dict(zip(running, together, strict=True))}
 
 
 def _history(experiment: Experiment, sums: ExperimentSums) -> Iterator[HistoryPoint]:

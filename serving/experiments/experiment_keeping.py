@@ -1,24 +1,29 @@
 """Keeps experiments: saved, started, stopped, and an arm of them adopted."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from domain.errors import InvalidInputError
 from serving.access.acting import Actor
 from serving.experiments.definition import Experiment, ExperimentDefinition, ExperimentState
 from serving.postgres.store import WriteStore
 from serving.runtime.faults import ExperimentConflictError, UnknownExperimentError
+from sql.shared_settings import ATTRIBUTION_DAYS
 from sql.statements import statements
 
 _EXPERIMENTS = statements("experiments")
 
+StoppedPart = Literal["arm", "experiment"]
 _STOPPED_BY_HAND = "somebody stopped it"
 
 
 class ExperimentKeeping:
     """Each act is in the audit log; all processes see it within a second."""
 
-    def __init__(self, store: WriteStore) -> None:
+    def __init__(self, store: WriteStore, *, attribution_days: int = ATTRIBUTION_DAYS) -> None:
         self._store = store
+        self._attribution_days = attribution_days
+        """The window of an experiment that names none."""
 
     async def list(self, state: ExperimentState | None) -> Sequence[Experiment]:
         """Those in a state (None: in any), the newest first."""
@@ -44,7 +49,7 @@ class ExperimentKeeping:
         name = "add_experiment" if revision == 0 else "change_experiment"
         parameters = {
             "experiment_id": experiment_id,
-            "definition": definition.to_stored(experiment_id),
+            "definition": definition.to_stored(experiment_id, self._attribution_days),
             "revision": revision,
             **actor.doing(name.replace("_", " ")),
         }
@@ -52,7 +57,8 @@ class ExperimentKeeping:
         if rows:
             return Experiment.from_row(rows[0])
         found = await self.find(experiment_id)
-        if found.definition().to_stored(experiment_id) == parameters["definition"]:
+        stored = found.definition().to_stored(experiment_id, self._attribution_days)
+        if stored == parameters["definition"]:
             return found
         if found.state != "draft":
             raise ExperimentConflictError(
@@ -94,6 +100,23 @@ class ExperimentKeeping:
             raise ExperimentConflictError(f"The experiment {experiment_id!r} was never started.")
         return found
 
+    async def stop_arm(
+        self, experiment_id: str, arm: str, actor: Actor, *, because: str
+    ) -> StoppedPart | None:
+        """Stop an arm that runs, and the experiment with it if only the control is left.
+
+        What ended; None: nothing, as it had ended before.
+        """
+        parameters = {
+            "experiment_id": experiment_id,
+            "arm": arm,
+            "because": because,
+            **actor.doing("stop arm"),
+        }
+        (row,) = await self._store.write(_EXPERIMENTS["stop_arm"], parameters)
+        stopped: StoppedPart | None = row.stopped
+        return stopped
+
     async def adopt(self, experiment_id: str, arm: str, actor: Actor) -> Experiment:
         """Decide for the placement as an arm does, and end the experiment, in one act.
 
@@ -106,6 +129,11 @@ class ExperimentKeeping:
         if row.outcome == "arm":
             names = ", ".join(each.name for each in found.arms if each.version != "popular")
             raise InvalidInputError(f"There is no arm {arm!r} with a version. There are: {names}.")
+        if row.outcome == "run":
+            raise InvalidInputError(
+                f"The arm {arm!r} has the lists of a run, which are no decision for a placement:"
+                " stop the experiment, and serve the run with tandem rollback."
+            )
         if row.outcome == "placement":
             raise ExperimentConflictError(f"There is no placement {found.placement!r} any more.")
         if found.adopted_arm != arm:
@@ -123,6 +151,7 @@ def _why_not_started(outcome: str, found: Experiment) -> str:
         "state": f"The experiment {name!r} is {found.state}: a draft can be started, once.",
         "placement": f"There is no placement {placement!r}. Save it first.",
         "version": f"An arm has a version that the placement {placement!r} never had.",
+        "run": "An arm has a run that is not retained (any more). GET /v1/runs lists runs.",
         "kind": "There is no kind of events among "
         f"{', '.join(map(repr, found.kinds))}, or not for each. GET /v1/event-kinds lists them.",
         "layer": f"Another experiment on {placement!r} is in another layer than {found.layer!r}:"

@@ -27,13 +27,14 @@ class ExperimentReading:
     async def counted(self, experiment: Experiment) -> Counted:
         """What was counted of it."""
         parameters = {"experiment_id": experiment.experiment_id}
-        days, strata, exposed, items = [
+        days, strata, exposed, items, stopped = [
             await self._store.rows(_EXPERIMENTS[name], parameters)
             for name in (
                 "load_experiment_days",
                 "load_experiment_strata",
                 "count_exposed",
                 "count_experiment_items",
+                "load_stopped_arms",
             )
         ]
         return Counted(
@@ -41,5 +42,6 @@ class ExperimentReading:
             strata=strata,
             exposed={(row.arm, row.stratum): row.users for row in exposed},
             items={row.arm: row.items for row in items},
+            stopped={row.arm: row for row in stopped},
             catalogue=max((row.catalogue for row in items), default=0),
         )

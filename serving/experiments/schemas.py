@@ -1,6 +1,6 @@
 """Experiments as they are saved and shown over HTTP."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from annotated_types import Ge, Le
@@ -63,13 +63,19 @@ class ArmFigures(BaseModel):
     """What is known of one arm."""
 
     name: str
-    share: float = Field(description="Of the users who come in now.")
+    share: float = Field(description="Of the users who come in now; 0: the arm was stopped.")
     users: int = Field(description="Who were shown it first.")
     completed: int = Field(description="Those whose window is over: they count below.")
     means: dict[Metric, float] = Field(description="By metric, per user.")
     items: int = Field(description="Different items in its lists.")
     coverage: float | None = Field(description="Of the available items; null: there are none.")
-    best_probability: float = Field(description="That its mean of the goal is the best of all.")
+    best_probability: float = Field(
+        description="That its mean of the goal is the best of the arms that run."
+    )
+    stopped_at: datetime | None = Field(
+        description="When it was stopped, as it did harm; its users get what the control decides."
+    )
+    stopped_because: str | None
 
 
 class ComparisonFigures(BaseModel):

@@ -48,8 +48,13 @@ class FreshnessReader:
 
     def __init__(self, store: ReadStore, *, canary_seconds: float) -> None:
         self._store = store
-        self.is_measured = canary_seconds > 0
-        """Whether this process has a canary; others may."""
+        self.canary_seconds = canary_seconds
+        """How often a canary of this process tries; 0: it has none, and others may."""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether this process has a canary."""
+        return self.canary_seconds > 0
 
     async def load(self, *, hours: int, minutes: int) -> MeasuredFreshness:
         """Checks of the last `hours`, in spans of `minutes`."""

@@ -1,7 +1,10 @@
 """What was decided for the place in an app where a list is shown."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from domain.identifiers import RunId
 
 Fallback = Literal["popular", "trending", "latest"]
 
@@ -20,11 +23,16 @@ class Decision:
     """Of the experiment."""
     is_popular: bool = False
     """Whether its users get the popular list, whatever is known of them."""
+    run_id: RunId | None = None
+    """The run of the nightly list; None: the served one."""
     fallback: Fallback | None = None
     """The list for users of whom nothing is known; None: what is popular."""
     keeps_impressions: bool = True
+    context: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What the request says of where the list is shown: kept with it, and no part of `key`."""
 
     def key(self) -> str:
         """What tells its lists from those of all others."""
         experiment = f"{self.experiment_id} {self.arm}" if self.experiment_id else ""
-        return f"{self.placement} {self.version} {self.everywhere_version} {experiment}"
+        other = " popular" if self.is_popular else f" {self.run_id}" if self.run_id else ""
+        return f"{self.placement} {self.version} {self.everywhere_version} {experiment}{other}"

@@ -100,6 +100,7 @@ class ListMaker:
         if reader is not None:
             at_once = _searches_at_once(run, request, policy, rules)
             user = await self._user(reader, request, schedule, searches_at_once=at_once)
+            user = await self._recommendations.with_batch_list(user, request.batch_run_id)
         if rules.hidden:
             user = user.changed(excluded=(*user.excluded, *map(ItemNo, rules.hidden)))
         user, without_additions = await self._additions.with_additions(run, user_no, user, request)

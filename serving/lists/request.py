@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from domain.identifiers import ItemNo, UserId
+from domain.identifiers import ItemNo, RunId, UserId
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.lists.asked_blend import AS_SET, AskedBlend
 from serving.lists.decision import Decision
@@ -92,8 +92,18 @@ class RecommendationRequest:
     def is_plain(self) -> bool:
         """Whether its list is made of what the log has of one user and of nothing else."""
         return self.filters == EVERYTHING and not (
-            self.interests or self.basket or self.group or self.shown or self.not_again_seconds
+            self.interests
+            or self.basket
+            or self.group
+            or self.shown
+            or self.not_again_seconds
+            or self.batch_run_id
         )
+
+    @property
+    def batch_run_id(self) -> RunId | None:
+        """The run of the nightly list; None: the served one."""
+        return self.decision.run_id if self.decision else None
 
     def scroll_key(self) -> str:
         """What stays the same while somebody scrolls: all but the length of a page."""

@@ -13,7 +13,10 @@ from serving.placements.placement import Placement
 
 @dataclass(frozen=True, slots=True)
 class PlacedExperiment:
-    """`placements`: what is decided for the users of each arm, by its name."""
+    """`placements`: what is decided for the users of each arm, by its name.
+
+    The users of an arm that was stopped get what the control decides, and are in no experiment.
+    """
 
     experiment: RunningExperiment
     placements: Mapping[str, Placement]
@@ -39,7 +42,13 @@ class PlacedExperiment:
                 experiment_id=experiment_id,
                 arm=arm.name,
                 is_popular=arm.version is None,
+                run_id=said.get("run_id"),
             )
+        control = placements[arms[0].name]
+        for arm, said in zip(arms, stored["arms"], strict=True):
+            if said["stopped"]:
+                # Nobody comes into it any more, and whoever was counts no further.
+                placements[arm.name] = replace(control, experiment_id=None, arm=None)
         return cls(
             RunningExperiment(
                 experiment_id=experiment_id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.identifiers import UserId
+from domain.identifiers import RunId, UserId
 from serving.answering.own_values import OwnValues
 from serving.answering.schemas import written_filter
 from serving.candidates.filters import Passes
@@ -83,6 +83,8 @@ class Placement:
     arm: str | None = None
     is_popular: bool = False
     """Whether these users get the popular list."""
+    run_id: RunId | None = None
+    """The run of their nightly lists; None: the served one."""
     rules: RuleSet = field(init=False)
     """Those of all placements, and then its own."""
 
@@ -117,7 +119,7 @@ class Placement:
                 else request.not_again_seconds
             ),
             rules=self.rules.holding(datetime.now(UTC), asked.context) if rules is None else rules,
-            decision=self._decision(values),
+            decision=self._decision(values, asked.context),
         )
         written = None if values.filter is None else written_filter(values.filter)
         if written is not None and not written.asks_own:
@@ -126,7 +128,7 @@ class Placement:
         of_users = _RulesOfUsers(self.rules, asked.context) if self.rules.asks_user else None
         return PlacedList(placed, asked.fields or values.fields, key, written, of_users)
 
-    def _decision(self, values: PlacementValues) -> Decision:
+    def _decision(self, values: PlacementValues, context: Mapping[str, str]) -> Decision:
         return Decision(
             self.name,
             self.version,
@@ -135,6 +137,8 @@ class Placement:
             experiment_id=self.experiment_id,
             arm=self.arm,
             is_popular=self.is_popular,
+            run_id=self.run_id,
             # Whoever was shown an arm counts in the experiment.
             keeps_impressions=values.impressions is not False or self.experiment_id is not None,
+            context=context,
         )

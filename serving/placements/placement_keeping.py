@@ -2,18 +2,20 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
 
 from domain.errors import StoreUnavailableError
 from serving.access.acting import Actor
 from serving.placements.current_placements import CurrentPlacements
 from serving.placements.definition import DEFAULT, EVERYWHERE, NAME, PlacementDefinition
+from serving.postgres.sql_errors import detail_of, sqlstate_of
 from serving.postgres.store import WriteStore
 from serving.runtime.faults import (
     Fault,
@@ -24,6 +26,7 @@ from serving.runtime.faults import (
 from sql.statements import statements
 
 _PLACEMENTS = statements("placements")
+_CONFLICT = "TD413"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,26 @@ class PlacementVersion:
     saved_by: str
     saved_at: datetime | None
     """None: it is the default, of which nothing was ever saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementChange:
+    """What one placement is to become."""
+
+    name: str
+    base_version: int
+    """The version it was made from; 0: there was none."""
+    definition: PlacementDefinition | None
+    """None: it is ended."""
+
+    def to_stored(self) -> dict[str, Any]:
+        """As `apply_placements` takes it."""
+        definition = None if self.definition is None else self.definition.to_dict()
+        return {
+            "name": self.name,
+            "base_version": self.base_version,
+            "definition": definition,
+        }
 
 
 _AS_SET = PlacementVersion(DEFAULT, 0, {}, "", "", None)
@@ -143,6 +166,31 @@ class PlacementKeeping:
             raise _conflict(found)
         await self._refresh()
 
+    async def apply(self, changes: Sequence[PlacementChange], actor: Actor, *, note: str) -> None:
+        """Save and end several placements, all or none, in force at once.
+
+        PlacementConflictError names one of which another version is in force by now.
+        """
+        for change in changes:
+            if change.definition is not None:
+                _check(change.name, change.definition)
+        parameters = {
+            "changes": json.dumps([change.to_stored() for change in changes]),
+            "note": note,
+            **actor.doing("apply placements"),
+        }
+        try:
+            await self._store.write(_PLACEMENTS["apply_placements"], parameters)
+        except DBAPIError as error:
+            if sqlstate_of(error) != _CONFLICT:
+                raise
+            name = detail_of(error)
+            in_force = {version.name: version for version in await self.list()}
+            # This very statement may have done it all when it was sent first: its answer was lost.
+            if not all(_is_done(change, in_force, actor, note) for change in changes):
+                raise _conflict_of(name, in_force.get(name)) from error
+        await self._refresh()
+
     async def _find_in_force(self, name: str) -> PlacementVersion | None:
         rows = await self._store.rows(_PLACEMENTS["find_placement"], {"name": name})
         if rows:
@@ -156,10 +204,7 @@ class PlacementKeeping:
         """
         found = await self._find_in_force(name)
         if found is None:
-            raise PlacementConflictError(
-                f"There is no placement {name!r} any more, or there never was. Save it with the"
-                " base_version 0."
-            )
+            raise _conflict_of(name, found)
         is_ours = (
             found.saved_by == wanted["actor"]
             and found.note == wanted["note"]
@@ -187,6 +232,30 @@ def _check(name: str, definition: PlacementDefinition) -> None:
     if said:
         detail = f"{EVERYWHERE} holds rules alone, which count in every placement."
         raise invalid_request([Fault(f"/definition/{each}", detail) for each in said])
+
+
+def _is_done(
+    change: PlacementChange, in_force: Mapping[str, PlacementVersion], actor: Actor, note: str
+) -> bool:
+    """Whether this actor has made the change, as the last who did anything there."""
+    found = in_force.get(change.name)
+    if change.definition is None:
+        return found is None or found.saved_at is None
+    return (
+        found is not None
+        and found.definition == change.definition.to_dict()
+        and (found.saved_by, found.note) == (actor.name, note)
+        and found.version > change.base_version
+    )
+
+
+def _conflict_of(name: str, found: PlacementVersion | None) -> PlacementConflictError:
+    if found is not None:
+        return _conflict(found)
+    return PlacementConflictError(
+        f"There is no placement {name!r} any more, or there never was. Save it with the"
+        " base_version 0."
+    )
 
 
 def _conflict(found: PlacementVersion) -> PlacementConflictError:

@@ -2,8 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import orjson
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId, UserNo
+from serving.answering.kept_context import KeptContext
 from serving.postgres.store import WriteStore
 from serving.runtime.metrics import ServingMetrics
 from sql.statements import statements
@@ -56,6 +57,8 @@ class Impression:
     """Of the experiment."""
     user_id: UserId | None = None
     """Of an experiment: who counts in it, known to the log or not."""
+    context: Mapping[str, str] | None = None
+    """Where it was shown, as the request says; of what is written it is what is kept."""
 
 
 class Impressions:
@@ -94,8 +97,16 @@ class Impressions:
 class ImpressionQueue:
     """Takes impressions at once and writes them later; those it has no room for are counted."""
 
-    def __init__(self, impressions: Impressions, metrics: ServingMetrics, *, most: int) -> None:
+    def __init__(
+        self,
+        impressions: Impressions,
+        metrics: ServingMetrics,
+        *,
+        most: int,
+        kept_context: KeptContext | None = None,
+    ) -> None:
         self._impressions = impressions
+        self._kept_context = kept_context or KeptContext()
         self._metrics = metrics
         self._queue: asyncio.Queue[Impression] = asyncio.Queue(maxsize=most)
         self._dropped = Dropped()
@@ -107,6 +118,8 @@ class ImpressionQueue:
 
     def put(self, impression: Impression) -> None:
         """Take an impression; never waits."""
+        if impression.context is not None:
+            impression = replace(impression, context=self._kept_context.of(impression.context))
         try:
             self._queue.put_nowait(impression)
         except asyncio.QueueFull:

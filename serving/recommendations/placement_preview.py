@@ -4,55 +4,27 @@ They are made as apps get them. Nothing is cached, and looking is no impression.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from domain.errors import TandemError
 from domain.identifiers import ItemNo, UserId
 from serving.answering.own_values import AttributesReader, OwnValues
 from serving.candidates.catalogue_items import load_eligible
-from serving.lists.recommendation_list import OF_EVERYBODY, RecommendationList, RecommendedItem
 from serving.lists.request import RecommendationRequest
 from serving.placements.current_placements import CurrentPlacements
-from serving.placements.definition import PlacementDefinition
+from serving.placements.definition import EVERYWHERE, PlacementDefinition
 from serving.placements.placement import AskedList, Placement
 from serving.postgres.store import ReadStore
 from serving.recommendations.many_users import ManyUsers
+from serving.recommendations.move_causes import Cause, Causes, Move, PlacedResult
 from serving.recommendations.recommend import Recommender, UncachedKind
 from sql.statements import statements
 
 _PLACEMENTS = statements("placements")
 
-Cause = Literal["limit", "filter", "seen", "fallback", "explored", "blend", "reranking", "others"]
 _ASKED = RecommendationRequest(20, use_cache=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """An item that stands elsewhere under the draft."""
-
-    item_id: str
-    title: str
-    before: int | None
-    """Its rank now, from 1; None: it is not in the list."""
-    after: int | None
-    """The same under the draft."""
-    cause: Cause
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedResult:
-    """A list, and what it was asked to be."""
-
-    request: RecommendationRequest
-    made: RecommendationList
-
-    @property
-    def ranks(self) -> Mapping[ItemNo, int]:
-        """From 1."""
-        return {item.item_no: rank for rank, item in enumerate(self.made.items, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +68,34 @@ class PlacementPreview:
     ) -> Sequence[PreviewedLists | TandemError]:
         """The lists of each user, in their order, or why there are none."""
         before = self.in_force(name)
-        after = Placement(name, before.version, definition, before.everywhere_version)
+        after = drafted(before, name, definition)
 
         async def both(user_id: UserId) -> PreviewedLists:
+            requests = [
+                await self._request(placement, user_id, context) for placement in (before, after)
+            ]
+            # What rules did is only asked for where they may be the cause of a move.
+            explain = requests[0].rules.key != requests[1].rules.key
             now, then = await asyncio.gather(
-                self._list(before, user_id, context), self._list(after, user_id, context)
+                *(self._list(replace(each, explain=explain), user_id) for each in requests)
             )
             return PreviewedLists(now, then, await self._moves(user_id, now, then))
 
         return await self.many_users.each(user_ids, both)
 
-    async def _list(
+    async def _request(
         self, placement: Placement, user_id: UserId, context: Mapping[str, str]
-    ) -> PlacedResult:
+    ) -> RecommendationRequest:
         placed = placement.placed(AskedList(_ASKED, False, False, context=context))
         own_values = OwnValues(self.users, may_see_users=True)
         request = await placed.for_user(user_id, own_values, "/definition/filter")
-        complete = request.with_defaults(self.recommender.reranking)
+        return request.with_defaults(self.recommender.reranking)
+
+    async def _list(self, request: RecommendationRequest, user_id: UserId) -> PlacedResult:
         kind = UncachedKind(self.recommender)
-        answer = await self.recommender.pipeline.answer(kind, complete, user_id)
-        return PlacedResult(complete, answer.result)
+        answer = await self.recommender.pipeline.answer(kind, request, user_id)
+        rules = await self.recommender.rule_items.resolve(request.rules)
+        return PlacedResult(request, answer.result, rules)
 
     async def _moves(
         self, user_id: UserId, before: PlacedResult, after: PlacedResult
@@ -128,14 +108,9 @@ class PlacementPreview:
         }
         items = {item.item_no: item for each in (before, after) for item in each.made.items}
         order = [*new, *(item_no for item_no in old if item_no not in new)]
+        causes = Causes.between(before, after)
         return [
-            Move(
-                items[item_no].item_id,
-                items[item_no].title,
-                old.get(item_no),
-                new.get(item_no),
-                barred.get(item_no) or _cause(items[item_no], before, after),
-            )
+            causes.move(items[item_no], barred.get(item_no))
             for item_no in order
             if old.get(item_no) != new.get(item_no)
         ]
@@ -164,51 +139,8 @@ class PlacementPreview:
         return barred
 
 
-def _cause(item: RecommendedItem, before: PlacedResult, after: PlacedResult) -> Cause:
-    """Why an item that both lists may have stands elsewhere."""
-    old, new = before.ranks, after.ranks
-    item_no = item.item_no
-    if item_no in old and item_no in new:
-        return _cause_of_move(item, before, after)
-    ranks, other = (old, after) if item_no in old else (new, before)
-    if ranks[item_no] > other.request.limit:
-        return "limit"
-    if _other_fallback(before.made, after.made):
-        return "fallback"
-    if item.explored:
-        return "explored"
-    return _difference(before.request, after.request)
-
-
-def _other_fallback(before: RecommendationList, after: RecommendationList) -> bool:
-    """Whether nothing is known of the user, who gets another list."""
-    strategies = {before.strategy, after.strategy}
-    return len(strategies) > 1 and strategies <= OF_EVERYBODY
-
-
-def _cause_of_move(item: RecommendedItem, before: PlacedResult, after: PlacedResult) -> Cause:
-    shared = before.ranks.keys() & after.ranks.keys()
-    ranks = [
-        _rank_among(shared, (each.item_no for each in result.made.items), item.item_no)
-        for result in (before, after)
-    ]
-    if ranks[0] == ranks[1]:
-        return "others"
-    if _other_fallback(before.made, after.made):
-        return "fallback"
-    return _difference(before.request, after.request)
-
-
-def _rank_among(shared: AbstractSet[ItemNo], listed: Iterable[ItemNo], item_no: ItemNo) -> int:
-    return [each for each in listed if each in shared].index(item_no)
-
-
-def _difference(before: RecommendationRequest, after: RecommendationRequest) -> Cause:
-    """What of the requests orders eligible items otherwise."""
-    if before.blend != after.blend:
-        return "blend"
-    reranking = [
-        (each.diversity, each.explore, each.max_per_category, each.not_again_seconds)
-        for each in (before, after)
-    ]
-    return "reranking" if reranking[0] != reranking[1] else "others"
+def drafted(in_force: Placement, name: str, definition: PlacementDefinition) -> Placement:
+    """What would be decided; a draft of the rules of all placements leaves the placement's own."""
+    if name == EVERYWHERE:
+        return replace(in_force, everywhere_rules=definition.rules)
+    return replace(in_force, name=name, definition=definition)

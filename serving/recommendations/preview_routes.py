@@ -17,12 +17,8 @@ from serving.http.routing import TandemRoute, provided
 from serving.http.values import UserIdentifier
 from serving.placements.definition import PlacementDefinition
 from serving.placements.routes import PlacementName
-from serving.recommendations.placement_preview import (
-    Cause,
-    PlacedResult,
-    PlacementPreview,
-    PreviewedLists,
-)
+from serving.recommendations.move_causes import Cause, PlacedResult
+from serving.recommendations.placement_preview import PlacementPreview, PreviewedLists
 from serving.recommendations.schemas import InnerProblem
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
 
@@ -71,9 +67,13 @@ class MoveAnswer(BaseModel):
     after: int | None = Field(description="Its rank under the draft. Null: it is gone.")
     cause: MoveCause = Field(
         description="limit: one of the lists is shorter. filter, seen: one of them leaves it out."
-        " fallback: users of whom nothing is known get another list. explored: it is a new item"
-        " that is to become known. blend: the sources weigh otherwise. reranking: diversity, caps,"
-        " exploration or what was shown before. others: it made room, or items before it did."
+        " rules: rules did it, see rules. fallback: users of whom nothing is known get another"
+        " list. explored: it is a new item that is to become known. blend: the sources weigh"
+        " otherwise. reranking: diversity, caps of categories, exploration or what was shown"
+        " before. others: it made room, or items before it did."
+    )
+    rules: list[str] = Field(
+        description="Of the cause rules: the names of those that did it, in the draft or now."
     )
 
 
@@ -107,7 +107,8 @@ async def preview_placement(
     """Show what a draft would change: users' lists under it beside those of now, and what moved.
 
     Nothing is saved, cached or kept as shown. It needs a key with the scope `users` too. A
-    placement that does not exist yet is compared with the default.
+    placement that does not exist yet is compared with the default, and rules of everywhere are
+    shown in the default's lists. With `context` variants and rules for it are seen.
     """
     if not may_see_users(caller):
         raise ForbiddenError("A preview shows users' lists: that needs the scope users too.")

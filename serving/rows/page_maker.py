@@ -308,4 +308,5 @@ def _impression(
         experiment_id=decision.experiment_id if decision else None,
         arm=decision.arm if decision else None,
         user_id=user_id if decision and decision.experiment_id else None,
+        context=decision.context if decision else None,
     )

@@ -1,6 +1,6 @@
 """Finding out which items and users rules are about, and how they get into each other's way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -57,6 +57,19 @@ class RulePreviewer:
 
         StoreUnavailableError if that cannot be found out in time.
         """
+        return await self._preview(rules, rules, limit)
+
+    async def preview_one(
+        self, rules: Sequence[Rule], index: int, *, limit: int
+    ) -> tuple[TouchedByRule, Sequence[RuleConflict]]:
+        """What one of the rules would touch, and its conflicts with the others; errors as above."""
+        rule = rules[index]
+        found = await self._preview(rules, [rule], limit)
+        return found.touched[0], [each for each in found.conflicts if rule.name in each.rules]
+
+    async def _preview(
+        self, rules: Sequence[Rule], asked: Sequence[Rule], limit: int
+    ) -> RulePreview:
         # A filter may have to look at every item and every user.
         ask_without_blame()
         resolved = await self._rule_items.resolve(HoldingRules.of(rules))
@@ -67,8 +80,19 @@ class RulePreviewer:
                 reason="budget",
             )
         known = {selection: items.item_nos for selection, items in resolved.items.items()}
-        touched = [await self._touched(rule, resolved) for rule in rules]
+        touched = [await self._touched(rule, resolved) for rule in asked]
         return RulePreview(touched, conflicts(rules, limit=limit, item_nos=known))
+
+    async def load_titles(self, rule: Rule, *, most: int) -> Mapping[str, str]:
+        """The titles of the items that a rule is about, by their ids; only of available ones.
+
+        StoreUnavailableError if they cannot be found out.
+        """
+        resolved = await self._rule_items.resolve(HoldingRules.of([rule]))
+        selected = resolved.items.get(rule.selection) if rule.selection else None
+        item_nos = [] if selected is None else selected.preferred[:most].tolist()
+        named = await self._profiles.load_names(list(map(ItemNo, item_nos)))
+        return {item.item_id: item.title for item in named.values()}
 
     async def _touched(self, rule: Rule, resolved: ResolvedRules) -> TouchedByRule:
         items, first = _items_of(rule, resolved)

@@ -156,6 +156,10 @@ class PlacementConflictError(InvalidInputError):
     """Another version of the placement was saved meanwhile."""
 
 
+class ItemConflictError(InvalidInputError):
+    """The item was changed meanwhile. Look at it again, and change that."""
+
+
 class KindInUseError(InvalidInputError):
     """Events of this kind are recorded, and would mean nothing. Give it the weight 0 instead."""
 

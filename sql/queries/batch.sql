@@ -22,19 +22,23 @@ where state in ('failed', 'refused', 'retired')
 order by run_id;
 
 -- name: find_runs_to_retire
--- Published runs beyond the newest :retained ones or older than :days; never the one being served.
+-- Published runs beyond the newest :retained ones or older than :days; never the one being served, nor one whose lists an
+-- experiment gives its users.
 select run_id from model_runs
 where state = 'published'
   and run_id not in (select run_id from live_run)
+  and run_id not in (select run_id from runs_in_experiments)
   and (run_id not in (select run_id from model_runs where state = 'published' order by finished_at desc, run_id desc limit :retained)
        or finished_at < clock_timestamp() - make_interval(secs => 86400 * cast(:days as double precision)))
 order by run_id;
 
 -- name: retire_run
--- From the commit on nobody reads the run, folds events into it or rolls back to it; answers it unless it is served.
+-- From the commit on nobody reads the run, folds events into it or rolls back to it; answers it unless it is served, or in an
+-- experiment.
 with retired as (
     update model_runs set state = 'retired'
     where run_id = :run_id and state = 'published' and run_id not in (select run_id from live_run)
+      and run_id not in (select run_id from runs_in_experiments)
     returning run_id
 ),
 stopped as (
@@ -92,6 +96,16 @@ where run_id = :run_id;
 -- name: load_interactions
 -- The log up to a position, for bulk reading.
 select user_no, item_no, kind_no, strength, occurred_at from interactions where position <= :until and user_no <> 0;
+
+-- name: load_interactions_with_contexts
+-- The same with the context of each, or of the list it names; 0: none is known.
+select interactions.user_no, item_no, kind_no, strength, occurred_at,
+       coalesce(interactions.context_no, impressions.context_no, 0) as context_no
+from interactions left join impressions using (recommendation_id)
+where position <= :until and interactions.user_no <> 0;
+
+-- name: load_contexts
+select context_no, cast(context as text) as context from contexts;
 
 -- name: load_items
 -- What has expired counts as not available; what is yet to be published may be listed, to be shown from then on.

@@ -157,13 +157,13 @@ select parts.part, refreshed_at, coalesce(seconds, 0) as seconds,
            select min(changes.changed_at)
            from (
                (select received_at from interactions
-                where position > known.position and position <= :horizon order by position limit 1)
+                where position > known.position and position <= :horizon and user_no <> 0 order by position limit 1)
                union all
                (select deleted_at from event_deletions
-                where position > known.position and position <= :horizon order by position limit 1)
+                where position > known.position and position <= :horizon and user_no <> 0 order by position limit 1)
                union all
                (select forgotten_at from forgotten_users
-                where position > known.position and position <= :horizon order by position limit 1)
+                where position > known.position and position <= :horizon and user_no <> 0 order by position limit 1)
            ) as changes (changed_at)
        ) as unknown_since
 from (values ('ever'), ('lately')) as parts (part)

@@ -92,6 +92,17 @@ select
 {kept_columns}
 from stopped;
 
+-- name: stop_arm
+with
+tried as materialized (select stop_arm(:experiment_id, :arm, :because) as stopped),
+done as (
+    select cast(:experiment_id as text) as subject,
+           jsonb_build_object('arm', cast(:arm as text), 'because', cast(:because as text), 'stopped', stopped) as details
+    from tried where stopped is not null
+),
+{audited}
+select stopped from tried;
+
 -- name: adopt_arm
 with
 tried as materialized (
@@ -115,15 +126,17 @@ where started_at <= now()
 order by experiment_id;
 
 -- name: complete_users
--- Counts what became of about :most users of an experiment whose window is over; answers how many. Late events have
--- :grace_seconds. Whoever counts at the same time takes other users.
+-- Counts what became of about :most users of an experiment whose window was over before it, or their arm, was stopped; answers
+-- how many. Late events have :grace_seconds. Whoever counts at the same time takes other users.
 with
 due as materialized (
     select exposed.experiment_id, exposed.user_id, exposed.arm, exposed.first_at, visits, kinds,
            first_at + make_interval(secs => window_days * 86400) as until
-    from experiment_users as exposed join experiments using (experiment_id)
+    from experiment_users as exposed
+    join experiments using (experiment_id)
+    left join experiment_stopped_arms as over using (experiment_id, arm)
     where experiment_id = :experiment_id and completed_at is null
-      and first_at <= least(now() - make_interval(secs => :grace_seconds), stopped_at)
+      and first_at <= least(now() - make_interval(secs => :grace_seconds), experiments.stopped_at, over.stopped_at)
                       - make_interval(secs => window_days * 86400)
     order by first_at
     limit :most
@@ -242,6 +255,11 @@ order by day, metric, stratum, arm;
 
 -- name: load_experiment_strata
 select stratum, since, shares from experiment_strata where experiment_id = :experiment_id order by stratum;
+
+-- name: load_stopped_arms
+select arm, stopped_at, stopped_because
+from experiment_stopped_arms where experiment_id = :experiment_id
+order by stopped_at, arm;
 
 -- name: count_exposed
 -- Users by the arm and the stratum of their first list.

@@ -21,15 +21,16 @@ deleted as (
       and shown_at < (cast(:day as date) + 1)::timestamp at time zone 'UTC'
       and (recommendation_id in (select recommendation_id from picked)
            or user_no = (select max(user_no) from picked))
-    returning user_no, run_id, source, arm, cardinality(item_nos) as items, cardinality(explored) as explored
+    returning user_no, run_id, source, arm, placement, placement_version, cardinality(item_nos) as items, cardinality(explored) as explored
 ),
 of_lists as (delete from given_days where day <= :day),
 counted as (
-    insert into impression_days (day, run_id, source, arm, impressions, items, explored, users)
-    select cast(:day as date), run_id, source, arm, count(*), sum(items), sum(explored), count(distinct user_no)
+    insert into impression_days (day, run_id, source, arm, placement, placement_version, impressions, items, explored, users)
+    select cast(:day as date), run_id, source, arm, placement, placement_version, count(*), sum(items), sum(explored),
+           count(distinct user_no)
     from deleted
-    group by run_id, source, arm
-    on conflict (day, run_id, source, arm) do update
+    group by run_id, source, arm, placement, placement_version
+    on conflict (day, run_id, source, arm, placement, placement_version) do update
     set impressions = impression_days.impressions + excluded.impressions,
         items = impression_days.items + excluded.items,
         explored = impression_days.explored + excluded.explored,

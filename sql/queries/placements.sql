@@ -20,6 +20,10 @@ state as (
 arms as (
     select experiment_id, jsonb_agg(jsonb_build_object(
                'name', arm ->> 'name', 'version', arm -> 'version', 'share', shares[ordinal],
+               'run_id', arm -> 'run_id',
+               'stopped', exists (
+                   select from experiment_stopped_arms as over
+                   where over.experiment_id = experiments.experiment_id and over.arm = kept.arm ->> 'name'),
                'definition', coalesce(definition, '{}')) order by ordinal) as arms
     from experiments
     cross join lateral (
@@ -112,6 +116,21 @@ done as (select name as subject, jsonb_build_object('version', version) as detai
 {audited}
 select version from ended;
 
+-- name: apply_placements
+-- Saves and ends several placements, all or none: see the function. Each has its own entry in the audit log.
+with
+applied as materialized (
+    select name, version, is_ended from apply_placements(cast(:changes as jsonb), :note, cast(:actor as text))
+),
+audited as (
+    insert into audit_log (actor, act, subject, details, request_id)
+    select :actor, case when is_ended then 'delete placement' else 'save placement' end, name,
+           case when is_ended then jsonb_build_object('version', version)
+                else jsonb_build_object('version', version, 'note', cast(:note as text)) end, :request_id
+    from applied
+)
+select name, version, is_ended from applied;
+
 -- name: draw_users
 -- Up to :users users, the same for a seed as long as nobody comes or goes. Numbers are drawn, and few are nobody's.
 select user_id
@@ -126,17 +145,19 @@ limit :users;
 -- name: store_posted_impressions
 -- Writes what apps have shown elsewhere, each once: what is there already, as the list that was given, stays as it is. Users
 -- are held until the commit, as by store_impressions; of a user nobody knows it is written of nobody.
-with given as (
-    select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
+with given as materialized (
+    select given.*, context_number(context) as context_no
+    from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_id text, run_id integer, item_nos integer[], shown_at timestamptz, placement text,
-        placement_version integer, experiment_id text, arm text)
+        placement_version integer, experiment_id text, arm text, context jsonb)
 ),
 present as (
     select user_id, user_no from users where user_id in (select user_id from given) order by user_no for key share
 )
 insert into impressions (recommendation_id, user_no, run_id, source, item_nos, shown_at, placement, placement_version,
-                         experiment_id, arm)
-select recommendation_id, user_no, run_id, 'posted', item_nos, shown_at, placement, placement_version, experiment_id, arm
+                         experiment_id, arm, context_no)
+select recommendation_id, user_no, run_id, 'posted', item_nos, shown_at, placement, placement_version, experiment_id, arm,
+       context_no
 from given left join present using (user_id)
 on conflict do nothing
 returning recommendation_id;

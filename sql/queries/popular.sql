@@ -26,11 +26,16 @@ select count(*) from popular_items where run_id = :run_id;
 
 -- name: find_due_part
 -- The part of a run's lists that lags behind the log, has rested for :seconds, and for :rests times what it took the last
--- time. The list of all time comes first, as a thin popular list is taken from it.
+-- time. The list of all time comes first, as a thin popular list is taken from it. What the canary does is no reason.
 select parts.part
 from (values ('ever'), ('lately')) as parts (part)
 left join popular_refreshes on popular_refreshes.run_id = :run_id and popular_refreshes.part = parts.part
-where coalesce(position, -1) < (select case when is_called then last_value else 0 end from interaction_positions)
+cross join lateral (select coalesce(popular_refreshes.position, -1) as position) as known
+where known.position < (select case when is_called then last_value else 0 end from interaction_positions)
+  and (known.position < 0
+       or exists (select from user_changes where user_changes.position > known.position and user_no <> 0)
+       or exists (select from forgotten_users where forgotten_users.position > known.position and user_no <> 0)
+       or exists (select from catalogue_changes where catalogue_changes.position > known.position))
   and (refreshed_at is null
        or refreshed_at + make_interval(secs => greatest(:seconds, :rests * seconds)) <= clock_timestamp())
 order by parts.part

@@ -75,6 +75,7 @@ order by day;
 -- name: clear_exposure_day
 with
 of_clicks as (delete from click_days where day = :day),
+of_contexts as (delete from context_days where day = :day),
 of_items as (delete from item_exposure_days where day = :day or day < :oldest_of_items),
 of_lists as (delete from given_days where day = :day)
 delete from exposure_days where day = :day;
@@ -83,16 +84,17 @@ delete from exposure_days where day = :day;
 -- Answers how many items stood in the lists of a day.
 with bounds as (
     select cast(:day as date)::timestamp at time zone 'UTC' as since,
-           (cast(:day as date) + 1)::timestamp at time zone 'UTC' as until
+           (cast(:day as date) + 1)::timestamp at time zone 'UTC' as until,
+           make_interval(days => cast(:attribution_days as integer)) as attribution
 ),
 listed as materialized (
-    select recommendation_id, user_no, run_id, source, arm, shown_at, item_no, cast(ordinal as smallint) as slot
+    select recommendation_id, user_no, run_id, source, arm, context_no, shown_at, item_no, cast(ordinal as smallint) as slot
     from bounds join impressions on shown_at >= since and shown_at < until
     cross join lateral unnest(item_nos) with ordinality as listed (item_no, ordinal)
 ),
 liked as materialized (
     select user_no, item_no, occurred_at, recommendation_id
-    from bounds join likings on occurred_at >= since and occurred_at < until + interval '7 days'
+    from bounds join likings on occurred_at >= since and occurred_at < until + attribution
 ),
 clicks as (
     select distinct listed.recommendation_id, listed.item_no
@@ -100,8 +102,8 @@ clicks as (
 ),
 takings as (
     select distinct listed.recommendation_id, listed.item_no
-    from listed join liked using (user_no, item_no)
-    where liked.occurred_at >= listed.shown_at and liked.occurred_at < listed.shown_at + interval '7 days'
+    from bounds, listed join liked using (user_no, item_no)
+    where liked.occurred_at >= listed.shown_at and liked.occurred_at < listed.shown_at + attribution
 ),
 counted as materialized (
     select listed.*, coalesce(segment, 'unknown') as segment, clicks.item_no is not null as clicked,
@@ -118,6 +120,13 @@ of_clicks as (
     from counted
     group by run_id, source, arm, slot, segment
 ),
+of_contexts as (
+    insert into context_days (day, name, value, lists, shown, clicked, taken)
+    select cast(:day as date), name, value, count(distinct recommendation_id), count(*), count(*) filter (where clicked),
+           count(*) filter (where taken)
+    from counted join contexts using (context_no) cross join lateral jsonb_each_text(context) as said (name, value)
+    group by name, value
+),
 of_items as (
     insert into item_exposure_days (day, item_no, shown, clicked, taken)
     select cast(:day as date), item_no, count(*), count(*) filter (where clicked), count(*) filter (where taken)
@@ -126,12 +135,12 @@ of_items as (
     group by item_no
 ),
 of_lists as (
-    insert into given_days (day, run_id, source, arm, impressions, items, explored, users)
-    select cast(:day as date), run_id, source, arm, count(*), sum(cardinality(item_nos)), sum(cardinality(explored)),
-           count(distinct user_no)
+    insert into given_days (day, run_id, source, arm, placement, placement_version, impressions, items, explored, users)
+    select cast(:day as date), run_id, source, arm, placement, placement_version, count(*), sum(cardinality(item_nos)),
+           sum(cardinality(explored)), count(distinct user_no)
     from bounds join impressions on shown_at >= since and shown_at < until
     where cast(:day as date) < :today
-    group by run_id, source, arm
+    group by run_id, source, arm, placement, placement_version
 ),
 of_day as (
     insert into exposure_days (day, lists, items, catalogue)

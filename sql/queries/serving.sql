@@ -95,6 +95,10 @@ from (select cast(:user_no as integer) as user_no) as asked
 left join batch_recommendations as lists on lists.run_id = :run_id and lists.user_no = :user_no
 left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no
 
+-- name: load_batch_list
+-- A user's nightly list in any run that is there; no row: the run has none.
+select item_nos, scores from batch_recommendations where run_id = :run_id and user_no = :user_no;
+
 -- name: load_user_state
 {user_state}
 ;
@@ -537,19 +541,21 @@ select 1;
 -- Writes what was shown, each once. Users are held until the commit: nothing is written of one who was forgotten, and
 -- whoever forgets one finds what is. What the canary was shown, nobody was. Of an experiment it is noted who was shown it
 -- first, and how often whoever the log does not know.
-with given as (
-    select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
+with given as materialized (
+    select given.*, context_number(context) as context_no
+    from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_no integer, run_id integer, source text, item_nos integer[], explored integer[],
-        shown_at timestamptz, placement text, placement_version integer, experiment_id text, arm text, user_id text)
+        shown_at timestamptz, placement text, placement_version integer, experiment_id text, arm text, user_id text,
+        context jsonb)
 ),
 present as (
     select user_no from users where user_no in (select user_no from given where user_no <> 0) order by user_no for key share
 ),
 stored as (
     insert into impressions (recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement,
-                             placement_version, experiment_id, arm)
+                             placement_version, experiment_id, arm, context_no)
     select recommendation_id, user_no, run_id, source, item_nos, explored, shown_at, placement, placement_version,
-           experiment_id, arm
+           experiment_id, arm, context_no
     from given
     where user_no is null or user_no in (select user_no from present)
     on conflict do nothing
@@ -620,12 +626,13 @@ from delete_events(cast(:user_id as text), cast(:item_id as text), cast(:kind as
 -- part: found_events
 -- Events as apps sent them, newest first.
 select event_id, users.user_id, items.item_id, kind, value, least, greatest, occurred_at, received_at, recommendation_id,
-       position
+       context, position
 from interactions
 join users using (user_no)
 join items using (item_no)
 join event_kinds using (kind_no)
 left join rating_scales using (scale_no)
+left join contexts using (context_no)
 where (cast(:item_id as text) is null or items.item_id = :item_id)
   and (cast(:kind as text) is null or kind = :kind)
   and (cast(:from_at as timestamptz) is null or occurred_at >= cast(:from_at as timestamptz))

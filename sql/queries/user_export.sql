@@ -38,11 +38,12 @@ order by part;
 select position as key, cast(json_build_object(
            'record', 'event', 'event_id', event_id, 'item_id', item_id, 'title', title, 'kind', kind, 'value', value,
            'scale', case when least is not null then json_build_array(least, greatest) end, 'occurred_at', occurred_at,
-           'received_at', received_at, 'recommendation_id', recommendation_id) as text) as line
+           'received_at', received_at, 'recommendation_id', recommendation_id, 'context', context) as text) as line
 from interactions
 join items using (item_no)
 join event_kinds using (kind_no)
 left join rating_scales using (scale_no)
+left join contexts using (context_no)
 where user_no = :user_no and position > cast(:after as bigint)
 order by position
 limit :most;
@@ -63,12 +64,12 @@ from (
     select row_number() over (order by shown_at, recommendation_id) as ordinal, cast(json_build_object(
                'record', 'impression', 'recommendation_id', recommendation_id, 'shown_at', shown_at, 'run_id', run_id,
                'source', source, 'placement', placement, 'placement_version', placement_version,
-               'experiment_id', experiment_id, 'arm', arm,
+               'experiment_id', experiment_id, 'arm', arm, 'context', context,
                'item_ids', array(select item_id from unnest(item_nos) with ordinality as shown (item_no, ordinal)
                                  join items using (item_no) order by shown.ordinal),
                'explored', array(select item_id from unnest(explored) as shown (item_no) join items using (item_no)))
            as text) as line
-    from impressions
+    from impressions left join contexts using (context_no)
     where user_no = :user_no
 ) as shown
 where ordinal > cast(:after as bigint)

@@ -71,12 +71,14 @@ select event_id,
        coalesce(strength, 1) as strength,
        weight * coalesce(strength, 1) as weight,
        occurred_at,
-       received_at
+       received_at,
+       context
 from public.interactions
 join public.event_kinds using (kind_no)
 join public.users using (user_no)
 join public.items using (item_no)
 left join public.rating_scales using (scale_no)
+left join public.contexts using (context_no)
 where user_no <> 0;
 
 comment on view analytics.interactions is 'What users did, one row an event; without events that were deleted.';
@@ -91,6 +93,7 @@ comment on column analytics.interactions.strength is 'What the value makes of th
 comment on column analytics.interactions.weight is 'What the event counts: the weight of its kind times strength, before any decay.';
 comment on column analytics.interactions.occurred_at is 'When the user did it.';
 comment on column analytics.interactions.received_at is 'When Tandem stored it.';
+comment on column analytics.interactions.context is 'What the app said of where it occurred, as {"device": "phone"}; null: nothing, or nothing that is kept (TANDEM_KEPT_CONTEXT).';
 
 create view analytics.interactions_daily as
 select day, kind, interactions, users, items from public.interaction_days join public.event_kinds using (kind_no)
@@ -173,38 +176,42 @@ comment on column analytics.explored_items.users is 'To how many different users
 comment on column analytics.explored_items.taken is 'Lists whose user used or liked the item within seven days.';
 
 create view analytics.impressions_daily as
-select day, run_id, source, arm,
+select day, run_id, source, arm, placement, placement_version,
        sum(impressions)::bigint as impressions, sum(items)::bigint as items, sum(explored)::bigint as explored,
        sum(users)::bigint as users
 from (
-    select day, run_id, source, arm, impressions, items, explored, users from public.impression_days
+    select day, run_id, source, arm, placement, placement_version, impressions, items, explored, users
+    from public.impression_days
     union all
-    select day, run_id, source, arm, impressions, items, explored, users from public.given_days
+    select day, run_id, source, arm, placement, placement_version, impressions, items, explored, users
+    from public.given_days
     union all
-    select (shown_at at time zone 'UTC')::date, run_id, source, arm, count(*), sum(cardinality(item_nos)),
-           sum(cardinality(explored)), count(distinct user_no)
+    select (shown_at at time zone 'UTC')::date, run_id, source, arm, placement, placement_version, count(*),
+           sum(cardinality(item_nos)), sum(cardinality(explored)), count(distinct user_no)
     from public.impressions
     where shown_at >= (select coalesce(max(day) + 1, '-infinity') from public.given_days)::timestamp at time zone 'UTC'
        or shown_at < (select min(day) from public.given_days)::timestamp at time zone 'UTC'
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4, 5, 6
 ) as counted
-group by day, run_id, source, arm;
+group by day, run_id, source, arm, placement, placement_version;
 
 comment on view analytics.impressions_daily is 'Lists that were given, by day (UTC), however long ago: old ones are kept as these counts only. Days before today as they were when `rollups` was counted.';
 comment on column analytics.impressions_daily.day is 'Day the lists were given, in UTC.';
 comment on column analytics.impressions_daily.run_id is 'The run they were made of; null if there was none.';
 comment on column analytics.impressions_daily.source is 'Where the list came from, as in the answers of the API.';
 comment on column analytics.impressions_daily.arm is 'Arm of the experiment; null if there was none.';
+comment on column analytics.impressions_daily.placement is 'The placement they were for; null: none.';
+comment on column analytics.impressions_daily.placement_version is 'The version of the placement; 0: nothing was decided for it.';
 comment on column analytics.impressions_daily.impressions is 'How many lists were given.';
 comment on column analytics.impressions_daily.items is 'How many items stood in them altogether.';
 comment on column analytics.impressions_daily.explored is 'How many of these items were new ones in a list to become known.';
-comment on column analytics.impressions_daily.users is 'To how many different known users, within this day, run, source and arm.';
+comment on column analytics.impressions_daily.users is 'To how many different known users, within this day, run, source, arm and placement.';
 
 create view analytics.rollups as
 select rollup, counted_until, counted_at from public.rollups;
 
 comment on view analytics.rollups is 'When the counts of other views were made: after each night, and by the daily housekeeping.';
-comment on column analytics.rollups.rollup is 'interaction_days (interactions_daily), user_activity (user_segments), click_days (impressions_daily, click_through_daily, coverage_daily, catalogue_health), retention_weeks (retention_weekly).';
+comment on column analytics.rollups.rollup is 'interaction_days (interactions_daily), user_activity (user_segments), click_days (impressions_daily, click_through_daily, context_daily, coverage_daily, catalogue_health), retention_weeks (retention_weekly).';
 comment on column analytics.rollups.counted_until is 'Up to when they count what occurred.';
 comment on column analytics.rollups.counted_at is 'When they were made.';
 
@@ -238,7 +245,7 @@ select day, run_id, source, arm, slot, segment, shown, clicked, taken,
        clicked / shown::double precision as click_through, taken / shown::double precision as take_rate
 from public.click_days;
 
-comment on view analytics.click_through_daily is 'Items in the lists that were given, and what became of them, by the day the list was given. The last eight days may still change.';
+comment on view analytics.click_through_daily is 'Items in the lists that were given, and what became of them, by the day the list was given. Days may change as long as the attribution window is open, eight at the least.';
 comment on column analytics.click_through_daily.day is 'Day the lists were given, in UTC.';
 comment on column analytics.click_through_daily.run_id is 'The run they were made of; null if there was none.';
 comment on column analytics.click_through_daily.source is 'Where the list came from, as in the answers of the API.';
@@ -246,10 +253,26 @@ comment on column analytics.click_through_daily.arm is 'Arm of the experiment; n
 comment on column analytics.click_through_daily.slot is 'Position in the list, 1 is first.';
 comment on column analytics.click_through_daily.segment is 'Segment of the user, as in user_segments, when the day was counted.';
 comment on column analytics.click_through_daily.shown is 'How many items stood there.';
-comment on column analytics.click_through_daily.clicked is 'Of how many an event within seven days named the list (recommendation_id) and spoke for the item.';
-comment on column analytics.click_through_daily.taken is 'How many the same user used or liked within seven days, whether or not the event names the list.';
+comment on column analytics.click_through_daily.clicked is 'Of how many an event within the attribution window (TANDEM_ATTRIBUTION_DAYS, 7 unless set) named the list (recommendation_id) and spoke for the item.';
+comment on column analytics.click_through_daily.taken is 'How many the same user used or liked within the attribution window (TANDEM_ATTRIBUTION_DAYS, 7 unless set), whether or not the event names the list.';
 comment on column analytics.click_through_daily.click_through is 'clicked / shown, 0 to 1. For several rows divide the sums.';
 comment on column analytics.click_through_daily.take_rate is 'taken / shown, 0 to 1. For several rows divide the sums.';
+
+create view analytics.context_daily as
+select day, name, value, lists, shown, clicked, taken,
+       clicked / shown::double precision as click_through, taken / shown::double precision as take_rate
+from public.context_days;
+
+comment on view analytics.context_daily is 'Items in the lists that were given, and what became of them, by what the context of the list said. Days may change as long as the attribution window is open, eight at the least.';
+comment on column analytics.context_daily.day is 'Day the lists were given, in UTC.';
+comment on column analytics.context_daily.name is 'Name in the context, as device. Only names in TANDEM_KEPT_CONTEXT are kept.';
+comment on column analytics.context_daily.value is 'What the context said, as phone.';
+comment on column analytics.context_daily.lists is 'How many lists were asked for in such a context. A list counts under each of its names.';
+comment on column analytics.context_daily.shown is 'How many items stood in them.';
+comment on column analytics.context_daily.clicked is 'Of how many an event within the attribution window (TANDEM_ATTRIBUTION_DAYS, 7 unless set) named the list (recommendation_id) and spoke for the item.';
+comment on column analytics.context_daily.taken is 'How many the same user used or liked within the attribution window (TANDEM_ATTRIBUTION_DAYS, 7 unless set), whether or not the event names the list.';
+comment on column analytics.context_daily.click_through is 'clicked / shown, 0 to 1. For several rows divide the sums.';
+comment on column analytics.context_daily.take_rate is 'taken / shown, 0 to 1. For several rows divide the sums.';
 
 create view analytics.coverage_daily as
 select day, lists, items, catalogue, items / nullif(catalogue, 0)::double precision as coverage from public.exposure_days;
@@ -278,8 +301,8 @@ comment on column analytics.catalogue_health.title is 'Title of the item as it i
 comment on column analytics.catalogue_health.available is 'Whether it may be shown now.';
 comment on column analytics.catalogue_health.created_at is 'When the item came into the catalogue.';
 comment on column analytics.catalogue_health.shown is 'In how many lists of the last 28 days it stood.';
-comment on column analytics.catalogue_health.clicked is 'Of how many of them an event within seven days named the list and spoke for the item.';
-comment on column analytics.catalogue_health.taken is 'Whose users used or liked it within seven days.';
+comment on column analytics.catalogue_health.clicked is 'Of how many of them an event within the attribution window (TANDEM_ATTRIBUTION_DAYS, 7 unless set) named the list and spoke for the item.';
+comment on column analytics.catalogue_health.taken is 'Whose users used or liked it within the attribution window (TANDEM_ATTRIBUTION_DAYS, 7 unless set).';
 comment on column analytics.catalogue_health.last_shown is 'The last day (UTC) it stood in a list; null: not in the last 28 days.';
 
 create view analytics.retention_weekly as

@@ -1,6 +1,7 @@
 -- Experiments: what is compared, who was shown which arm first, and what became of it.
 
--- `arms`: [{"name", "version", "share"}], the first being the control; version null: the popular list. `ramp`:
+-- `arms`: [{"name", "version", "share", "run_id"}], the first being the control; version null: the popular list; run_id: the
+-- run of the nightly lists, null: the one being served. `ramp`:
 -- [{"days", "share"}]. `guardrails`: [{"metric", "most_loss"}]. `kinds`: events that count as conversions. `layer_from`:
 -- where its part of the layer begins; null until it is started. `items_until`: up to when the items of its lists are in
 -- `experiment_items`.
@@ -42,6 +43,16 @@ create table experiment_strata (
     since          timestamptz not null,
     shares         double precision[] not null,
     primary key (experiment_id, stratum)
+);
+
+-- Arms that did harm: their users get what the control decides, and nobody comes into them any more. Their parts of the users
+-- stay as they are, so that nobody else changes arm; from `stopped_at` on another stratum begins.
+create table experiment_stopped_arms (
+    experiment_id    text not null references experiments on delete cascade,
+    arm              text not null,
+    stopped_at       timestamptz not null,
+    stopped_because  text not null,
+    primary key (experiment_id, arm)
 );
 
 -- Users as apps name them, known to the log or not, with the arm they were shown first. `visits`: lists that were given while
@@ -102,7 +113,14 @@ for each statement execute function notify_placements();
 create trigger experiment_strata_changed after insert or update or delete on experiment_strata
 for each statement execute function notify_placements();
 
--- Starts a draft, or says why not: `unknown`, `state`, `placement` (there is none), `version` (an arm's is none of it), `kind` (there is none),
+-- The runs whose nightly lists an experiment that runs gives its users: they are not retired.
+create view runs_in_experiments as
+select distinct cast(arm ->> 'run_id' as integer) as run_id
+from experiments cross join lateral jsonb_array_elements(arms) as arm
+where state = 'running' and arm ->> 'run_id' is not null;
+
+-- Starts a draft, or says why not: `unknown`, `state`, `placement` (there is none), `version` (an arm's is none of it), `run`
+-- (an arm's is not retained), `kind` (there is none),
 -- `layer` (another experiment on the placement is in another layer), `full` (the layer has no part as long as that free). The
 -- first free part of the layer is taken that is long enough for the last step of the ramp. One at a time.
 create function start_experiment(given_id text) returns text
@@ -128,6 +146,18 @@ begin
             select from placement_versions where name = given.placement and version = arm.version)
     ) then
         return 'version';
+    end if;
+    -- Nobody retires a run meanwhile.
+    if exists (select from jsonb_to_recordset(given.arms) as arm (run_id integer) where arm.run_id is not null) then
+        perform lock_promotion();
+    end if;
+    if exists (
+        select from jsonb_to_recordset(given.arms) as arm (run_id integer)
+        where arm.run_id is not null
+          and not (run_is_kept(arm.run_id) and exists (
+              select from model_runs where model_runs.run_id = arm.run_id and model_runs.state = 'published'))
+    ) then
+        return 'run';
     elsif exists (
         select from unnest(given.kinds) as wanted
         where not exists (select from event_kinds where event_kinds.kind = wanted)
@@ -165,8 +195,43 @@ begin
 end
 $$;
 
+-- Stops an arm of a running experiment, or (`experiment`) all of it if no arm beside the control is left then; null: it does
+-- not run, the arm was stopped before, or it is none that can be.
+create function stop_arm(given_id text, given_arm text, because text) returns text
+language plpgsql as $$
+declare
+    given   experiments;
+    others  bigint;
+begin
+    select * into given from experiments where experiment_id = given_id and state = 'running' for update;
+    if not found or given_arm = given.arms -> 0 ->> 'name'
+       or not exists (select from jsonb_to_recordset(given.arms) as arm (name text) where arm.name = given_arm) then
+        return null;
+    end if;
+    insert into experiment_stopped_arms (experiment_id, arm, stopped_at, stopped_because)
+    values (given_id, given_arm, now(), because)
+    on conflict do nothing;
+    if not found then
+        return null;
+    end if;
+    select count(*) into others from experiment_stopped_arms where experiment_id = given_id;
+    if others = jsonb_array_length(given.arms) - 1 then
+        update experiments
+        set state = 'stopped', revision = revision + 1, stopped_at = now(), stopped_because = because
+        where experiment_id = given_id;
+        return 'experiment';
+    end if;
+    insert into experiment_strata (experiment_id, stratum, since, shares)
+    select experiment_id, stratum + 1, now(), shares
+    from experiment_strata where experiment_id = given_id
+    order by stratum desc
+    limit 1;
+    return 'arm';
+end
+$$;
+
 -- Decides for the placement as an arm does: its version is saved again as the next one, which is answered, and the experiment
--- ends. Or why not: `unknown`, `state`, `arm` (there is none, or it has the popular list), `placement` (it was deleted).
+-- ends. Or why not: `unknown`, `state`, `arm` (there is none, or it has the popular list), `run` (it has a run's lists), `placement` (it was deleted).
 create function adopt_arm(given_id text, given_arm text, given_actor text)
 returns table (outcome text, version integer)
 language plpgsql as $$
@@ -174,11 +239,12 @@ language plpgsql as $$
 declare
     given      experiments;
     arm_no     integer;
+    run_no     integer;
     saved_no   integer;
 begin
     select * into given from experiments where experiment_id = given_id for update;
-    select arm.version into arm_no
-    from jsonb_to_recordset(given.arms) as arm (name text, version integer) where arm.name = given_arm;
+    select arm.version, arm.run_id into arm_no, run_no
+    from jsonb_to_recordset(given.arms) as arm (name text, version integer, run_id integer) where arm.name = given_arm;
     if given is null then
         return query select 'unknown', null::integer;
         return;
@@ -187,6 +253,9 @@ begin
         return;
     elsif arm_no is null then
         return query select 'arm', null::integer;
+        return;
+    elsif run_no is not null then
+        return query select 'run', null::integer;
         return;
     end if;
 

@@ -139,6 +139,35 @@ begin
 end
 $$;
 
+-- ---------------------------------------------------------------- contexts
+
+-- In what contexts lists were asked for and events occurred, each once: {"device": "phone", "daypart": "evening"}. Only names
+-- that the operator has listed come here, and no more than 10,000 rows: what apps say should be a few words. No row is a user's,
+-- and none is ever deleted.
+create table contexts (
+    context_no  integer generated always as identity primary key,
+    context     jsonb not null unique check (jsonb_typeof(context) = 'object')
+);
+
+-- The number of a context, which is added if it is new; null: there are too many. To be asked before anything else is locked:
+-- whoever adds one waits for others who do, to the end of their transactions.
+create function context_number(given jsonb) returns integer
+language plpgsql strict as $$
+declare
+    found_no  integer;
+begin
+    select context_no into found_no from contexts where context = given;
+    if found or coalesce((select max(context_no) from contexts), 0) >= 10000 then
+        return found_no;
+    end if;
+    perform pg_advisory_xact_lock(31310, 12);
+    -- Another statement, so that it sees what was added while we waited.
+    insert into contexts (context) values (given) on conflict do nothing;
+    select context_no into found_no from contexts where context = given;
+    return found_no;
+end
+$$;
+
 -- ---------------------------------------------------------------- the interaction log
 
 create sequence interaction_positions as bigint cache 1;
@@ -154,6 +183,7 @@ create table event_receipts (
 -- users and items to the end: foreign keys would check them again for every row, half the time of a bulk load. `value` is
 -- as it came. `scale_no`: what a rating lies on; null: no rating. `strength`: what the weight of the kind is multiplied by, computed as the event came in by
 -- `domain.interactions.EventKind.strengths`; null is 1. `load_no`: the bulk load the event came with.
+-- `context_no`: the context the app sent with it; null: none, or that of the list it names.
 create table interactions (
     position           bigint not null,
     event_id           uuid not null,
@@ -167,6 +197,7 @@ create table interactions (
     occurred_at        timestamptz not null,
     received_at        timestamptz not null default now(),
     recommendation_id  uuid,
+    context_no         integer,
     primary key (position, occurred_at)
 ) partition by range (occurred_at);
 
@@ -363,6 +394,7 @@ create function record_events(
     occurred_ats        timestamptz[],
     recommendation_ids  uuid[],
     times_given         boolean[],
+    given_contexts      jsonb[],
     all_or_none         boolean
 ) returns table (
     accepted integer, duplicates integer, touched_user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[],
@@ -378,7 +410,13 @@ declare
     stored_ids    uuid[];
     stored_count  integer;
     compared      record;
+    context_nos   integer[];
 begin
+    if array_remove(given_contexts, null) <> '{}' then
+        context_nos := array(
+            select context_number(context) from unnest(given_contexts) with ordinality as said (context, ordinal)
+            order by ordinal);
+    end if;
     if exists (select from unnest(kind_nos) as given (kind_no)
                where not exists (select from event_kinds where event_kinds.kind_no = given.kind_no)) then
         raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
@@ -435,9 +473,9 @@ begin
     with given as (
         select distinct on (event_id) *
         from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, scale_nos, strengths, occurred_ats,
-                    recommendation_ids)
+                    recommendation_ids, context_nos)
             with ordinality as e (event_id, user_id, item_no, kind_no, value, scale_no, strength, occurred_at,
-                                  recommendation_id, ordinal)
+                                  recommendation_id, context_no, ordinal)
         order by event_id, ordinal
     ),
     claimed as (
@@ -448,9 +486,10 @@ begin
     ),
     stored as (
         insert into interactions
-            (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at, recommendation_id)
+            (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at, recommendation_id,
+             context_no)
         select claimed.position, event_id, users.user_no, given.item_no, given.kind_no, given.scale_no, given.value,
-               given.strength, given.occurred_at, given.recommendation_id
+               given.strength, given.occurred_at, given.recommendation_id, given.context_no
         from claimed join given using (event_id) join users using (user_id)
         returning user_no, event_id
     )

@@ -30,3 +30,45 @@ $$;
 -- Whoever changes what is decided, by whatever way, tells all processes at the commit.
 create trigger placements_changed after insert or update or delete on placements
 for each statement execute function notify_placements();
+
+-- Saves and ends several placements at once, all or none: [{name, base_version, definition}, …], without a definition it is
+-- ended. Each that was changed, with its version. If another version than the base is in force of one, none is changed: the
+-- error TD413 has its name as its detail. In the order of the names by everybody, so that two cannot wait for each other.
+create function apply_placements(changes jsonb, given_note text, given_actor text)
+returns table (name text, version integer, is_ended boolean)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    wanted    record;
+    saved_no  integer;
+begin
+    for wanted in
+        select change.* from jsonb_to_recordset(changes) as change (name text, base_version integer, definition jsonb)
+        order by change.name
+    loop
+        saved_no := null;
+        if wanted.definition is null then
+            update placements set deleted_at = now()
+            where placements.name = wanted.name and placements.version = wanted.base_version and deleted_at is null
+            returning placements.version into saved_no;
+        else
+            insert into placements (name, version)
+            select wanted.name, 1
+            where wanted.base_version = 0 or exists (select from placements where placements.name = wanted.name)
+            on conflict on constraint placements_pkey do update
+            set version = placements.version + 1, deleted_at = null
+            where case when placements.deleted_at is null then placements.version else 0 end = wanted.base_version
+            returning placements.version into saved_no;
+        end if;
+        if saved_no is null then
+            raise exception 'another version of a placement is in force' using
+                errcode = 'TD413', detail = cast(to_jsonb(wanted.name) as text);
+        end if;
+        if wanted.definition is not null then
+            insert into placement_versions (name, version, definition, note, saved_by)
+            values (wanted.name, saved_no, wanted.definition, given_note, given_actor);
+        end if;
+        return query select wanted.name, saved_no, wanted.definition is null;
+    end loop;
+end
+$$;

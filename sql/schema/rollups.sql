@@ -31,19 +31,21 @@ create table user_activity (
 -- Lists of each day that is over, in the shape of `impression_days`, as long as none of them was deleted: there are no
 -- lists between the first and the last day that are not counted.
 create table given_days (
-    day          date not null,
-    run_id       integer,
-    source       text not null,
-    arm          text,
-    impressions  bigint not null,
-    items        bigint not null,
-    explored     bigint not null,
-    users        bigint not null,
-    unique nulls not distinct (day, run_id, source, arm)
+    day                date not null,
+    run_id             integer,
+    source             text not null,
+    arm                text,
+    placement          text,
+    placement_version  integer,
+    impressions        bigint not null,
+    items              bigint not null,
+    explored           bigint not null,
+    users              bigint not null,
+    unique nulls not distinct (day, run_id, source, arm, placement, placement_version)
 );
 
 -- Items in the lists of a day, by where they stood and what became of them. `clicked`: an event that speaks for the item
--- names the list. `taken`: the user used or liked the item within seven days, whether or not an event names the list.
+-- names the list. `taken`: the user used or liked the item within the attribution window, whether or not an event names the list.
 create table click_days (
     day      date not null,
     run_id   integer,
@@ -55,6 +57,18 @@ create table click_days (
     clicked  bigint not null,
     taken    bigint not null,
     unique nulls not distinct (day, run_id, source, arm, slot, segment)
+);
+
+-- The same by what the context of the list said, and the number of such lists.
+create table context_days (
+    day      date not null,
+    name     text not null,
+    value    text not null,
+    lists    bigint not null,
+    shown    bigint not null,
+    clicked  bigint not null,
+    taken    bigint not null,
+    primary key (day, name, value)
 );
 
 -- The same by item, of the last 28 days only.

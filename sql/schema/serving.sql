@@ -1,7 +1,7 @@
 -- What the service itself writes: the lists it gave; and how a user is forgotten everywhere, or merged into another.
 
 -- Lists that were given. `explored`: which of `item_nos` were in the list to become known. `placement_version`: 0 where
--- nothing was decided for the placement. `arm`: of the experiment.
+-- nothing was decided for the placement. `arm`: of the experiment. `context_no`: the context it was asked for in.
 create table impressions (
     recommendation_id  uuid primary key,
     user_no            integer,
@@ -13,7 +13,8 @@ create table impressions (
     explored           integer[] not null default '{}',
     placement          text,
     placement_version  integer,
-    experiment_id      text
+    experiment_id      text,
+    context_no         integer
 );
 
 create index impressions_user on impressions (user_no, shown_at);
@@ -25,15 +26,17 @@ create index impressions_shown on impressions (shown_at);
 
 -- Each row counts impressions that were deleted in the same transaction, so none is lost or counted twice.
 create table impression_days (
-    day          date not null,
-    run_id       integer,
-    source       text not null,
-    arm          text,
-    impressions  bigint not null,
-    items        bigint not null,
-    explored     bigint not null,
-    users        bigint not null,
-    unique nulls not distinct (day, run_id, source, arm)
+    day                date not null,
+    run_id             integer,
+    source             text not null,
+    arm                text,
+    placement          text,
+    placement_version  integer,
+    impressions        bigint not null,
+    items              bigint not null,
+    explored           bigint not null,
+    users              bigint not null,
+    unique nulls not distinct (day, run_id, source, arm, placement, placement_version)
 );
 
 -- ---------------------------------------------------------------- forgetting

@@ -1,10 +1,12 @@
 """Make placements what a file says, after showing what that changes.
 
 The file is YAML, so that it can be versioned: `placements`, and under it each by its name. What it
-does not name stays as it is; `name: null` ends a placement. Applied twice it changes nothing.
+does not name stays as it is; `name: null` ends a placement. All of it is applied, or none. Applied
+twice it changes nothing.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -52,19 +54,16 @@ def command(
     if not (yes or as_json or typer.confirm("Apply this?")):
         typer.echo("Nothing was changed.")
         raise typer.Exit(1)
-    applied = keep_placements(*prepare(), lambda keeping, actor: _apply(ahead, keeping, actor))
+    keep_placements(*prepare(), lambda keeping, actor: _apply(ahead, keeping, actor))
     if not as_json:
-        typer.echo(f"{applied} placements are as {file} says.")
+        typer.echo(f"{len(ahead)} placements are as {file} says.")
 
 
-async def _apply(changes: list[PlannedChange], keeping: PlacementKeeping, actor: Actor) -> int:
-    """How many were changed; PlacementConflictError says which were, before another was not."""
-    for done, change in enumerate(changes):
-        try:
-            await change.apply(keeping, actor)
-        except PlacementConflictError as error:
-            names = ", ".join(each.name for each in changes[:done]) or "nothing"
-            raise PlacementConflictError(
-                f"{error} Applied until then: {names}. Apply the file again to see what is left."
-            ) from error
-    return len(changes)
+async def _apply(planned: Sequence[PlannedChange], keeping: PlacementKeeping, actor: Actor) -> None:
+    """All or none: PlacementConflictError says who has saved one of them since the plan."""
+    try:
+        await keeping.apply([each.change() for each in planned], actor, note="applied")
+    except PlacementConflictError as error:
+        raise PlacementConflictError(
+            f"{error} Nothing was applied. Apply the file again to see what it changes now."
+        ) from error

@@ -7,10 +7,14 @@ from urllib.parse import urlencode
 import typer
 
 from domain.errors import StackError
+from stack.cli.answers import print_answer
+from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.local.home import Home, is_up
 from stack.local.starting.database_steps import admin_path
 from stack.local.supervision.state import StackState, find_state
+
+_NOBODY_YET = "Nobody can sign in yet. Register the first admin, within an hour, and come back:"
 
 
 class NothingToOpenError(StackError):
@@ -25,19 +29,22 @@ def command(
     browser: Annotated[
         bool, typer.Option(help="Open a browser, and do not only write the address.")
     ] = True,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the address, and where the first admin registers if there is none."""
+    """Write the address, and where the first admin registers if there is none.
+
+    As JSON: `url`, and whether the `first_admin` registers there. Then no browser is opened.
+    """
     _, home = prepare()
     state = _running(home)
     address = state.api_url + ("/" if user is None else f"/?{urlencode({'user': user})}")
     first_admin = admin_path(state.database.app)
+    text = address
     if first_admin is not None:
-        typer.echo(
-            "Nobody can sign in yet. Register the first admin, within an hour, and come back:"
-        )
         address = state.api_url + first_admin
-    typer.echo(address)
-    if browser and not webbrowser.open(address):
+        text = f"{_NOBODY_YET}\n{address}"
+    print_answer({"url": address, "first_admin": first_admin is not None}, text, as_json=as_json)
+    if browser and not as_json and not webbrowser.open(address):
         typer.echo("There is no browser here: open the address in one.", err=True)
 
 

@@ -16,8 +16,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from domain.errors import InvalidInputError
 from loading.export import opened_export
+from loading.file_formats import FileFormat
 from loading.whole_file import whole_file
-from loading.written_formats import FileFormat
 from stack.cli.preparing import prepare
 from stack.local.stores import opened_stores
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from domain.errors import StackError
+from stack.cli.answers import print_answer
+from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.local.flow_runs.flow_environment import flow_environment
 from stack.local.stores import opened_stores
@@ -24,27 +25,30 @@ class HousekeepingError(StackError):
     """The housekeeping did not come to its end."""
 
 
-def command() -> None:
-    """Exit code 0 if everything old was cleared away; says what that was."""
+def command(*, as_json: AsJson = False) -> None:
+    """Exit code 0 if everything old was cleared away; says what that was.
+
+    As JSON: how many of each were deleted, as the flow counts them.
+    """
     settings, home = prepare()
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, stderr=as_json)
     with (
         opened_stores(settings, home, "tandem housekeeping") as stores,
         console.status("clearing away what is old"),
         flow_environment(settings, home, stores, console.print) as environment,
     ):
-        report = _clear_away(environment, home.log("housekeeping"))
-    console.print(escape(report))
+        ending = _clear_away(environment, home.log("housekeeping"))
+    print_answer(ending["deleted"], ending["report"], as_json=as_json)
 
 
-def _clear_away(environment: Mapping[str, str], log: Path) -> str:
+def _clear_away(environment: Mapping[str, str], log: Path) -> dict[str, Any]:
     """What the flow says that it deleted; HousekeepingError if it failed."""
     ending: dict[str, Any] = {}
     code = asyncio.run(
         run_python(PROGRAM, environment, log, lambda line: ending.update(json.loads(line)))
     )
     if "report" in ending:
-        return str(ending["report"])
+        return ending
     if "message" in ending:
         raise HousekeepingError(str(ending["message"]))
     lines = last_lines(log, _REPORTED_LOG_LINES)

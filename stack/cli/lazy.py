@@ -3,15 +3,16 @@
 import ast
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from inspect import cleandoc
-from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
 
 from stack.cli.calling import CliGroup
+from stack.cli.declared import COMMAND, SETTINGS, find_declaration, parsed
+
+HELP = "--help"
 
 
 class LazyCommand(TyperCommand):
@@ -28,28 +29,36 @@ class LazyCommand(TyperCommand):
     @property
     def help(self) -> str | None:
         """What the command does."""
-        spec = find_spec(self._module)
-        assert spec is not None  # noqa: S101 - a test loads every command
-        assert spec.origin is not None  # noqa: S101
-        return ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
+        return ast.get_docstring(parsed(self._module))
 
     @help.setter  # noqa: A003 - the property above
     def help(self, given: str | None) -> None:
         """Typer's constructor sets it."""
 
-    def make_context(self, *arguments: Any, **more: Any) -> Any:
+    def make_context(self, info_name: Any, args: list[str], *more: Any, **named: Any) -> Any:
         """Parse the command line as the command itself does, which Typer runs then."""
-        return self.loaded().make_context(*arguments, **more)
+        if HELP in args and (declared := self._declared()) is not None:
+            # Ends here with the help, unless the word is the value of an option.
+            declared.make_context(info_name, list(args), *more, **named)
+        return self.loaded().make_context(info_name, args, *more, **named)
 
     def loaded(self) -> Any:
         """The command itself, imported now."""
         module = import_module(self._module)
         if hasattr(module, "app"):
             return typer.main.get_command(module.app)
+        return self._command(vars(module))
+
+    def _declared(self) -> Any:
+        """What shows its help, without its work; None for a group."""
+        found = find_declaration(self._module)
+        return None if found is None else self._command(found)
+
+    def _command(self, module: Mapping[str, Any]) -> Any:
         app = typer.Typer(add_completion=False)
-        settings = getattr(module, "CONTEXT_SETTINGS", None)
-        app.command(self.name, help=_unwrapped(module.__doc__), context_settings=settings)(
-            module.command
+        settings = module.get(SETTINGS)
+        app.command(self.name, help=_unwrapped(self.help), context_settings=settings)(
+            module[COMMAND]
         )
         return typer.main.get_command(app)
 

@@ -14,6 +14,7 @@ from batch.bulk import bulk_connection
 from batch.evaluation.segments import HEAVY_FROM, LIGHT_FROM, SEGMENTS
 from batch.history.event_file import read_event_file
 from batch.history.interactions import Interactions, load_interactions
+from batch.replay.context import context_sentence, foretellings
 from batch.replay.foresight import CANDIDATES, advise, by_segment, segment_sizes
 from batch.replay.moments import MOMENT_SEGMENTS
 from batch.replay.ranking import LEARNED
@@ -21,6 +22,7 @@ from batch.replay.replaying import POLICIES, Replay, ReplaySettings, replay
 from batch.replay.sources import SOURCES
 from batch.settings import BatchSettings
 from domain.blend import BlendPolicy
+from domain.errors import InvalidInputError
 from serving.lists.settings import BlendSettings
 from sql.log import event_horizon, load_kinds
 from stack.cli.options import AsJson, Drawing, Foreseen, Nights
@@ -39,6 +41,13 @@ def command(
         Path | None,
         typer.Option(help="A log to replay instead of your own: user_id, item_id, timestamp."),
     ] = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of a log in a file, a column that says where an interaction occurred, as device;"
+            " may be repeated. Your own log has its contexts with it."
+        ),
+    ] = None,
     nights: Nights = 6,
     events: Foreseen = 4_000,
     seed: Drawing = 0,
@@ -46,17 +55,21 @@ def command(
 ) -> None:
     """Replay the log in the database or in a file."""
     settings, home = prepare()
-    log = read_event_file(events_file) if events_file else _own_log(settings, home)
+    if context and events_file is None:
+        raise InvalidInputError("--context names columns of a file: give --events-file too.")
+    log = read_event_file(events_file, context or ()) if events_file else _own_log(settings, home)
     now = BlendSettings().blend()
     asked = ReplaySettings(nights=nights, sample=events, seed=seed, policies=policies_with(now))
     replayed = replayed_with_progress(log, asked)
     advice = advise(replayed, now)
+    of_context = said_of_context(replayed)
     if as_json:
         shown = _without_candidates(by_segment(replayed))
         record = {
             **shown,
             "moments": segment_sizes(replayed),
             "advice": advice.sentence,
+            "context": of_context,
             **seconds_of(replayed),
         }
         print(json.dumps(record))  # noqa: T201 - for programs
@@ -64,6 +77,15 @@ def command(
     console = Console(soft_wrap=True, highlight=False)
     print_replay(console, replayed)
     console.print(f"\n[bold]{advice.sentence}[/]")
+    if of_context is not None:
+        console.print(of_context)
+
+
+def said_of_context(replayed: Replay) -> str | None:
+    """Whether the context of the log foretells anything; None: no interaction names one."""
+    if replayed.context is None or not replayed.context.said:
+        return None
+    return context_sentence(foretellings(replayed.context, replayed.moments.user_nos))
 
 
 def policies_with(now: BlendPolicy) -> dict[str, BlendPolicy]:
@@ -87,7 +109,7 @@ def _own_log(settings: StackSettings, home: Home) -> Interactions:
         with using_engine(stores.database_url) as engine, engine.connect() as connection:
             horizon, kinds = event_horizon(connection), load_kinds(connection)
         with bulk_connection(stores.database_url) as bulk:
-            return load_interactions(bulk, kinds, horizon)
+            return load_interactions(bulk, kinds, horizon, with_contexts=True)
 
 
 def replayed_with_progress(log: Interactions, asked: ReplaySettings) -> Replay:

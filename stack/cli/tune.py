@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from domain.errors import StackError
+from stack.cli.answers import print_answer
+from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.local.flow_runs.flow_environment import flow_environment
 from stack.local.home import Home
@@ -26,16 +28,20 @@ class TuningError(StackError):
     """The search for hyperparameters ended without a verdict."""
 
 
-def command() -> None:
-    """Exit code 0 if the search came to its end; the next night uses what it found."""
+def command(*, as_json: AsJson = False) -> None:
+    """Exit code 0 if the search came to its end; the next night uses what it found.
+
+    As JSON: `verdict` in words, `hyperparameters`, whether they are `better` than the default, and
+    the `objective` of both; the steps go to standard error then.
+    """
     settings, home = prepare()
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, stderr=as_json)
     with opened_stores(settings, home, "tandem tune") as stores:
-        verdict = _tune(settings, home, stores, console)
-    console.print(escape(verdict))
+        ending = _tune(settings, home, stores, console)
+    print_answer(ending, ending["verdict"], as_json=as_json)
 
 
-def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console) -> str:
+def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console) -> dict[str, Any]:
     ending: dict[str, Any] = {}
     log = home.log("tune")
     with (
@@ -60,7 +66,7 @@ def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console)
         code = asyncio.run(run_python(PROGRAM, environment, log, receive))
     if "verdict" not in ending:
         raise TuningError(_why(ending, code, log))
-    return str(ending["verdict"])
+    return ending
 
 
 def _why(ending: Mapping[str, Any], code: int, log: Path) -> str:

@@ -13,6 +13,9 @@ from stack.settings import StackSettings
 # A person's own Prefect account or profile has no say in this stack.
 _STRANGERS = ("PREFECT_API_", "PREFECT_PROFILE", "PREFECT_CLIENT_", "PREFECT_SERVER_API_")
 _SIGNING_KEYS = "TANDEM_SIGNING_KEYS_FILE"
+_CANARY = "TANDEM_CANARY_SECONDS"
+_CANARY_SECONDS = "60"
+"""Of a machine of one's own: so that the page Health shows how soon lists follow."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -62,12 +65,14 @@ def child_environment(
 
 
 def api_environment(environment: Mapping[str, str], home: Home) -> dict[str, str]:
-    """Variables of the API, on top of those of all processes.
+    """Variables of the API, on top of those of all processes: a canary and its signing keys.
 
-    The file of the signing keys is made if it is missing, unless the caller has one elsewhere.
+    The file of the keys is made if it is missing, unless the caller has one elsewhere.
     """
     variables = {**environment, "TANDEM_PREFECT_REST_FILE": str(home.prefect_rest_file)}
-    if environment.get(_SIGNING_KEYS):
+    if not variables.get(_CANARY):
+        variables[_CANARY] = _CANARY_SECONDS
+    if variables.get(_SIGNING_KEYS):
         return variables
     file = home.signing_keys_file
     if not file.exists():

@@ -25,6 +25,7 @@ from stack.local.supervision.service import BATCH_NICENESS, Launch, Service
 
 WORK_POOL = "tandem"
 ANSWER_TIMEOUT_SECONDS = 120.0
+_TO_ASK_PREFECT = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_UI_URL")
 _STOP_GRACE_SECONDS = 5.0
 """Beyond what the API gives its own processes to finish."""
 _OTHER_CONNECTIONS = 40
@@ -167,7 +168,11 @@ def loading_service(environment: Mapping[str, str]) -> Service:
 
 def api_service(environment: Mapping[str, str], api_url: str) -> Service:
     """The HTTP API."""
-    service = _python("api", ["serving"], _without_prefect(environment), f"{api_url}/readyz")
+    # Its console asks Prefect when the next night comes. Like all that this account runs it could
+    # read the password in its file anyway.
+    asking = {name: environment[name] for name in _TO_ASK_PREFECT if name in environment}
+    variables = {**_without_prefect(environment), **asking}
+    service = _python("api", ["serving"], variables, f"{api_url}/readyz")
     seconds = ProcessSettings().api_shutdown_seconds + _STOP_GRACE_SECONDS
     return replace(service, shutdown=((signal.SIGTERM, seconds),))
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from serving.access.acting import Actor
 from serving.placements.definition import PlacementDefinition
-from serving.placements.placement_keeping import PlacementKeeping, PlacementVersion
+from serving.placements.placement_keeping import PlacementChange, PlacementVersion
 
 Kind = Literal["new", "changed", "ended", "same"]
 _SIGNS: Mapping[Kind, str] = {"new": "+", "changed": "~", "ended": "-", "same": " "}
@@ -26,16 +25,9 @@ class PlannedChange:
     differences: Mapping[str, tuple[Any, Any]]
     """By field what is decided before and after; None: nothing."""
 
-    async def apply(self, keeping: PlacementKeeping, actor: Actor) -> None:
-        """Save or end it; PlacementConflictError if another version is in force by now."""
-        if self.kind == "same":
-            return
-        if self.definition is None:
-            await keeping.delete(self.name, actor, base_version=self.base_version)
-        else:
-            await keeping.save(
-                self.name, self.definition, actor, base_version=self.base_version, note="applied"
-            )
+    def change(self) -> PlacementChange:
+        """It as it is applied."""
+        return PlacementChange(self.name, self.base_version, self.definition)
 
     def to_dict(self) -> dict[str, Any]:
         """It for programs."""

@@ -19,8 +19,8 @@ from sqlalchemy import Engine, text
 from domain.errors import InvalidInputError, StoreUnavailableError
 from domain.identifiers import id_fault
 from loading.export import opened_export
+from loading.file_formats import FileFormat
 from loading.whole_file import whole_file
-from loading.written_formats import FileFormat
 from tests.events import LIKE, RATE, event, record, user_no_of
 from tests.loading.written_files import Row, load_path, write_jsonl
 from tests.small_run import publish_small_run

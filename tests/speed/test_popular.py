@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from domain.identifiers import RunId
+from domain.identifiers import CANARY_ID, RunId
 from speed.popular import PopularRefresher
 from speed.settings import SpeedSettings
 from sql.partitions import drop_partitions
@@ -165,6 +165,31 @@ def test_a_list_rests_as_long_as_it_is_reported_and_many_times_what_it_took(
     assert due_after(RESTS + 1, 10)
     assert not due_after(RESTS + 1, RESTS + 10)
     assert due_after(RESTS + 11, RESTS + 10)
+
+
+def test_what_the_canary_does_is_no_reason_to_make_lists_anew(
+    engine: Engine, film_nos: list[int], run_id: RunId
+) -> None:
+    refresh_all(engine)
+    execute(
+        engine,
+        "insert into users (user_no, user_id) overriding system value values (0, :canary)",
+        canary=CANARY_ID,
+    )
+    canary = event(CANARY_ID, film_nos[2], kind_no=LIKE)
+    with engine.begin() as connection:
+        record(connection, [canary])
+    assert refresh_all(engine) == []
+    execute(
+        engine,
+        "insert into event_deletions (position, event_id, user_no)"
+        " values (nextval('interaction_positions'), :event_id, 0)",
+        event_id=canary.event_id,
+    )
+    assert refresh_all(engine) == []
+    with engine.begin() as connection:
+        record(connection, likes(film_nos[2], 1))
+    assert refresh_all(engine) == ["ever", "lately"]
 
 
 def test_of_two_workers_one_refreshes(engine: Engine, film_nos: list[int], run_id: RunId) -> None:

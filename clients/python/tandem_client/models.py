@@ -71,6 +71,7 @@ class ArmDefinition(TypedDict):
     name: str
     version: int | PopularList
     share: float
+    run_id: NotRequired[int | None]
 
 
 class ArmFigures(TypedDict):
@@ -84,6 +85,8 @@ class ArmFigures(TypedDict):
     items: int
     coverage: float | None
     best_probability: float
+    stopped_at: str | None
+    stopped_because: str | None
 
 
 class AskedAnswer(TypedDict):
@@ -251,6 +254,7 @@ class EventBody(TypedDict):
     scale: NotRequired[str | None]
     occurred_at: NotRequired[str | None]
     recommendation_id: NotRequired[str | None]
+    context: NotRequired[dict[str, Any] | None]
 
 
 class EventKindAnswer(TypedDict):
@@ -304,7 +308,7 @@ class Experiment(TypedDict):
     arms: list[ArmDefinition]
     goal: NotRequired[Metric]
     kinds: NotRequired[list[str]]
-    window_days: NotRequired[float]
+    window_days: float
     confidence: NotRequired[float]
     tuned_to: NotRequired[int]
     guardrails: NotRequired[list[GuardrailDefinition]]
@@ -351,7 +355,7 @@ class ExperimentDefinition(TypedDict):
     arms: list[ArmDefinition]
     goal: NotRequired[Metric]
     kinds: NotRequired[list[str]]
-    window_days: NotRequired[float]
+    window_days: NotRequired[float | None]
     confidence: NotRequired[float]
     tuned_to: NotRequired[int]
     guardrails: NotRequired[list[GuardrailDefinition]]
@@ -422,6 +426,7 @@ class FoundEventAnswer(TypedDict):
     occurred_at: str
     received_at: str
     recommendation_id: str | None
+    context: dict[str, str] | None
 
 
 FoundItemsSource: TypeAlias = Literal["cache", "similar", "search", "words", "popular", "fallback"]
@@ -834,10 +839,11 @@ class MoveAnswer(TypedDict):
     before: int | None
     after: int | None
     cause: MoveCause
+    rules: list[str]
 
 
 MoveCause: TypeAlias = Literal[
-    "limit", "filter", "seen", "fallback", "explored", "blend", "reranking", "others"
+    "limit", "filter", "seen", "rules", "fallback", "explored", "blend", "reranking", "others"
 ]
 
 
@@ -1054,6 +1060,7 @@ class PostedImpression(TypedDict):
     item_ids: list[str]
     placement: NotRequired[ShownPlacement | None]
     experiment: NotRequired[ShownArm | None]
+    context: NotRequired[dict[str, Any] | None]
     run_id: NotRequired[int | None]
     shown_at: NotRequired[str | None]
 

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from stack.accounts import disable_account
+from stack.cli.answers import print_answer
+from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
 from stack.local.stores import opened_stores
@@ -12,6 +14,8 @@ from stack.local.stores import opened_stores
 
 def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Exit code 0 once nobody can sign in to it."""
     with (
@@ -19,4 +23,4 @@ def command(
         connected(stores.database_url) as connection,
     ):
         disable_account(connection, name)
-    typer.echo(f"{name} is disabled.")
+    print_answer({"name": name, "disabled": True}, f"{name} is disabled.", as_json=as_json)

@@ -9,6 +9,7 @@ from serving.experiments.experiment_keeping import ExperimentKeeping
 from serving.experiments.experiment_reading import ExperimentReading
 from serving.postgres.limits import StoreLimits
 from serving.postgres.store import Store
+from sql.settings import AttributionSettings
 from stack.cli.preparing import prepare
 from stack.local.stores import opened_stores
 from stack.person import person_at_the_machine
@@ -37,7 +38,8 @@ async def _asked(
 ) -> Answer:
     store = Store.at(database_url, _LIMITS)
     try:
-        keeping = ExperimentKeeping(store)
+        days = AttributionSettings().attribution_days
+        keeping = ExperimentKeeping(store, attribution_days=days)
         return await ask(keeping, ExperimentReading(store, keeping))
     finally:
         await store.close()

@@ -1,5 +1,6 @@
 """Make an experiment, a draft at first, from a file: YAML or JSON."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +9,11 @@ import yaml
 from pydantic import ValidationError
 
 from domain.errors import InvalidInputError
-from serving.experiments.definition import ExperimentDefinition
+from serving.experiments.definition import NAME_PATTERN, ExperimentDefinition
+from stack.cli.answers import print_answer
 from stack.cli.experiment.asking import ask_experiments, at_the_machine
-from stack.cli.experiment.naming import ExperimentName, check_name
+from stack.cli.experiment.naming import ExperimentName
+from stack.cli.options import AsJson
 
 
 def command(
@@ -27,17 +30,17 @@ def command(
     revision: Annotated[
         int, typer.Option(min=0, help="Of the draft that this is to replace; 0: it is new.")
     ] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Write what comes next; InvalidInputError if the file is not a definition."""
     definition = _read(file)
     made = ask_experiments(
         lambda experiments, _: experiments.save(
-            check_name(name), definition, at_the_machine(), revision=revision
+            _checked(name), definition, at_the_machine(), revision=revision
         )
     )
-    typer.echo(
-        f"{name} is a draft, revision {made.revision}. Start it: tandem experiment start {name}"
-    )
+    text = f"{name} is a draft, revision {made.revision}. Start it: tandem experiment start {name}"
+    print_answer(made.model_dump(mode="json"), text, as_json=as_json)
 
 
 def _read(file: Path) -> ExperimentDefinition:
@@ -52,3 +55,12 @@ def _read(file: Path) -> ExperimentDefinition:
             for fault in error.errors()
         )
         raise InvalidInputError(f"{file} is no experiment. {'; '.join(faults)}") from error
+
+
+def _checked(name: str) -> str:
+    """The name; InvalidInputError if no experiment can have it."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise InvalidInputError(
+            f"{name[:40]!r} is no name: give a-z, 0-9, - and _, up to 64, a letter or digit first."
+        )
+    return name

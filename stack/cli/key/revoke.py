@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from stack.api_key import revoke_key
+from stack.cli.answers import print_answer
+from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
 from stack.local.stores import opened_stores
@@ -18,14 +20,20 @@ def command(
             help="The key's name, or how it begins, as `tandem key list` shows both.",
         ),
     ],
+    *,
+    as_json: AsJson = False,
 ) -> None:
-    """Exit code 0 once the key is not in force; one that was revoked before is named so."""
+    """Exit code 0 once the key is not in force; one that was revoked before is named so.
+
+    As JSON: `name`, `prefix`, `revoked_at`, and whether it was `in_force` until now.
+    """
     with (
         opened_stores(*prepare(), "tandem key") as stores,
         connected(stores.database_url) as connection,
     ):
         key, was_in_force = revoke_key(connection, named)
-    if was_in_force:
-        typer.echo(f"{key.name} ({key.prefix}) is revoked.")
-    else:
-        typer.echo(f"{key.name} ({key.prefix}) was revoked before, on {key.revoked_at:%Y-%m-%d}.")
+    revoked_at = key.revoked_at and key.revoked_at.isoformat()
+    fields = {"name": key.name, "prefix": key.prefix, "revoked_at": revoked_at}
+    when = "is revoked" if was_in_force else f"was revoked before, on {key.revoked_at:%Y-%m-%d}"
+    text = f"{key.name} ({key.prefix}) {when}."
+    print_answer(fields | {"in_force": was_in_force}, text, as_json=as_json)

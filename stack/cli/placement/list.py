@@ -5,7 +5,7 @@ import json
 import typer
 
 from stack.cli.options import AsJson
-from stack.cli.placement.options import print_versions, version_fields
+from stack.cli.placement.version_tables import print_versions, version_fields
 from stack.cli.preparing import prepare
 from stack.placements.keeping import keep_placements
 

@@ -84,7 +84,7 @@ def _lines(lists: dict[str, Any]) -> str:
         return f"{lists['user_id']}: {lists['problem']['detail']}"
     moves = [
         f"    {_rank(move['before'])} -> {_rank(move['after'])}  {move['title'] or move['item_id']}"
-        f"  ({move['cause']})"
+        f"  ({', '.join([move['cause'], *move['rules']])})"
         for move in lists["moves"]
     ]
     return "\n".join([head, *(moves or ["    nothing moves"])])

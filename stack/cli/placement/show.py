@@ -7,7 +7,8 @@ import typer
 import yaml
 
 from stack.cli.options import AsJson
-from stack.cli.placement.options import Name, version_fields
+from stack.cli.placement.options import Name
+from stack.cli.placement.version_tables import version_fields
 from stack.cli.preparing import prepare
 from stack.placements.keeping import keep_placements
 

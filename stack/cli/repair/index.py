@@ -1,7 +1,8 @@
 """Build damaged and missing vector indexes of the kept runs anew, the served one's first."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,6 +17,7 @@ from batch.space.index_repair import (
     repairing,
 )
 from domain.errors import RepairRefusedError
+from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import using_engine
 from stack.local.stores import opened_stores
@@ -32,9 +34,14 @@ def command(
     anew: Annotated[
         bool, typer.Option("--anew", help="Build the indexes that are well anew too.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Exit code 0 once all indexes are well; RepairRefusedError if no run has one."""
-    console = Console(soft_wrap=True, highlight=False)
+    """Exit code 0 once all indexes are well; RepairRefusedError if no run has one.
+
+    As JSON: an array with `index`, `run_id`, `fault` (null: none), `rebuilt` and `recall` of each;
+    progress goes to standard error then.
+    """
+    console = Console(soft_wrap=True, highlight=False, stderr=as_json)
     with (
         opened_stores(*prepare(), "tandem repair index") as stores,
         using_engine(stores.database.owner) as engine,
@@ -43,19 +50,22 @@ def command(
         indexes = load_indexes(engine)
         if not indexes:
             raise RepairRefusedError(_NO_INDEX)
-        for index in indexes:
-            _repair(engine, index, console, anew=anew)
+        repaired = [_repair(engine, index, console, anew=anew) for index in indexes]
+    if as_json:
+        typer.echo(json.dumps(repaired))
 
 
-def _repair(engine: Engine, index: RunIndex, console: Console, *, anew: bool) -> None:
+def _repair(engine: Engine, index: RunIndex, console: Console, *, anew: bool) -> dict[str, Any]:
     of_run = f"run {index.run_id}, {'which is served' if index.served else 'which is kept'}"
     fault = find_fault(engine, index)
+    fields = {"index": index.name, "run_id": index.run_id, "served": index.served, "fault": fault}
     if fault is None and not anew:
         console.print(f"[green]✓[/] {index.name} ({of_run}) is well.")
-        return
+        return fields | {"rebuilt": False, "recall": None}
     console.print(f"[yellow]![/] {index.name} ({of_run}): {fault or 'to be built anew'}.")
     recall = _rebuilt(engine, index, console)
     console.print(f"[green]✓[/] {index.name} is built; it finds {recall:.1%} of the exact answer.")
+    return fields | {"rebuilt": True, "recall": recall}
 
 
 def _rebuilt(engine: Engine, index: RunIndex, console: Console) -> float:

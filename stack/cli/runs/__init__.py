@@ -1,73 +1,18 @@
 """List the model runs, newest first."""
 
-import json
-
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from stack.cli.lazy import lazy_group
-from stack.cli.lists import print_list
 from stack.cli.options import AsJson
-from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.home import Home, is_up
-from stack.local.stores import opened_stores
-from stack.runs import RunRecord, load_runs
-from stack.settings import StackSettings
 
 app = lazy_group({"show": "stack.cli.runs.show"}, invoke_without_command=True, help=__doc__)
 
 
 @app.callback()
-def list_runs(context: typer.Context, *, as_json: AsJson = False) -> None:
+def list_command(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array of run records."""
     if context.invoked_subcommand is None:
-        _list(as_json=as_json)
+        # Help need not wait for it.
+        from stack.cli.runs.listing import list_runs  # noqa: PLC0415
 
-
-def _list(*, as_json: bool) -> None:
-    records = _load(*prepare())
-    if as_json:
-        typer.echo(json.dumps(records))
-    elif records:
-        print_list(_table(records))
-    else:
-        typer.echo("No runs yet. Make one: tandem nightly")
-
-
-def _load(settings: StackSettings, home: Home) -> list[RunRecord]:
-    nothing_stored = settings.database_url is None and not home.postgres.exists()
-    if nothing_stored and not is_up(home):
-        return []
-    with (
-        opened_stores(settings, home, "tandem runs") as stores,
-        connected(stores.database_url) as connection,
-    ):
-        return load_runs(connection)
-
-
-def _table(records: list[RunRecord]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("run", "state", "cut-off"):
-        table.add_column(title, no_wrap=True)
-    for title in ("seconds", "nDCG@20", "popular"):
-        table.add_column(title, justify="right")
-    table.add_column("reason", overflow="fold")
-    for record in records:
-        seconds = record["seconds"]
-        table.add_row(
-            str(record["run_id"]),
-            f"[green]{record['state']}, live[/]" if record["live"] else record["state"],
-            record["cut_off_at"][:19].replace("T", " "),
-            "" if seconds is None else f"{seconds:.1f}",
-            _figure(record, "ndcg@20"),
-            _figure(record, "popularity_ndcg@20"),
-            escape(record["reason"] or ""),
-        )
-    return table
-
-
-def _figure(record: RunRecord, name: str) -> str:
-    measured = record["metrics"].get(name)
-    return "" if measured is None else f"{measured:.4f}"
+        list_runs(as_json=as_json)

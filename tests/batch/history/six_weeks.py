@@ -14,6 +14,8 @@ NOW = datetime(2026, 3, 18, 15, tzinfo=UTC)
 """A Wednesday."""
 DAY = timedelta(days=1)
 LENGTH = 3
+CONTEXTS = ({"device": "phone"}, {"device": "tv", "daypart": "evening"})
+"""Numbered from 1."""
 
 
 @pytest.fixture
@@ -31,6 +33,8 @@ def log(engine: Engine) -> Engine:
         connection.execute(
             text("insert into users (user_id) select 'user-' || n from generate_series(1, 40) as n")
         )
+        for context in CONTEXTS:
+            connection.execute(insert(tables.contexts), {"context": context})
         lists = [
             {
                 "recommendation_id": uuid.UUID(int=n),
@@ -38,6 +42,9 @@ def log(engine: Engine) -> Engine:
                 "run_id": None if n % 5 == 0 else n % 2 + 1,
                 "source": "blend" if n % 3 else "popular",
                 "arm": "a" if n % 4 == 0 else None,
+                "placement": "home" if n % 7 else None,
+                "placement_version": n % 2 + 1 if n % 7 else None,
+                "context_no": (None, 1, 2)[n % 3],
                 "item_nos": rng.choice(np.arange(1, 11), LENGTH, replace=False).tolist(),
                 "shown_at": start + timedelta(seconds=int(rng.integers(0, 42 * 86_400))),
             }

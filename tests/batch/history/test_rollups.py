@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 
 from batch.history.old_impressions import count_up_old_impressions
 from batch.history.rollups import Begin, count_rollups
-from tests.batch.history.six_weeks import NOW, log
+from tests.batch.history.six_weeks import CONTEXTS, NOW, log
 from tests.removals import forget
 
 __all__ = ["log"]
@@ -40,7 +40,8 @@ def monday(moment: pd.Timestamp) -> date:
 
 VIEWS = {
     "interactions_daily": "day, kind",
-    "impressions_daily": "day, run_id, source, arm",
+    "impressions_daily": "day, run_id, source, arm, placement, placement_version",
+    "context_daily": "day, name, value",
     "user_segments": "user_id",
     "click_through_daily": "day, run_id, source, arm, slot, segment",
     "coverage_daily": "day",
@@ -77,7 +78,7 @@ def test_interactions_a_day_are_the_same_before_and_after_they_are_counted(log: 
     assert rows(log, order) == expected, "what is not counted is counted when it is asked for"
 
 
-def plain_outcomes(engine: Engine) -> pd.DataFrame:
+def plain_outcomes(engine: Engine, days: int = 7) -> pd.DataFrame:
     """One row an item of a list, with what became of it."""
     lists = frame(engine, "select * from impressions")
     liked = frame(engine, "select * from likings")
@@ -90,16 +91,18 @@ def plain_outcomes(engine: Engine) -> pd.DataFrame:
         segment = "unknown" if not n else "few" if n < 5 else "some" if n < 50 else "many"
         for slot, item_no in enumerate(given.item_nos, 1):
             of_item = liked[liked["item_no"] == item_no]
-            in_days = of_item["occurred_at"].between(day, day + 8 * DAY, inclusive="left")
+            in_days = of_item["occurred_at"].between(day, day + (days + 1) * DAY, inclusive="left")
             named = of_item["recommendation_id"] == given.recommendation_id
             since = given.shown_at
-            in_time = of_item["occurred_at"].between(since, since + 7 * DAY, inclusive="left")
+            in_time = of_item["occurred_at"].between(since, since + days * DAY, inclusive="left")
             found.append(
                 {
                     "day": day.date(),
                     "slot": slot,
                     "segment": segment,
                     "source": given.source,
+                    "context_no": given.context_no,
+                    "recommendation_id": given.recommendation_id,
                     "item_no": item_no,
                     "clicked": bool((in_days & named).any()),
                     "taken": bool((in_time & (of_item["user_no"] == user)).any()),
@@ -122,6 +125,16 @@ def test_what_became_of_lists_is_what_a_plain_count_says(log: Engine) -> None:
             f" from analytics.click_through_daily group by {names} order by {names}",
         )
         assert found == [tuple(row) for row in expected.reset_index().itertuples(index=False)]
+    for number, context in enumerate(CONTEXTS, 1):
+        of_context = outcomes[outcomes["context_no"] == number]
+        name, value = list(context.items())[-1]
+        asked = (
+            "select sum(lists), sum(shown), sum(clicked), sum(taken) from analytics.context_daily"
+            f" where (name, value) = ('{name}', '{value}')"
+        )
+        lists = of_context["recommendation_id"].nunique()
+        sums = int(of_context["clicked"].sum()), int(of_context["taken"].sum())
+        assert rows(log, asked) == [(lists, len(of_context), *sums)]
     assert outcomes["clicked"].sum() > 20
     assert outcomes["taken"].sum() > 20
     by_day = outcomes.groupby("day")["item_no"].nunique()
@@ -131,6 +144,17 @@ def test_what_became_of_lists_is_what_a_plain_count_says(log: Engine) -> None:
     health = dict(rows(log, "select item_id, shown from analytics.catalogue_health"))
     assert health == {f"item-{n}": int((late["item_no"] == n).sum()) for n in range(1, 13)}
     assert health["item-12"] == 0, "what is never shown has a row too"
+
+
+def test_the_attribution_window_is_as_it_is_set(log: Engine) -> None:
+    sums = "select sum(clicked), sum(taken) from analytics.click_through_daily"
+    for days in (2, 12):
+        list(count_rollups(log.begin, NOW, days))
+        with log.begin() as connection:
+            (found,) = connection.execute(text(sums)).all()
+            connection.execute(text("truncate click_days, context_days, exposure_days, rollups"))
+        outcomes = plain_outcomes(log, days)
+        assert tuple(found) == (int(outcomes["clicked"].sum()), int(outcomes["taken"].sum()))
 
 
 def test_who_came_back_is_counted_once_the_week_after_is_over(log: Engine) -> None:
@@ -162,7 +186,9 @@ def test_counted_again_everything_stays_and_what_is_new_is_added(log: Engine) ->
     assert count(log)
     assert everything(log) == once
     with log.begin() as connection:
-        connection.execute(text("truncate interaction_days, user_activity, click_days, rollups"))
+        connection.execute(
+            text("truncate interaction_days, user_activity, click_days, context_days, rollups")
+        )
         connection.execute(
             text("truncate item_exposure_days, exposure_days, given_days, retention_weeks")
         )
@@ -185,7 +211,10 @@ def test_days_are_counted_again_until_they_are_final_however_long_nobody_counted
     once = everything(log)
     with log.begin() as connection:
         connection.execute(
-            text("truncate click_days, item_exposure_days, exposure_days, given_days, rollups")
+            text(
+                "truncate click_days, context_days, item_exposure_days, exposure_days, given_days,"
+                " rollups"
+            )
         )
     count(log, NOW - 20 * DAY)
     # Stopped after its first day, a count is no count.
@@ -211,7 +240,7 @@ def stopped_after(engine: Engine, transactions: int) -> Begin:
 def test_lists_a_day_are_the_same_before_and_after_they_are_counted(
     log: Engine, *, counted: bool
 ) -> None:
-    query = "select * from analytics.impressions_daily order by day, run_id, source, arm"
+    query = f"select * from analytics.impressions_daily order by {VIEWS['impressions_daily']}"
     expected = rows(log, query)
     assert len(expected) > 40
     if counted:

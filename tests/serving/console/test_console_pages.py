@@ -55,10 +55,16 @@ async def test_pages_load_only_from_this_server_and_have_nothing_inline(
             assert not re.search(r'(?:src|href)="(?!/)', answer.text.replace('href="#main"', ""))
 
 
-async def test_a_whole_page_is_small(signed_in: SignedIn, seeds: Seeds) -> None:
+@pytest.mark.parametrize(
+    "path", ["/?user=ann", "/console/placements/home", "/console/experiments/trial/draft"]
+)
+async def test_a_whole_page_is_small(signed_in: SignedIn, seeds: Seeds, path: str) -> None:
     seeds.listed_user("ann")
     client = await signed_in("operator")
-    page = await client.get("/?user=ann")
+    rules = [{"name": f"rule {n}", "do": "hide", "category": f"films of {n}"} for n in range(20)]
+    body = {"definition": {"rules": rules}, "base_version": 0}
+    assert (await client.put("/v1/placements/home", json=body)).status_code == 200
+    page = await client.get(path)
     loaded = set(re.findall(r'(?:src|href)="(/console/static/[^"]+)"', page.text))
     assert len(loaded) > 3
     files = [await client.get(address) for address in sorted(loaded)]

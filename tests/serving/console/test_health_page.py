@@ -72,7 +72,9 @@ def test_how_soon_lists_follow_is_shown_over_a_day(visit: Visit, engine: Engine)
     freshness = page.locator("section", has=page.locator("#freshness"))
     expect(freshness).to_contain_text("Half within45 ms")
     expect(freshness).to_contain_text("1 saw no change")
-    expect(freshness.locator(".chart.wide .p95 circle")).to_have_count(49)
+    # Spans of half an hour by the clock; a day touches 48 of them, or 49.
+    expect(freshness.locator(".chart.wide .p95 circle").first).to_be_visible()
+    assert freshness.locator(".chart.wide .p95 circle").count() in {48, 49}
     assert serious(page) == []
     assert page.errors == []  # type: ignore[attr-defined]
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.serving.conftest import Seeds
 from tests.serving.console.conftest import SignedIn, Visit, serious
@@ -20,6 +20,10 @@ def save(visit: Visit, seeds: Seeds, base_version: int, **definition: Any) -> ht
 def fits_a_phone(page: Page) -> bool:
     page.set_viewport_size({"width": 390, "height": 844})
     return bool(page.evaluate("document.documentElement.scrollWidth") == 390)
+
+
+def fault_of(field: Locator) -> Locator:
+    return field.locator("xpath=..").locator(".fault")
 
 
 async def test_who_may_only_look_sees_what_is_decided_and_no_form(signed_in: SignedIn) -> None:
@@ -49,12 +53,13 @@ async def test_a_placement_is_shown_with_who_decided_it(signed_in: SignedIn) -> 
     assert (await client.get("/console/placements?name=Home")).status_code == 422
 
 
-def test_a_placement_is_made_previewed_saved_and_rolled_back(visit: Visit, seeds: Seeds) -> None:
+def test_a_placement_is_made_previewed_and_saved(visit: Visit, seeds: Seeds) -> None:
     seeds.listed_user("ann", popular=range(5, 10))
     page = visit.page("/console/placements")
     page.fill("[name=name]", "home")
     page.click("text=New placement")
     expect(page.locator(".lead")).to_contain_text("does not exist yet")
+    page.wait_for_load_state("load")
     page.fill("[name=limit]", "4")
     page.fill("[name=users]", "ann")
     page.fill("[name=drawn]", "0")
@@ -63,15 +68,40 @@ def test_a_placement_is_made_previewed_saved_and_rolled_back(visit: Visit, seeds
     expect(page.locator("#previewed .both > div >> nth=1 >> li")).to_have_count(4)
     expect(page.locator("#previewed .moves.down").first).to_have_text("gone")
     expect(page.locator("#previewed")).to_contain_text("one list is shorter")
+    expect(page.locator(".unsaved")).to_be_visible()
     assert serious(page) == []
     page.fill("[name=note]", "short")
     page.click("text=Save version 1")
     expect(page.locator(".notice")).to_contain_text("Version 1 is in force.")
     page.fill("[name=limit]", "6")
-    page.fill("[name=rest]", '{"exclude_seen": false}')
+    page.click("text=Weights and more")
+    page.select_option("[name=exclude_seen]", "false")
+    page.fill("[name=fields]", "title, categories")
+    page.click("[data-adds=variants]")
+    variant = page.locator(".variant")
+    variant.locator("[name=when]").fill("device: phone")
+    variant.locator("[name=limit]").fill("2")
+    variant.locator("[name=rest]").fill('{"diversity": 0.3}')
+    page.fill("[name=context]", "device:phone")
+    page.keyboard.press("Enter")
+    expect(page.locator("#previewed .both > div >> nth=1 >> li")).to_have_count(2)
+    assert serious(page) == []
     page.click("text=Save version 2")
     expect(page.locator(".notice")).to_contain_text("Version 2 is in force.")
-    expect(page.locator("[name=rest]")).to_have_value('{\n  "exclude_seen": false\n}')
+    expect(page.locator("[name=exclude_seen]")).to_have_value("false")
+    expect(page.locator("[name=fields]")).to_have_value("title, categories")
+    expect(variant.locator("[name=when]")).to_have_value("device: phone")
+    expect(variant.locator("[name=rest]")).to_have_value('{\n  "diversity": 0.3\n}')
+    assert fits_a_phone(page)
+    assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_a_placement_is_rolled_back_and_deleted(visit: Visit, seeds: Seeds) -> None:
+    for version, limit in enumerate((4, 6)):
+        assert save(visit, seeds, version, limit=limit).status_code == 200
+    page = visit.page("/console/placements/home")
+    newest = page.locator(".versions tbody tr").first
+    expect(newest).to_contain_text("limit: 4 \N{RIGHTWARDS ARROW} 6")
     page.click("[aria-label='Roll back to version 1']")
     page.click("#roll-back-1 .primary")
     expect(page.locator(".notice")).to_contain_text("decides as version 1 did")
@@ -94,33 +124,51 @@ def test_what_is_wrong_is_said_beside_the_field_and_what_others_saved_is_kept(
     visit: Visit, seeds: Seeds
 ) -> None:
     page = visit.page("/console/placements/home")
-    page.fill("[name=rest]", "{")
+    page.click("text=Weights and more")
+    page.click("[data-adds=variants]")
+    rest = page.locator(".variant [name=rest]")
+    page.fill(".variant [name=when]", "device: phone")
+    rest.fill("{")
     page.click("text=Save version 1")
-    expect(page.locator(".rest .fault")).to_contain_text("This is no JSON")
-    page.fill("[name=rest]", "{}")
+    expect(fault_of(rest)).to_contain_text("This is no JSON")
+    rest.fill("[]")
     page.locator("[name='weights.batch']").press_sequentially("e")
     page.click("text=Save version 1")
     expect(page.locator(".weights .fault")).to_have_text("This is no number.")
     page.fill("[name='weights.batch']", "")
-    page.fill("[name=limit]", "4")
-    page.fill("[name=rest]", '{"limit": 5}')
     page.click("text=Save version 1")
-    expect(page.locator(".rest .fault")).to_contain_text("limit has a field of its own")
-    page.fill("[name=rest]", '{"filter": "of_no_sense ="}')
-    page.fill("[name=diversity]", "3")
+    expect(fault_of(rest)).to_contain_text("This is to be an object")
+    page.locator("[name=limit]").first.fill("4")
+    rest.fill('{"limit": 5}')
     page.click("text=Save version 1")
-    expect(page.locator("[data-at='/definition/diversity']")).to_contain_text("1")
-    expect(page.locator(".rest .fault")).to_contain_text("/filter: ")
+    expect(fault_of(rest)).to_contain_text("limit has a field of its own")
+    rest.fill('{"diversity": 3}')
+    page.locator("[name=filter]").first.fill("of_no_sense =")
+    page.fill("[name=not_again]", "a week")
+    page.click("text=Save version 1")
+    expect(fault_of(page.locator("[name=filter]").first)).to_contain_text("missing")
+    expect(fault_of(page.locator("[name=not_again]"))).to_contain_text("12h")
+    expect(fault_of(rest)).to_contain_text("/diversity: ")
     assert serious(page) == []
-    page.fill("[name=rest]", "{}")
-    page.fill("[name=diversity]", "0.3")
+    page.click("[aria-label='Remove the variant']")
+    for name in ("filter", "not_again"):
+        page.fill(f"[name={name}]", "")
+    page.fill("[name=context]", "phone")
+    page.click("#preview")
+    expect(fault_of(page.locator("[name=context]"))).to_contain_text("device:phone")
+    page.fill("[name=context]", "")
     assert save(visit, seeds, 0, limit=9).status_code == 200
     page.click("text=Save version 1")
     expect(page.locator(".conflict")).to_contain_text(
-        "Version 1 of 'home' is in force: key other-0"
+        "Version 1 is in force meanwhile. key other-0 saved it at"
     )
-    page.click("text=Show what is in force")
-    expect(page.locator("[name=limit]")).to_have_value("9")
+    expect(page.locator("[name=limit]")).to_have_value("4")
+    with page.expect_popup() as shown:
+        page.click("text=Show what is in force")
+    expect(shown.value.locator("[name=limit]")).to_have_value("9")
+    page.click("text=Save mine over it")
+    expect(page.locator(".notice")).to_contain_text("Version 2 is in force.")
+    expect(page.locator("[name=limit]")).to_have_value("4")
     # The browser notes each refused request by itself.
     unexpected = [each for each in page.errors if "422" not in each and "409" not in each]  # type: ignore[attr-defined]
     assert unexpected == []

@@ -35,7 +35,7 @@ class MadeExperiment:
 
     def __init__(self, engine: Engine, *, name: str = NAME, **values: Any) -> None:
         self.engine, self.name = engine, name
-        definition = a_definition(**values).to_stored(name)
+        definition = a_definition(**values).to_stored(name, 7)
         self.ask("add_experiment", definition=definition)
         self.ask("start_experiment")
         self.moved(START)

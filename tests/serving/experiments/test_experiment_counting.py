@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
+from serving.experiments.automatic import moved_shares
+from serving.experiments.definition import Experiment
 from serving.experiments.experiment_counting import ExperimentCounting
+from serving.experiments.experiment_figures import Counted
 from serving.experiments.experiment_keeping import ExperimentKeeping
 from serving.experiments.experiment_reading import ExperimentReading
 from serving.postgres.limits import StoreLimits
@@ -101,8 +105,66 @@ async def test_an_arm_that_does_harm_ends_the_experiment(
     assert stopped.state == "stopped"
     assert stopped.stopped_because.startswith("the arm other harms conversion: -0.")
     with engine.connect() as connection:
-        actor = text("select actor from audit_log where act = 'stop experiment'")
+        actor = text("select actor from audit_log where act = 'stop arm'")
         assert connection.execute(actor).scalar_one() == "the experiment itself"
+
+
+async def test_an_arm_that_does_harm_is_stopped_and_the_others_go_on(
+    engine: Engine, film_nos: list[int], counting: ExperimentCounting
+) -> None:
+    arms = [
+        {"name": "now", "version": 0, "share": 0.4},
+        {"name": "other", "version": "popular", "share": 0.3},
+        {"name": "third", "version": 0, "share": 0.3},
+    ]
+    guardrails = [{"metric": "conversion", "most_loss": 0.1}]
+    rates = {"now": 0.6, "other": 0.15, "third": 0.6}
+    made = running(engine, rates, guardrails=guardrails, arms=arms)
+    made.show("late", "other", datetime.now(UTC) - timedelta(days=1))
+    for _ in range(2):
+        await counting.count()
+    assert state_of(made).state == "running"
+    (stopped,) = made.ask("load_stopped_arms")
+    assert stopped.arm == "other"
+    # Nobody else changes arm, and who came in later comes into the others.
+    first, second = made.ask("load_experiment_strata")
+    assert list(first.shares) == list(second.shares) == [0.4, 0.3, 0.3]
+    for n in range(40):
+        made.show(f"late-{n}", "now" if n % 7 < 4 else "third", datetime.now(UTC))
+    found = await counting._reading.load(made.name)
+    assert not found.ratio_mismatch.found
+    of_other = found.arms[1]
+    assert (of_other.share, of_other.users, of_other.completed) == (0.0, USERS + 1, USERS)
+    assert of_other.best_probability == 0
+    assert of_other.stopped_because == stopped.stopped_because
+    assert sum(arm.best_probability for arm in found.arms) == pytest.approx(1)
+    # Whose window was not over when the arm was stopped never counts.
+    with engine.begin() as connection:
+        for earlier in (
+            "update experiment_stopped_arms set stopped_at = now() - interval '2 days'",
+            (
+                "update experiment_users set first_at = first_at - interval '7 days'"
+                " where user_id = 'late'"
+            ),
+        ):
+            connection.execute(text(earlier))
+    assert made.complete() == 0
+    assert made.ask("stop_arm", arm="third", because="it") == [("experiment",)]
+    assert state_of(made).stopped_because == "it"
+
+
+def test_shares_that_follow_the_evidence_leave_out_an_arm_that_was_stopped(
+    engine: Engine,
+) -> None:
+    arms = [
+        {"name": name, "version": 0, "share": share}
+        for name, share in (("now", 0.3), ("other", 0.3), ("third", 0.4))
+    ]
+    experiment = Experiment.from_row(state_of(MadeExperiment(engine, arms=arms, automatic=True)))
+    stopped = {"other": SimpleNamespace(stopped_at=START, stopped_because="it")}
+    counted = Counted(days=[], strata=[], exposed={}, items={}, catalogue=0, stopped=stopped)
+    moved = moved_shares(experiment, counted, [0.3, 0.3, 0.4])
+    assert moved == pytest.approx([0.35, 0.3, 0.35])
 
 
 async def test_its_time_ends_it(

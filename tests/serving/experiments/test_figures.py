@@ -167,17 +167,18 @@ def test_a_draft_has_no_figures_yet() -> None:
 
 def test_an_arm_that_certainly_loses_more_than_is_allowed_does_harm() -> None:
     guarded = an_experiment(guardrails=[{"metric": "returned", "most_loss": 0.1}])
-    (harm,) = harms(guarded, counted(UNLIKE)[0])
+    ((arm, harm),) = harms(guarded, counted(UNLIKE)[0]).items()
+    assert arm == "popular"
     assert harm.startswith("the arm popular harms returned: -0.5")
-    assert list(harms(guarded, counted(EQUAL)[0])) == []
+    assert harms(guarded, counted(EQUAL)[0]) == {}
     # What may be lost is lost without an end.
     bearing = an_experiment(guardrails=[{"metric": "returned", "most_loss": 0.7}])
-    assert list(harms(bearing, counted(UNLIKE)[0])) == []
+    assert harms(bearing, counted(UNLIKE)[0]) == {}
 
 
 def test_more_dislikes_are_harm_and_fewer_are_not() -> None:
     guarded = an_experiment(guardrails=[{"metric": "dislikes", "most_loss": 0.1}])
-    (harm,) = harms(guarded, counted(UNLIKE)[0])
+    (harm,) = harms(guarded, counted(UNLIKE)[0]).values()
     assert harm.startswith("the arm better harms dislikes: +0.58")
 
 

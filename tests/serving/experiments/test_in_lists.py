@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send, until
+from tests.serving.experiments.made_experiments import ACT, EXPERIMENTS
 from tests.serving.placements.saved_placements import saved
 
 ALL = ("read", "write", "users", "admin")
@@ -184,3 +185,29 @@ async def test_experiments_of_one_layer_have_different_users(
     await started(operator, "second", ramp=ramp)
     found = Counter([(await of(operator, f"user-{n}"))["experiment_id"] for n in range(40)])
     assert found.keys() == {"first", "second"}
+
+
+async def test_users_of_an_arm_that_was_stopped_get_what_the_control_decides(
+    operator: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    arms = [("short", 1, 0.4), ("long", 2, 0.3), ("popular", "popular", 0.3)]
+    await started(operator, arms=arms)
+    users = [f"user-{n}" for n in range(20)]
+    before = {user: await of(operator, user) for user in users}
+    stopped = {"experiment_id": "trial", "arm": "long", "because": "harm"}
+    with seeds.engine.begin() as connection:
+        connection.execute(EXPERIMENTS["stop_arm"], {**stopped, **ACT})
+    loser = next(user for user in users if before[user]["arm"] == "long")
+
+    async def is_out() -> bool:
+        return await of(operator, loser) is None
+
+    await until(is_out)
+    for user in users:
+        arm = before[user]["arm"]
+        answer = await recommended(operator, user, placement="home")
+        said = answer.json()["experiment"]
+        assert said == (None if arm == "long" else before[user])
+        if arm == "long":
+            assert answer.json()["placement"] == {"name": "home", "version": 1}
+            assert len(ids(answer)) == 3

@@ -105,3 +105,58 @@ async def test_a_preview_needs_the_scope_users(
     operator.headers["X-API-Key"] = seeds.key("admin", "read", name="admin alone")
     body = {"definition": {}, "users": ["ann"]}
     assert (await operator.post("/v1/placements/home/preview", json=body)).status_code == 403
+
+
+def rules_of(now: list[str]) -> list[dict[str, Any]]:
+    """Rules about a list as it is now."""
+    return [
+        {"name": "first", "do": "pin", "item_ids": ["film-20"], "position": 1},
+        {"name": "not this", "do": "hide", "item_ids": [now[0]]},
+        {"name": "few", "do": "cap", "item_ids": now[2:4], "at_most": 1},
+        {"name": "phones", "do": "hide", "item_ids": [now[1]], "when": {"device": ["phone"]}},
+    ]
+
+
+async def rules_of_moves(
+    client: httpx.AsyncClient, name: str = "home", **said: Any
+) -> dict[str, tuple[str, list[str]]]:
+    (found,) = (await preview(client, name, **said))["lists"]
+    return {move["item_id"]: (move["cause"], move["rules"]) for move in found["moves"]}
+
+
+async def test_a_preview_names_the_rules_that_moved_an_item_also_those_of_a_context(
+    operator: httpx.AsyncClient, ann: int
+) -> None:
+    same = {"limit": 6, "diversity": 0, "explore": 0}
+    await saved(operator, "home", **same)
+    now = ids(await recommended(operator, "ann", placement="home"))
+    rules = rules_of(now)
+    moves = await rules_of_moves(operator, **same, rules=rules)
+    assert moves["film-20"] == ("rules", ["first"])
+    assert moves[now[0]] == ("rules", ["not this"])
+    assert moves[now[3]] == ("rules", ["few"])
+    assert {*moves} - {"film-20", now[0], now[3]} <= {
+        name for name, said in moves.items() if said == ("others", [])
+    }
+    phones = await rules_of_moves(operator, **same, rules=rules, context={"device": "phone"})
+    assert phones[now[1]] == ("rules", ["phones"])
+    await saved(operator, "home", 1, **same, rules=rules)
+    assert await rules_of_moves(operator, **same, rules=rules) == {}, "they are in force already"
+    undone = await rules_of_moves(operator, **same)
+    assert undone["film-20"] == ("rules", ["first"])
+    assert undone[now[0]] == ("rules", ["not this"])
+
+
+async def test_rules_of_all_placements_are_previewed_and_count_in_other_previews(
+    operator: httpx.AsyncClient, ann: int
+) -> None:
+    same = {"limit": 6, "diversity": 0, "explore": 0}
+    await saved(operator, "default", **same)
+    first, hiding, *_ = rules_of(ids(await recommended(operator, "ann")))
+    moves = await rules_of_moves(operator, "everywhere", rules=[first])
+    assert moves["film-20"] == ("rules", ["first"])
+    await saved(operator, "everywhere", rules=[first])
+    assert await rules_of_moves(operator, "default", **same) == {}
+    moves = await rules_of_moves(operator, "default", **same, rules=[hiding])
+    assert moves[hiding["item_ids"][0]] == ("rules", ["not this"])
+    assert "film-20" not in moves

@@ -1,6 +1,8 @@
 """`tandem placement` and `tandem apply`: what is decided, from files that can be versioned."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from stack.cli import app
 from stack.cli.apply import CHANGES_PLANNED
 from stack.local.ports import free_port
 from tests.serving.process import running_api
+from tests.waiting import statements_waiting, wait_until
 
+TANDEM = str(Path(sys.executable).with_name("tandem"))
 PLACEMENTS = """
 placements:
   home:
@@ -103,9 +107,44 @@ def test_who_saves_between_the_plan_and_the_act_is_not_overwritten(
     monkeypatch.setattr("stack.cli.apply.typer.confirm", confirm)
     error = refused("apply", str(file))
     assert "Version 1 of 'home' is in force" in error
-    assert "Applied until then: first." in error
-    assert in_force() == {"default": 0, "first": 1, "home": 1}
+    assert "Nothing was applied." in error
+    assert in_force() == {"default": 0, "home": 1}
     assert json.loads(done("placement", "show", "home", "--json"))["definition"] == {"limit": 50}
+
+
+def test_who_is_killed_while_a_file_is_applied_has_applied_all_of_it_or_nothing(
+    folder: Path, engine: Engine
+) -> None:
+    file = folder / "placements.yaml"
+    file.write_text("placements: {first: {limit: 1}, home: {limit: 2}, last: {limit: 3}}")
+    done("placement", "save", "last", "--file", str(_of_limit(folder, 9)))
+    program = [TANDEM, "apply", str(file), "--yes"]
+    with engine.connect() as connection, connection.begin() as holding:
+        connection.execute(text("select from placements where name = 'last' for update"))
+        with subprocess.Popen(program, stdout=subprocess.DEVNULL) as process:
+            wait_until(lambda: statements_waiting(engine, "apply_placements") == 1)
+            process.kill()
+        holding.commit()
+    wait_until(lambda: not _is_at_it(engine))
+    assert in_force() in (
+        {"default": 0, "last": 1},
+        {"default": 0, "first": 1, "home": 1, "last": 2},
+    )
+
+
+def _of_limit(folder: Path, limit: int) -> Path:
+    file = folder / "limit.yaml"
+    file.write_text(f"limit: {limit}")
+    return file
+
+
+def _is_at_it(engine: Engine) -> bool:
+    asked = text(
+        "select exists (select from pg_stat_activity where datname = current_database()"
+        " and state <> 'idle' and pid <> pg_backend_pid() and strpos(query, :name) > 0)"
+    )
+    with engine.connect() as connection:
+        return bool(connection.execute(asked, {"name": "apply_placements"}).scalar_one())
 
 
 def test_a_placement_is_saved_shown_rolled_back_and_ended(folder: Path) -> None:

@@ -109,14 +109,15 @@ def test_prefect_asks_for_the_password_of_the_home_and_trusts_its_own_pages_only
     assert origins == ["http://127.0.0.1:4200", "http://localhost:4200"]
 
 
-def test_the_api_and_the_speed_worker_are_not_reported_the_password_of_prefect() -> None:
-    environment = {"PREFECT_API_AUTH_STRING": "tandem:secret", "TANDEM_HOME": "here"}
-    api = api_service(environment, "http://127.0.0.1:1").prepare()
+def test_the_speed_worker_is_not_told_the_password_of_prefect_and_the_api_asks_with_it() -> None:
+    prefect = {"PREFECT_API_URL": PREFECT, "PREFECT_API_AUTH_STRING": "tandem:secret"}
+    others = {"PREFECT_SERVER_API_AUTH_STRING": "tandem:secret", "PREFECT_HOME": "prefect"}
+    environment = {**prefect, **others, "TANDEM_HOME": "here"}
     speed = speed_service(environment).prepare()
-    for launch in (api, speed):
-        variables = launch.options()["env"]
-        assert variables["TANDEM_HOME"] == "here"
-        assert not [name for name in variables if name.startswith("PREFECT_")]
+    assert speed.options()["env"].items() >= {"TANDEM_HOME": "here"}.items()
+    assert not [name for name in speed.options()["env"] if name.startswith("PREFECT_")]
+    api = api_service(environment, "http://127.0.0.1:1").prepare().options()["env"]
+    assert {name: api[name] for name in api if name.startswith("PREFECT_")} == prefect
     # It listens for its worker, until that one has ended.
     with subprocess.Popen(["true"]) as process, pytest.raises(ServerNotReadyError):
         speed.wait_until_ready(process)
@@ -160,17 +161,20 @@ def test_a_command_works_on_the_embedded_database_whatever_libpq_is_reported(
     assert created.exit_code == 0, created.output
 
 
-def test_the_api_has_signing_keys_which_are_made_once_unless_there_are_others(home: Home) -> None:
-    resting = {"TANDEM_PREFECT_REST_FILE": str(home.prefect_rest_file)}
+def test_the_api_has_a_canary_and_signing_keys_which_are_made_once_unless_there_are_others(
+    home: Home,
+) -> None:
+    always = {"TANDEM_PREFECT_REST_FILE": str(home.prefect_rest_file)}
+    canary = {"TANDEM_CANARY_SECONDS": "60"}
     made = api_environment({"A": "1"}, home)
     keys_file = {"TANDEM_SIGNING_KEYS_FILE": str(home.signing_keys_file)}
-    assert made == {"A": "1", **keys_file, **resting}
+    assert made == {"A": "1", **keys_file, **canary, **always}
     keys = home.signing_keys_file.read_bytes()
     assert home.signing_keys_file.stat().st_mode & 0o777 == 0o600
     assert api_environment({"TANDEM_SIGNING_KEYS_FILE": ""}, home).items() <= made.items()
     assert home.signing_keys_file.read_bytes() == keys
-    others = {"TANDEM_SIGNING_KEYS_FILE": "/run/others.json"}
-    assert api_environment(others, home) == {**others, **resting}
+    others = {"TANDEM_SIGNING_KEYS_FILE": "/run/others.json", "TANDEM_CANARY_SECONDS": "0"}
+    assert api_environment(others, home) == {**others, **always}
 
 
 @pytest.mark.usefixtures("strangers")

@@ -1,0 +1,114 @@
+"""The page with the form of an experiment that has not begun."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.errors import StoreUnavailableError
+from serving.console.experiment_words import EXPERIMENT_WORDS
+from serving.console.page_routing import ConsoleRoute
+from serving.console.pages import FromPages
+from serving.console.requirements import may_change_runs
+from serving.events.routes import FromKinds
+from serving.experiments.definition import Experiment, ExperimentDefinition, Name
+from serving.experiments.routes import ExperimentId, FromExperimentKeeping
+from serving.placements.definition import DEFAULT
+from serving.placements.placement_keeping import PlacementVersion
+from serving.placements.routes import FromPlacementKeeping
+from serving.placements.schemas import MOST_VERSIONS
+from serving.runtime.faults import UnknownExperimentError
+
+router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
+
+_HALF = 0.5
+_HAS_INPUTS = {
+    "placement",
+    "arms",
+    "goal",
+    "kinds",
+    "window_days",
+    "confidence",
+    "guardrails",
+    "layer",
+    "ramp",
+    "automatic",
+    "starts_at",
+    "ends_at",
+    "note",
+}
+"""All else is as it was saved."""
+
+
+class DraftQuery(BaseModel):
+    """What a new experiment is on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    placement: Annotated[Name, Field()] = DEFAULT
+
+
+@router.get("/console/experiments/{experiment_id}/draft", dependencies=[may_change_runs])
+async def draft_page(
+    pages: FromPages,
+    experiments: FromExperimentKeeping,
+    placements: FromPlacementKeeping,
+    kinds: FromKinds,
+    experiment_id: ExperimentId,
+    *,
+    asked: Annotated[DraftQuery, Query()],
+) -> Response:
+    """The form of a draft, or of a new one; an experiment that has begun has its own page."""
+    found = await _find(experiments, experiment_id)
+    if found is not None and found.state != "draft":
+        to = pages.url(f"/console/experiments/{experiment_id}")
+        return RedirectResponse(to, HTTPStatus.SEE_OTHER)
+    placement = asked.placement if found is None else found.placement
+    versions = await placements.versions(placement, before=None, most=MOST_VERSIONS)
+    said = _new(placement, versions) if found is None else _said(found)
+    return pages.page(
+        "experiment_form.html",
+        experiment_id=experiment_id,
+        said=said,
+        kept={name: value for name, value in said.items() if name not in _HAS_INPUTS},
+        revision=0 if found is None else found.revision,
+        versions=versions,
+        kinds=list(dict.fromkeys([*await _known(kinds), *said["kinds"]])),
+        **EXPERIMENT_WORDS,
+    )
+
+
+async def _find(experiments: FromExperimentKeeping, experiment_id: str) -> Experiment | None:
+    try:
+        return await experiments.find(experiment_id)
+    except UnknownExperimentError:
+        return None
+
+
+async def _known(kinds: FromKinds) -> Sequence[str]:
+    with suppress(StoreUnavailableError):
+        return sorted(each.kind for each in await kinds.all())
+    return []
+
+
+def _said(found: Experiment) -> Mapping[str, Any]:
+    """What a draft says, as it was sent."""
+    said = found.definition().model_dump(mode="json")
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _new(placement: str, versions: Sequence[PlacementVersion]) -> Mapping[str, Any]:
+    """The newest two versions against each other, of all users."""
+    newest = [each.version for each in versions[:2]][::-1]
+    compared = newest if len(newest) > 1 else [0, *newest]
+    arms = [
+        {"name": name, "version": version, "share": _HALF}
+        for name, version in zip(("now", "new"), compared, strict=False)
+    ]
+    usual = ExperimentDefinition.model_construct(placement=placement, arms=[])
+    said = usual.model_dump(mode="json", exclude_none=True)
+    return {**said, "arms": arms}
