@@ -1385,13 +1385,17 @@ class RemovedCounts(TypedDict):
     preferences: int
     interactions: int
     event_deletions: int
+    history_changes: int
+    merged_ids: int
     impressions: int
     recommendation_lists: int
     user_embeddings: int
+    activity: int
     experiments: int
     accounts: int
     sessions: int
     kafka_rejects: int
+    loads: int
     cached_answers: int | None
 
 
