@@ -35,11 +35,12 @@ from serving.console.user_routes import router as user_pages_router
 from serving.console.watch_routes import router as watch_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
+from serving.events.hot_route import HotEvents
 from serving.events.impression_routes import router as impressions_router
 from serving.events.kind_routes import router as kinds_router
 from serving.events.routes import router as events_router
 from serving.experiments.routes import router as experiments_router
-from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
+from serving.http.bodies import BodyGate, BodyLimit, BodyLimits, BodySlots
 from serving.http.cors import add_cors
 from serving.http.errors import add_error_handlers
 from serving.http.middleware import (
@@ -147,19 +148,23 @@ _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fa
 
 
 class TandemApp(FastAPI):
-    """FastAPI, but for what is answered before any of it: see `CachedLists`."""
+    """FastAPI, but for what is answered before any of it: see `CachedLists` and `HotEvents`."""
 
     cached_lists: CachedLists | None = None
+    hot_events: HotEvents | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        cached_lists = self.cached_lists
-        if (
-            cached_lists is None
-            or scope["type"] != "http"
-            or not await cached_lists.answer(scope, send)
-        ):
-            await super().__call__(scope, receive, send)
+        if scope["type"] == "http":
+            cached_lists, hot_events = self.cached_lists, self.hot_events
+            if cached_lists is not None and await cached_lists.answer(scope, send):
+                return
+            if hot_events is not None:
+                rest = await hot_events.answer(scope, receive, send)
+                if rest is None:
+                    return
+                receive = rest
+        await super().__call__(scope, receive, send)
 
 
 def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> FastAPI:
@@ -196,7 +201,8 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
         # As they are: a router that is included is gone through twice in every request.
         app.router.routes.extend(router.routes)
     app.add_middleware(BodyLimit, most_bytes=settings.api_body_bytes)
-    app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)
+    bodies = BodySlots(_body_limits(settings), metrics)
+    app.add_middleware(BodyGate, slots=bodies)
     app.add_middleware(StreamedBodyGate, bodies=_streamed_bodies(settings), metrics=metrics)
     app.add_middleware(AccessGate, guarded=guarded_paths(app))
     slots = RequestSlots(settings.api_requests_at_once)
@@ -214,6 +220,7 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     if tracing is None:
         # Whose requests are traced wants to see what they do.
         app.cached_lists = CachedLists(slots, metrics)
+        app.hot_events = HotEvents(bodies, metrics, most_bytes=settings.api_body_bytes)
     add_error_handlers(app)
     declare_security(app)
     describe(app, SECURITY_SCHEMES)

@@ -105,6 +105,7 @@ class Container(ListParts):
             ImpressionRecorder(
                 self.store,
                 self.item_numbers,
+                self.placements,
                 future_seconds=self.settings.event_future_seconds,
                 kept_context=self.settings.context(),
             ),

@@ -42,21 +42,28 @@ class NewEvent:
     """The context it occurred in, as JSON; None: nothing is said of it, or kept."""
 
 
-def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[object]]:
-    """The parameters of the statement `record_events`."""
+def record_parameters(events: Sequence[NewEvent]) -> dict[str, object]:
+    """The parameters of the statement `record_events`.
+
+    Arrays as PostgreSQL writes them, but for texts: the driver takes ten times as long for a list.
+    """
     return {
-        "event_ids": [event.event_id for event in events],
+        "event_ids": as_array([f"{event.event_id.int:032x}" for event in events]),
         "user_ids": [event.user_id for event in events],
-        "item_nos": [event.item_no for event in events],
-        "kind_nos": [event.kind_no for event in events],
-        "event_values": [event.value for event in events],
-        "scale_nos": [event.scale_no for event in events],
-        "strengths": [event.strength for event in events],
-        "occurred_ats": [event.occurred_at for event in events],
-        "recommendation_ids": [event.recommendation_id for event in events],
-        "times_given": [event.time_given for event in events],
+        "item_nos": as_array([event.item_no for event in events]),
+        "kind_nos": as_array([event.kind_no for event in events]),
+        "event_values": as_array([_or_null(event.value) for event in events]),
+        "scale_nos": as_array([_or_null(event.scale_no) for event in events]),
+        "strengths": as_array([_or_null(event.strength) for event in events]),
+        "occurred_ats": as_array([event.occurred_at.isoformat() for event in events]),
+        "recommendation_ids": as_array([_or_null(event.recommendation_id) for event in events]),
+        "times_given": as_array([event.time_given for event in events]),
         "contexts": [event.context for event in events],
     }
+
+
+def _or_null(value: object) -> object:
+    return "null" if value is None else value
 
 
 def scale_parameters(scales: Iterable[Scale]) -> dict[str, list[float]]:

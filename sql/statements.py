@@ -10,9 +10,12 @@ from sqlalchemy import TextClause, text
 from sql.query_files import codes, path_of
 
 
-def as_array(numbers: Sequence[int]) -> str:
-    """Numbers as PostgreSQL writes an array: the driver takes ten times as long for a list."""
-    return "{" + ",".join(map(str, numbers)) + "}"
+def as_array(values: Sequence[object]) -> str:
+    """Numbers as PostgreSQL writes an array: the driver takes ten times as long for a list.
+
+    Anything else too whose text has no comma, blank, quote, brace or backslash in it.
+    """
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def as_real_array(numbers: Sequence[float]) -> str:

@@ -243,7 +243,7 @@ class AccessGate:
         """Pass a request on if its caller may do what its route does, or there is no route."""
         if scope["type"] == "http" and scope["method"] in METHODS_WITH_BODY:
             needed = self._needed(scope["method"], scope["path"])
-            if needed is not None:
+            if needed is not None and scope["state"].get("granted") is not needed:
                 try:
                     await needed.check(scope)
                 except TandemError as error:
@@ -273,6 +273,16 @@ def requirement_of(route: APIRoute) -> Required | None:
     """What a route requires; None: nothing that is the same for all."""
     declared = declarations_of((route.dependant,))
     return next((found.required for found in declared if isinstance(found, RequiredScope)), None)
+
+
+def required_scope(route: APIRoute) -> RequiredScope:
+    """What admits the callers of a route that is for those with a key or a token."""
+    (found,) = (
+        declared
+        for declared in declarations_of((route.dependant,))
+        if isinstance(declared, RequiredScope)
+    )
+    return found
 
 
 def is_public(route: APIRoute) -> bool:

@@ -85,10 +85,11 @@ async def record_events(
     if query.create_items and of_user is not None:
         raise ForbiddenError("A token for one user creates no items.")
     wanted = Wanted(of_user=of_user, partial=query.partial, create_items=query.create_items)
-    return _answer(await recorder.record(as_sent_by(caller, batch.entries()), wanted))
+    return answer_of(await recorder.record(as_sent_by(caller, batch.entries()), wanted))
 
 
-def _answer(recorded: RecordedBatch) -> RecordedAnswer:
+def answer_of(recorded: RecordedBatch) -> RecordedAnswer:
+    """The body for what became of a batch."""
     counted = {
         "accepted": recorded.accepted,
         "duplicates": recorded.duplicates,

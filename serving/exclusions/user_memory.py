@@ -4,9 +4,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from domain.identifiers import UserId
-from serving.exclusions.exclusions import PACKED_BYTES, UserExclusions
+from serving.exclusions.exclusions import MOST_ITEMS, PACKED_BYTES, UserExclusions
 
 _MOST_DROPS = 10_000
+_LEAST_GROWTH = 64 * PACKED_BYTES
+_MOST_GROWN = MOST_ITEMS * PACKED_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,8 @@ class _Entry:
     packed: bytes
     added_at: int
     """The moment something was last added; 0: never."""
+    distinct_bytes: int
+    """How long it was when every item stood there once."""
 
 
 class UserMemory:
@@ -65,15 +69,13 @@ class UserMemory:
         entry = self._users.get(user_id)
         if entry is not None and entry.added_at > since:
             known = UserExclusions.unpack(entry.packed) | known
-        self._put(user_id, _Entry(known.pack(), entry.added_at if entry else 0))
+        self._put(user_id, _entry(known, entry.added_at if entry else 0))
 
     def add(self, user_id: UserId, known: UserExclusions) -> None:
         """Add to what is known."""
         self._now += 1
         entry = self._users.get(user_id)
-        if entry is not None:
-            known = UserExclusions.unpack(entry.packed) | known
-        self._put(user_id, _Entry(known.pack(), self._now))
+        self._put(user_id, _added(entry, known, self._now) if entry else _entry(known, self._now))
 
     def added_since(self, user_id: UserId, moment: int) -> bool:
         """Whether anything was added to a cached user after a moment."""
@@ -107,3 +109,21 @@ class UserMemory:
 
     def _lose(self, moment: int) -> None:
         self._complete_since = max(self._complete_since, moment)
+
+
+def _entry(known: UserExclusions, added_at: int) -> _Entry:
+    packed = known.pack()
+    return _Entry(packed, added_at, len(packed))
+
+
+def _added(entry: _Entry, known: UserExclusions, added_at: int) -> _Entry:
+    """The entry with more in it: all of it is packed anew only when it has grown by half."""
+    grown = entry.packed + known.pack()[PACKED_BYTES:]
+    most = entry.distinct_bytes + max(entry.distinct_bytes // 2, _LEAST_GROWTH)
+    if len(grown) > min(most, _MOST_GROWN):
+        return _entry(UserExclusions.unpack(entry.packed) | known, added_at)
+    if known.user_no is None and not known.complete:
+        return _Entry(grown, added_at, entry.distinct_bytes)
+    both = UserExclusions.unpack(entry.packed[:PACKED_BYTES]) | known
+    number = UserExclusions(both.user_no, complete=both.complete).pack()
+    return _Entry(number + grown[PACKED_BYTES:], added_at, entry.distinct_bytes)

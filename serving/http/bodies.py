@@ -50,46 +50,23 @@ class BodyLimits:
     """What a body without a Content-Length counts as: the most it may turn out to be."""
 
 
-class BodyGate:
-    """Lets in so many bodies at once; the others are refused, and nothing of them is kept.
+class BodySlots:
+    """The bodies that are being read in one process, and how many more there may be.
 
     No caller has more than half of the slots and of the bytes, so that none can take all; those who
-    are nobody are one caller, and none of their addresses has more than an eighth. What still comes
-    in of a body that was refused is thrown away by the server, within bounds.
+    are nobody are one caller, and none of their addresses has more than an eighth.
     """
 
-    def __init__(self, app: ASGIApp, limits: BodyLimits, metrics: ServingMetrics) -> None:
-        self._app = app
-        self._limits = limits
+    def __init__(self, limits: BodyLimits, metrics: ServingMetrics) -> None:
+        self.limits = limits
         self._metrics = metrics
         self._bodies = 0
         self._bytes = 0
         self._bodies_of: Counter[str] = Counter()
         self._bytes_of: Counter[str] = Counter()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on if there is room for its body."""
-        if (
-            scope["type"] != "http"
-            or scope["method"] not in METHODS_WITH_BODY
-            or scope["state"].get("streamed")
-        ):
-            await self._app(scope, receive, send)
-            return
-        size, shares = self._announced(scope), _shares(scope["state"])
-        reason = self._full(size, shares)
-        if reason is not None:
-            self._metrics.bodies_refused.labels(reason).inc()
-            path, request_id = scope["path"], scope["state"]["request_id"]
-            await problem_of(path, request_id, OverloadedError())(scope, receive, send)
-            return
-        self._take(1, size, shares)
-        try:
-            await self._app(scope, self._in_time(receive), send)
-        finally:
-            self._take(-1, -size, shares)
-
-    def _take(self, bodies: int, size: int, shares: Mapping[str, int]) -> None:
+    def take(self, bodies: int, size: int, shares: Mapping[str, int]) -> None:
+        """Count bodies of so many bytes in all; below 0: they were answered."""
         self._bodies, self._bytes = self._bodies + bodies, self._bytes + size
         for name in shares:
             self._bodies_of[name] += bodies
@@ -97,14 +74,9 @@ class BodyGate:
             if not self._bodies_of[name]:
                 del self._bodies_of[name], self._bytes_of[name]
 
-    def _announced(self, scope: Scope) -> int:
-        """Bytes to keep room for; what is too large for any body is refused further in."""
-        announced = Headers(scope=scope).get("content-length", "")
-        most = most_bytes_of(scope, self._limits.bytes_unannounced)
-        return min(int(announced), most) if announced.isdecimal() else most
-
-    def _full(self, size: int, shares: Mapping[str, int]) -> str | None:
-        limits = self._limits
+    def full(self, size: int, shares: Mapping[str, int]) -> str | None:
+        """Why there is no room for a body of this size; None: there is."""
+        limits = self.limits
         if self._bodies >= limits.bodies:
             return "too_many"
         if any(self._bodies_of[name] >= max(limits.bodies // n, 1) for name, n in shares.items()):
@@ -119,8 +91,57 @@ class BodyGate:
             return "too_many_of_key"
         return None
 
-    def _in_time(self, receive: Receive) -> Receive:
-        ends_at = asyncio.get_running_loop().time() + self._limits.seconds
+    def ends_at(self, state: dict[str, Any]) -> float:
+        """When the body of a request must have come in, on the loop's clock."""
+        now = asyncio.get_running_loop().time()
+        ends_at: float = state.setdefault("body_ends_at", now + self.limits.seconds)
+        return ends_at
+
+    def note_refused(self, reason: str) -> None:
+        """Count a body that was not taken."""
+        self._metrics.bodies_refused.labels(reason).inc()
+
+
+class BodyGate:
+    """Lets in so many bodies at once; the others are refused, and nothing of them is kept.
+
+    What still comes in of a body that was refused is thrown away by the server, within bounds.
+    """
+
+    def __init__(self, app: ASGIApp, slots: BodySlots) -> None:
+        self._app = app
+        self._slots = slots
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on if there is room for its body."""
+        if (
+            scope["type"] != "http"
+            or scope["method"] not in METHODS_WITH_BODY
+            or scope["state"].get("streamed")
+        ):
+            await self._app(scope, receive, send)
+            return
+        size, shares = self._announced(scope), shares_of(scope["state"])
+        reason = self._slots.full(size, shares)
+        if reason is not None:
+            self._slots.note_refused(reason)
+            path, request_id = scope["path"], scope["state"]["request_id"]
+            await problem_of(path, request_id, OverloadedError())(scope, receive, send)
+            return
+        self._slots.take(1, size, shares)
+        try:
+            await self._app(scope, self._in_time(receive, scope["state"]), send)
+        finally:
+            self._slots.take(-1, -size, shares)
+
+    def _announced(self, scope: Scope) -> int:
+        """Bytes to keep room for; what is too large for any body is refused further in."""
+        announced = Headers(scope=scope).get("content-length", "")
+        most = most_bytes_of(scope, self._slots.limits.bytes_unannounced)
+        return min(int(announced), most) if announced.isdecimal() else most
+
+    def _in_time(self, receive: Receive, state: dict[str, Any]) -> Receive:
+        ends_at = self._slots.ends_at(state)
         complete = False
 
         async def receive_in_time() -> Message:
@@ -130,8 +151,8 @@ class BodyGate:
                 async with asyncio.timeout_at(None if complete else ends_at):
                     message = await receive()
             except TimeoutError as error:
-                self._metrics.bodies_refused.labels("too_slow").inc()
-                raise body_too_slow(self._limits.seconds) from error
+                self._slots.note_refused("too_slow")
+                raise body_too_slow(self._slots.limits.seconds) from error
             complete = complete or not message.get("more_body", False)
             return message
 
@@ -175,7 +196,7 @@ class BodyLimit:
         await self._app(scope, receive_counted, send)
 
 
-def _shares(state: Mapping[str, Any]) -> Mapping[str, int]:
+def shares_of(state: Mapping[str, Any]) -> Mapping[str, int]:
     """What a body counts for, each with the part of all that it may have, as 2 for a half."""
     shares = {state.get("caller_id", ""): _CALLERS}
     address = state.get("anonymous_address")
@@ -206,7 +227,7 @@ def parsed(body: bytes) -> Any:
     """What a body says; MalformedBodyError tells where it is wrong, and why."""
     text = _decoded(body)
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise _malformed(f"{error.msg} at character {error.pos}") from error
     except RecursionError as error:
@@ -258,6 +279,9 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, _ in members if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise _malformed(f"an object has two members named {twice[:80]!r}")
     return said
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _location_of_depth(text: str) -> str:

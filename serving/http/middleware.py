@@ -107,8 +107,11 @@ class RequestRecord:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = request_id_of(Headers(scope=scope).get(REQUEST_ID))
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        # A short way may have given it one before it gave the request up.
+        if "request_id" not in state:
+            state["request_id"] = request_id_of(Headers(scope=scope).get(REQUEST_ID))
+        request_id = state["request_id"]
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._recorded(scope, receive, send, request_id)
 

@@ -27,7 +27,7 @@ asked for before, and all that happens while Redis, PostgreSQL or the run are no
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -35,16 +35,26 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.routing import Match
-from starlette.types import Message, Scope, Send
+from starlette.types import Scope, Send
 
 from domain.identifiers import UserId
-from serving.access.requirements import RequiredScope, declarations_of
+from serving.access.requirements import required_scope
 from serving.answering.cache import AtHand
 from serving.answering.list_response import LastingPart
-from serving.http.middleware import RequestSlots, answer_headers, smaller
+from serving.http.direct_route import (
+    ACCEPT_ENCODING,
+    KEY,
+    REQUEST_ID,
+    UNUSUAL,
+    DirectAnswer,
+    DirectSender,
+    headers_of,
+    route_of,
+)
+from serving.http.middleware import RequestSlots
 from serving.http.paths import is_utf8, paths_as_sent
-from serving.http.refusals import record_request, request_id_of
-from serving.http.routing import Services, TandemRoute
+from serving.http.refusals import request_id_of
+from serving.http.routing import Services
 from serving.http.values import UserIdentifier
 from serving.lists.cursor import Scroll, ShownItems, is_last
 from serving.placements.current_placements import CurrentPlacements
@@ -57,22 +67,15 @@ from serving.rules.rule_set import HoldingRules
 from serving.runtime.faults import FaultyInputError
 from serving.runtime.metrics import ServingMetrics
 
+_PATH = "/v1/users/{user_id}/recommendations"
 _BEGINNING, _END = b"/v1/users/", b"/recommendations"
 _MOST_USERS, _MOST_QUERIES = 20_000, 1_000
 """Paths and queries that are remembered."""
 _LONGEST = 500
 """Bytes of a path or a query; longer ones are not remembered."""
-_KEY = b"x-api-key"
-_READ = frozenset({_KEY, b"x-request-id", b"if-none-match", b"accept-encoding"})
-_UNUSUAL = frozenset(
-    {
-        b"authorization",
-        b"cookie",
-        b"origin",
-        b"content-length",
-        b"transfer-encoding",
-    }
-)
+_IF_NONE_MATCH = b"if-none-match"
+_READ = frozenset({KEY, REQUEST_ID, _IF_NONE_MATCH, ACCEPT_ENCODING})
+_UNUSUAL = UNUSUAL | {b"content-length"}
 """Headers of requests that are not answered here."""
 _USER_ID: TypeAdapter[str] = TypeAdapter(UserIdentifier)
 
@@ -118,9 +121,9 @@ class CachedLists:
 
     def __init__(self, slots: RequestSlots, metrics: ServingMetrics) -> None:
         self._slots = slots
-        self._metrics = metrics
-        self._route = _route()
-        (self._requirement,) = _requirements(self._route)
+        self._route = route_of(router.routes, _PATH, "GET")
+        self._requirement = required_scope(self._route)
+        self._sender = DirectSender(metrics, self._route.path_format, "GET")
         self._user_of = lru_cache(_MOST_USERS)(self._read_path)
         self._said_by = lru_cache(_MOST_QUERIES)(self._read_query)
         self._query_of = lru_cache(_MOST_QUERIES)(_placed)
@@ -133,7 +136,7 @@ class CachedLists:
         if (
             asked is None
             or slots.taken >= slots.most
-            or not self._requirement.grants(state, asked.headers[_KEY])
+            or not self._requirement.grants(state, asked.headers[KEY])
         ):
             return False
         slots.taken += 1
@@ -156,8 +159,8 @@ class CachedLists:
             len(path) + len(query_string) > _LONGEST or "spare_connection" in scope["state"]
         ):
             return None
-        headers = _headers(scope)
-        if headers is None or _KEY not in headers:
+        headers = headers_of(scope, _READ, _UNUSUAL)
+        if headers is None or KEY not in headers:
             return None
         services: Services = scope["state"]["services"]
         recommender = services[Recommender]
@@ -181,25 +184,19 @@ class CachedLists:
         began_at = time.monotonic()
         sent, prepared = asked.headers, _prepared(asked, given, at_hand)
         fields = fields_of_answer(given, _next(asked, prepared.shown))
-        status, headers, body = prepared.lasting.written(fields, sent.get(b"if-none-match"))
-        request_id = request_id_of(sent.get(b"x-request-id"))
-        headers.append((b"x-request-id", request_id.encode()))
-        start: Message = {"type": "http.response.start", "status": status, "headers": headers}
-        message: Message = {"type": "http.response.body", "body": body}
-        message = smaller(start, message, sent.get(b"accept-encoding", ""))
-        start["headers"] = answer_headers(start["headers"], state.get("rate_limit", ()), started)
+        status, headers, body = prepared.lasting.written(fields, sent.get(_IF_NONE_MATCH))
+        request_id = request_id_of(sent.get(REQUEST_ID))
         try:
-            await send(start)
-            await send(message)
-        finally:
-            record_request(
-                self._metrics,
-                route=self._route.path_format,
-                method="GET",
-                status=status,
-                since=state.get("first_byte_at") or began_at,
+            await self._sender.send(
+                DirectAnswer(status, headers, body),
+                send,
                 request_id=request_id,
+                accepted=sent.get(ACCEPT_ENCODING, ""),
+                rate_limit=state.get("rate_limit", ()),
+                started=started,
             )
+        finally:
+            self._sender.record(status, state, began_at, request_id)
 
     def _read_path(self, raw_path: bytes) -> UserId | None:
         """The user it names; None: it is not a path of this route, or names nobody."""
@@ -258,17 +255,6 @@ def _placed(
     return _Query(cacheable, placed.request.limit, placed.scroll_key)
 
 
-def _headers(scope: Scope) -> dict[bytes, str] | None:
-    """Those that are read, the first of each; None: there are others that change the answer."""
-    read: dict[bytes, str] = {}
-    for name, value in scope["headers"]:
-        if name in _UNUSUAL:
-            return None
-        if name in _READ and name not in read:
-            read[name] = value.decode("latin-1")
-    return read
-
-
 def _prepared(asked: _Asked, given: Recommendation, at_hand: AtHand) -> _Prepared:
     """Made with the first answer."""
     if at_hand.made is None:
@@ -288,15 +274,3 @@ def _next(asked: _Asked, shown: ShownItems | None) -> str | None:
         return None
     binding = binding_of(asked.user_id, asked.query.scroll_key)
     return shown.cursor(Scroll.begin().began_at, binding)
-
-
-def _route() -> TandemRoute:
-    """The route that goes the whole way."""
-    (route,) = (route for route in router.routes if isinstance(route, TandemRoute))
-    return route
-
-
-def _requirements(route: TandemRoute) -> Iterator[RequiredScope]:
-    for declared in declarations_of((route.dependant,)):
-        if isinstance(declared, RequiredScope):
-            yield declared

@@ -94,6 +94,33 @@ def test_memory_is_bounded_by_users_and_by_items(added: list[tuple[str, UserExcl
     assert sum(len(user.pack()) for user in found if user) <= 40 * 4
 
 
+few = st.frozensets(st.integers(1, 60).map(ItemNo), max_size=4)
+changes = st.lists(
+    st.builds(
+        UserExclusions,
+        st.none() | st.just(UserNo(7)),
+        st.builds(Exclusions, few, st.frozensets(st.integers(1, 60).map(ItemNo), max_size=1)),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=300,
+)
+
+
+@given(changes)
+def test_what_is_added_again_and_again_is_all_known_once(added: list[UserExclusions]) -> None:
+    kept, together = memory(most_items=10_000), UserExclusions()
+    for known in added:
+        kept.add(ANN, known)
+        together = UserExclusions.unpack((together | known).pack())
+    found = kept.find(ANN)
+    assert found is not None
+    assert found.user_no == together.user_no
+    assert found.exclusions.of(exclude_seen=True) == together.exclusions.of(exclude_seen=True)
+    assert found.exclusions.disliked == together.exclusions.disliked
+    assert found.complete == together.complete
+
+
 def test_the_users_met_longest_ago_make_room() -> None:
     kept = memory(most_users=2)
     for user_id in (ANN, BOB):
