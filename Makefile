@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 TEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help up test quick lint format docs lock setup clean
+.PHONY: help up test quick lint format docs lock release setup clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ docs: $(INSTALLED) ## Make a site of the documents in build/docs; a broken link 
 
 lock: ## Resolve the dependencies again into requirements.lock
 	@$(UV) pip compile --generate-hashes --python-version 3.11 --all-extras --no-annotate --custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock
+
+release: $(INSTALLED) ## Make the wheel, its lock, its bill of materials and an image file in build/release
+	@$(BIN)/python deploy/make_release.py
 
 clean: ## Remove the environment and the data of this folder
 	@rm -rf $(VENV) .tandem

@@ -4,8 +4,9 @@ python -m benchmarks rules --json
 
 A system of its own with 100,000 items, a live vector and one API process. In every round lists of
 20 are made with 50 rules and without, one after the other over one connection, and cached lists are
-read with 10 rules and without, over eight. Each rule is about a twentieth of the catalogue. `apply`
-is what the rules do to the 400 candidates of a list, in this process.
+read with 10 rules and without, over eight: recommendations, and searches, which are read for no
+placement at all too. Each rule is about a twentieth of the catalogue. `apply` is what the rules do
+to the 400 candidates of a list, in this process.
 """
 
 import time
@@ -37,7 +38,18 @@ _APPLIED = 200
 _CONNECTIONS = 8
 MADE, MADE_RULED = "made", "made_with_50_rules"
 CACHED, CACHED_RULED = "cached", "cached_with_10_rules"
-_PLACEMENTS = {MADE: "plain", MADE_RULED: "fifty", CACHED: "plain", CACHED_RULED: "ten"}
+SEARCHED, SEARCHED_PLACED = "cached_search", "cached_search_of_placement"
+SEARCHED_RULED = "cached_search_with_10_rules"
+_LISTS, _SEARCHES = "/v1/users/ann/recommendations", "/v1/search"
+_PATHS = {
+    MADE: f"{_LISTS}?use_cache=false&placement=plain",
+    MADE_RULED: f"{_LISTS}?use_cache=false&placement=fifty",
+    CACHED: f"{_LISTS}?placement=plain",
+    CACHED_RULED: f"{_LISTS}?placement=ten",
+    SEARCHED: f"{_SEARCHES}?q=item&highlight=false",
+    SEARCHED_PLACED: f"{_SEARCHES}?q=item&highlight=false&placement=plain",
+    SEARCHED_RULED: f"{_SEARCHES}?q=item&highlight=false&placement=ten",
+}
 
 _ACTS: tuple[tuple[str, int, dict[str, Any]], ...] = (
     ("boost", 22, {"factor": 1.5}),
@@ -73,7 +85,12 @@ def rules(
     applied = _applied(resolved, np.random.default_rng(seed), items, rounds)
     report_rounds(
         rates,
-        ((MADE_RULED, MADE), (CACHED_RULED, CACHED)),
+        (
+            (MADE_RULED, MADE),
+            (CACHED_RULED, CACHED),
+            (SEARCHED_PLACED, SEARCHED),
+            (SEARCHED_RULED, SEARCHED),
+        ),
         as_json=as_json,
         more={"added_ms": added, "apply_ms": applied},
     )
@@ -114,10 +131,9 @@ def _rates(client: httpx.Client, rounds: int, requests: int) -> Rates:
     port = int(urlsplit(str(client.base_url)).port or 0)
     key = client.headers["X-API-Key"]
     sorts = {}
-    for name, placement in _PLACEMENTS.items():
+    for name, address in _PATHS.items():
         is_made = name in {MADE, MADE_RULED}
-        path = f"/v1/users/ann/recommendations?limit={_LIMIT}&placement={placement}"
-        path += "&use_cache=false" if is_made else ""
+        path = f"{address}&limit={_LIMIT}"
         answer = client.get(path)
         # Until the items of the rules are known.
         while answer.raise_for_status().json()["degraded"]:

@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
-from flows.project_folder import PROJECT
+from flows.project_folder import PROJECT, deployments_file
 from sql.environment import refuse_unknown_variables
 
 _POOL_TYPE = "process"
@@ -40,9 +40,7 @@ async def ensure_deployments(client: PrefectClient, deployments: list[dict[str, 
 
 
 def _described() -> dict[str, Any]:
-    described: dict[str, Any] = yaml.safe_load(
-        (PROJECT / "prefect.yaml").read_text(encoding="utf-8")
-    )
+    described: dict[str, Any] = yaml.safe_load(deployments_file().read_text(encoding="utf-8"))
     return described
 
 

@@ -47,6 +47,8 @@ class Cleared:
     audit_entries: int
     rejects: int
     """Messages of Kafka that could not be recorded."""
+    reports: int
+    """Loads over HTTP whose reports lost the rows of files they had."""
 
     def to_text(self) -> str:
         """In plain sentences."""
@@ -54,7 +56,8 @@ class Cleared:
             f"Deleted {self.impressions:,} impressions of {self.impression_days:,} days, which stay"
             f" as counts by day, {self.runs:,} old flow runs with their task runs, logs and"
             f" {self.artifacts:,} artifacts, {self.audit_entries:,} entries of the audit log,"
-            f" {self.rejects:,} messages of Kafka that could not be recorded, and"
+            f" {self.rejects:,} messages of Kafka that could not be recorded, the rows of files in"
+            f" the reports of {self.reports:,} loads, and"
             f" {self.sign_ins:,} sessions, tokens, links and attempts to sign in that were over."
         )
 
@@ -86,7 +89,8 @@ def housekeeping(
         prefect_days: days after their end flow runs are kept, with their logs and artifacts
         impression_days: days impressions are kept; after that they are counts by day
         audit_days: days entries of the audit log are kept
-        reject_days: days messages of Kafka are kept that could not be recorded
+        reject_days: days messages of Kafka that could not be recorded are kept, and rows of files
+            in the reports of loads over HTTP
 
     """
     asked = {
@@ -106,8 +110,16 @@ def housekeeping(
     sign_ins = clear_sign_ins(_SIGN_INS_AT_ONCE)
     entries = clear_audit_log(now - timedelta(days=settings.audit_days))
     rejects = clear_kafka_rejects(now - timedelta(days=settings.reject_days))
+    reports = clear_reports_of_loads(now - timedelta(days=settings.reject_days))
     cleared = Cleared(
-        sum(cleared_days.values()), len(cleared_days), runs, artifacts, sign_ins, entries, rejects
+        impressions=sum(cleared_days.values()),
+        impression_days=len(cleared_days),
+        runs=runs,
+        artifacts=artifacts,
+        sign_ins=sign_ins,
+        audit_entries=entries,
+        rejects=rejects,
+        reports=reports,
     )
     get_run_logger().info(cleared.to_text())
     create_markdown_artifact(
@@ -159,6 +171,14 @@ def clear_kafka_rejects(before: datetime) -> int:
     """How many messages that could not be recorded before `before` were deleted."""
     with _engine().begin() as connection:
         statement = statements("kafka")["delete_old_kafka_rejects"]
+        return int(connection.execute(statement, {"before": before}).scalar_one())
+
+
+@_part("Clear rows of files out of old reports")
+def clear_reports_of_loads(before: datetime) -> int:
+    """How many loads over HTTP that ended before `before` had rows of files in their reports."""
+    with _engine().begin() as connection:
+        statement = statements("uploads")["clear_old_upload_rows"]
         return int(connection.execute(statement, {"before": before}).scalar_one())
 
 

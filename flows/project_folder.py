@@ -7,6 +7,12 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 
 
+def deployments_file() -> Path:
+    """`prefect.yaml`: beside the layers in a clone, among the flows in a wheel."""
+    beside = PROJECT / "prefect.yaml"
+    return beside if beside.exists() else PROJECT / "flows" / "prefect.yaml"
+
+
 def enter_project() -> dict[str, str]:
     """A pull step of `prefect.yaml`: Prefect changes into the folder named `directory`."""
     return {"directory": str(PROJECT)}

@@ -22,7 +22,10 @@ class HousekeepingSettings(LayerSettings):
     )
     audit_days: int = Field(400, ge=30, description="days entries of the audit log are kept")
     reject_days: int = Field(
-        30, ge=1, description="days messages of Kafka are kept that could not be recorded"
+        30,
+        ge=1,
+        description="days messages of Kafka that could not be recorded are kept, and rows of files"
+        " in the reports of loads over HTTP",
     )
 
 

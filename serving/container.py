@@ -13,6 +13,7 @@ from serving.catalogue.catalogue import Catalogue
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.console.item_pages import ItemPageReader
 from serving.console.night_schedule import ScheduleReader
+from serving.console.prefect_pages import PrefectPages
 from serving.console.run_pages import RunReader
 from serving.console.user_pages import UserPageReader
 from serving.console.watching import Watcher
@@ -104,6 +105,7 @@ class Container(ListParts):
             ImpressionRecorder(
                 self.store,
                 self.item_numbers,
+                self.placements,
                 future_seconds=self.settings.event_future_seconds,
                 kept_context=self.settings.context(),
             ),
@@ -111,6 +113,7 @@ class Container(ListParts):
             KindKeeping(self.store, self.kinds),
             self.undoer,
             self.watcher,
+            PrefectPages(self.settings.prefect_pages()),
             RunReader(self.store),
             ScheduleReader(self.settings.prefect_api(), self.settings.prefect_pages()),
             self.forgetter,

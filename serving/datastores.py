@@ -13,6 +13,7 @@ from serving.access.known_keys import ApiKeys, KnownKeys
 from serving.access.revocations import Revocations
 from serving.access.signing_keys import SigningKeys
 from serving.access.tokens import Tokens
+from serving.answering.impressions import ImpressionQueue, Impressions
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.users import UserNumbers
 from serving.events.event_log import Events
@@ -27,7 +28,6 @@ from serving.placements.current_placements import CurrentPlacements
 from serving.postgres.limits import StoreLimits
 from serving.postgres.replica import Replica
 from serving.postgres.store import Store
-from serving.recommendations.impressions import ImpressionQueue, Impressions
 from serving.redis.answers import Answers
 from serving.redis.redis_link import RedisLink
 from serving.runs.live_runs import LiveRuns, Runs

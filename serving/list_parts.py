@@ -19,12 +19,14 @@ from serving.exclusions.user_memory import UserMemory
 from serving.fallback.category_fallback import CategoryFallback, FallbackReader
 from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.lists.list_maker import ListMaker
+from serving.lists.ruled_lists import ListRuler
 from serving.non_personalized.non_personalized_list import FallbackLists
 from serving.non_personalized.non_personalized_list_maker import (
     NonPersonalizedListMaker,
     NonPersonalizedLists,
 )
 from serving.non_personalized.non_personalized_service import NonPersonalizedService
+from serving.placements.exposures import Exposures
 from serving.postgres.store import Store
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.warming import RecentRequests
@@ -38,6 +40,7 @@ from serving.rows.page_maker import PageMaker
 from serving.rules.rule_items import RuleItems
 from serving.runtime.metrics import ServingMetrics
 from serving.search.search import Searcher
+from serving.search.unruled_search import SearchStores
 from serving.search.words import Search
 from serving.settings import ServingSettings
 from serving.similar.similar import Similar
@@ -137,6 +140,14 @@ class ListParts(AccountParts):
         return RuleItems(self.store)
 
     @cached_property
+    def ruler(self) -> ListRuler:
+        return ListRuler(self.rule_items)
+
+    @cached_property
+    def exposures(self) -> Exposures:
+        return Exposures(self.impressions)
+
+    @cached_property
     def catalogue_changes(self) -> CatalogueChanges:
         return CatalogueChanges(self.store, self.rule_items.note_changes)
 
@@ -184,11 +195,13 @@ class ListParts(AccountParts):
             pipeline=self.pipeline,
             live_runs=self.live_runs,
             lists=lists,
-            maker=NonPersonalizedListMaker(lists, self.lists),
+            maker=NonPersonalizedListMaker(lists, self.lists, self.ruler),
             fallback=self.fallback,
             fallback_lists=self.fallback_lists,
             replica=self.replica_reading,
             categories=self.categories,
+            ruler=self.ruler,
+            exposures=self.exposures,
         )
 
     @cached_property
@@ -198,6 +211,8 @@ class ListParts(AccountParts):
             self.similar_items,
             self.fallback,
             self.categories,
+            self.ruler,
+            self.exposures,
             recall_bound=self.settings.index_recall_bound,
             fresh_seconds=self.settings.search_fresh_seconds,
         )
@@ -221,11 +236,15 @@ class ListParts(AccountParts):
     def searcher(self) -> Searcher:
         return Searcher(
             self.pipeline,
-            Search(self.store),
-            self.similar_items,
+            SearchStores(
+                Search(self.store),
+                self.similar_items,
+                self.categories,
+                self.settings.index_recall_bound,
+            ),
             self.fallback,
-            self.categories,
-            recall_bound=self.settings.index_recall_bound,
+            ruler=self.ruler,
+            exposures=self.exposures,
             fresh_seconds=self.settings.search_fresh_seconds,
         )
 

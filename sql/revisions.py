@@ -24,24 +24,42 @@ class Revisions:
     """None: it was never migrated."""
     newest: str | None
     """The newest one this version of Tandem knows."""
+    oldest_supported: str | None = None
+    """Versions of Tandem that know it, or a later one, work with the database. None: unknown."""
 
     @property
     def current(self) -> bool:
         """Whether the database stands at the newest one."""
         return self.stands_at == self.newest
 
+    @property
+    def newer(self) -> bool:
+        """Whether a newer version made the database, and this one works with it all the same."""
+        if self.stands_at is None or self.newest is None or self.oldest_supported is None:
+            return False
+        return self.oldest_supported <= self.newest < self.stands_at
 
-def is_current(connection: Connection) -> bool:
-    """Whether the database stands at the newest revision."""
-    return find_revisions(connection).current
+    @property
+    def fits(self) -> bool:
+        """Whether this version of Tandem works with the database."""
+        return self.current or self.newer
+
+
+def is_migrated(connection: Connection) -> bool:
+    """Whether this version of Tandem works with the database."""
+    return find_revisions(connection).fits
 
 
 def find_revisions(connection: Connection) -> Revisions:
     """Where the database stands, and where it should."""
-    if not connection.execute(_REVISIONS["has_revision_table"]).scalar_one():
+    tables = connection.execute(_REVISIONS["has_revision_tables"]).one()
+    if not tables.has_revision:
         return Revisions(None, newest_revision())
-    found = connection.execute(_REVISIONS["find_revision"]).scalar_one_or_none()
-    return Revisions(found, newest_revision())
+    name = "find_supported_revision" if tables.has_support else "find_revision"
+    found = connection.execute(_REVISIONS[name]).one_or_none()
+    if found is None:
+        return Revisions(None, newest_revision())
+    return Revisions(found.version_num, newest_revision(), found.oldest_revision)
 
 
 @cache

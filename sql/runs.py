@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -75,6 +76,14 @@ def find_live_run(connection: Connection) -> ModelRun | None:
     """The run being served; None before the first."""
     row = connection.execute(_RUNS["find_live_run"]).one_or_none()
     return None if row is None else ModelRun(**row._asdict())
+
+
+def find_flow_run(connection: Connection, run_id: int) -> UUID | None:
+    """The flow run of Prefect that made a run; None: there is no such run, or it is not known."""
+    found: UUID | None = connection.execute(
+        _RUNS["find_flow_run"], {"run_id": run_id}
+    ).scalar_one_or_none()
+    return found
 
 
 def find_run(connection: Connection, run_id: int) -> ModelRun | None:

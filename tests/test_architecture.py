@@ -102,7 +102,10 @@ def test_a_file_imports_only_what_its_layer_may(layer: str, path: Path) -> None:
 def test_a_wheel_has_the_layers_and_nothing_that_measures() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages = sorted([*LAYERS, "clients/python/tandem_client"])
-    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": packages}
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {
+        "packages": packages,
+        "force-include": {"prefect.yaml": "flows/prefect.yaml"},
+    }
 
 
 CHAOS = [path for path in files_of("tests/chaos") if not path.name.startswith(("test_", "conf"))]

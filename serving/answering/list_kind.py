@@ -12,6 +12,7 @@ from domain.identifiers import ItemNo, UserId
 from serving.candidates.filters import Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.rules.rule_set import NO_RULES, HoldingRules
 from serving.runs.live_runs import LiveRun
 
 
@@ -80,14 +81,18 @@ class CachedKind(ListKind[Request, Result]):
     def filters(self, request: Request) -> Filters:
         """What the items of the list are to meet."""
 
+    def rules(self, request: Request) -> HoldingRules:  # noqa: ARG002 -- some have none
+        """What a team has set above what was learned."""
+        return NO_RULES
+
     def asks_attributes(self, request: Request) -> bool:
         """Whether what is in the list depends on attributes of items."""
-        return self.filters(request).written is not None
+        return self.filters(request).written is not None or self.rules(request).asks_attributes
 
     def asks_now(self, request: Request) -> bool:
         """Whether it depends on the time alone."""
         written = self.filters(request).written
-        return written is not None and written.asks_now
+        return (written is not None and written.asks_now) or self.rules(request).asks_now
 
     def known_position(self, request: Request) -> int | None:  # noqa: ARG002 -- most know no less
         """The changes of the catalogue that a list is made with; None: all that its stamp says."""

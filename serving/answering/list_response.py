@@ -44,7 +44,7 @@ _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     int(HTTPStatus.NOT_MODIFIED): {
         "description": "The list is the one of this ETag; it counts as shown under the id in the"
-        f" header {RECOMMENDATION_ID}, if lists of this kind have one."
+        f" header {RECOMMENDATION_ID}, if it has one."
     }
 }
 
@@ -84,8 +84,9 @@ class LastingPart:
     ) -> tuple[HTTPStatus, list[RawHeader], bytes]:
         """Status, headers and body of one answer, or 304 if the client has this list."""
         headers = list(self.headers)
-        if "recommendation_id" in answer:
-            headers.append((_ID_HEADER, str(answer["recommendation_id"]).encode()))
+        shown_as = answer.get("recommendation_id")
+        if shown_as is not None:
+            headers.append((_ID_HEADER, str(shown_as).encode()))
         if self.tag is not None and if_none_match is not None and _matches(if_none_match, self.tag):
             return HTTPStatus.NOT_MODIFIED, headers, b""
         own = {name: value for name, value in answer.items() if name in _OF_THIS_ANSWER}

@@ -5,13 +5,17 @@ PostgreSQL through statements, know no policy, and never see each other.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from domain.blend import CANDIDATES
+from domain.rankings import Ranking
 from serving.candidates.batch import BatchSource
 from serving.candidates.catalogue_items import Candidates
 from serving.candidates.neighbours import NeighboursSource
 from serving.candidates.recommendations import UserState
-from serving.candidates.source import CandidateRequest, CandidateSource
+from serving.candidates.source import CandidateRequest, CandidateSource, ItemLookup
 from serving.candidates.speed import SpeedSource
 
 SOURCES: tuple[CandidateSource, ...] = (BatchSource(), NeighboursSource(), SpeedSource())
@@ -29,7 +33,8 @@ async def collect(
 
     RunGoneError if the run was dropped, StoreUnavailableError if it takes too long.
     """
-    lookup = request.lookup
+    lookup, hidden = request.lookup, np.array(request.hidden, dtype=np.int32)
+    lookup.add(request.named)
     found = {}
     for source in sources:
         if source.name in names:
@@ -43,5 +48,16 @@ async def collect(
             with_categories=request.with_categories,
         )
         lookup.add_found(listed)
-    rankings = {name: lookup.eligible(ranking).top(CANDIDATES) for name, ranking in found.items()}
-    return Candidates(rankings, lookup.items, lookup.new)
+    eligible = {name: lookup.eligible(ranking) for name, ranking in found.items()}
+    rankings = {name: each.without(hidden).top(CANDIDATES) for name, each in eligible.items()}
+    if any(_is_scarce(rankings[name], each) for name, each in eligible.items()):
+        excluding = user.changed(excluded=(*user.excluded, *request.hidden))
+        again = replace(request, hidden=(), lookup=ItemLookup())
+        return await collect(excluding, again, names, sources)
+    among = frozenset(request.hidden)
+    return Candidates(rankings, lookup.items, tuple(no for no in lookup.new if no not in among))
+
+
+def _is_scarce(kept: Ranking, eligible: Ranking) -> bool:
+    """Whether so much of what was found is hidden that it has to be looked for without."""
+    return len(kept) < CANDIDATES // 2 and len(kept) < len(eligible) >= CANDIDATES

@@ -75,6 +75,10 @@ class CandidateRequest:
     """Which new items to look for beside the candidates."""
     with_categories: bool = False
     """Whether anybody has to know the categories of the items."""
+    named: Sequence[int] = ()
+    """Items that are to be looked up in any case."""
+    hidden: Sequence[ItemNo] = ()
+    """What no list shows: left out of what is found, as a search that excludes much takes long."""
     lookup: ItemLookup = field(default_factory=ItemLookup)
 
 

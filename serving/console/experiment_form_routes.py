@@ -1,6 +1,6 @@
 """The page with the form of an experiment that has not begun."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from serving.console.experiment_words import EXPERIMENT_WORDS
 from serving.console.page_routing import ConsoleRoute
 from serving.console.pages import FromPages
 from serving.console.requirements import may_change_runs
+from serving.console.run_routes import FromRunReader
 from serving.events.routes import FromKinds
 from serving.experiments.definition import Experiment, ExperimentDefinition, Name
 from serving.experiments.routes import ExperimentId, FromExperimentKeeping
@@ -22,6 +23,7 @@ from serving.placements.placement_keeping import PlacementVersion
 from serving.placements.routes import FromPlacementKeeping
 from serving.placements.schemas import MOST_VERSIONS
 from serving.runtime.faults import UnknownExperimentError
+from sql.runs import ModelRun
 
 router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 
@@ -41,7 +43,8 @@ _HAS_INPUTS = {
     "ends_at",
     "note",
 }
-"""All else is as it was saved."""
+"""All else is as it was saved, of arms too."""
+_OF_ARMS = {"name", "version", "share", "run_id"}
 
 
 class DraftQuery(BaseModel):
@@ -58,8 +61,9 @@ async def draft_page(
     experiments: FromExperimentKeeping,
     placements: FromPlacementKeeping,
     kinds: FromKinds,
-    experiment_id: ExperimentId,
     *,
+    runs: FromRunReader,
+    experiment_id: ExperimentId,
     asked: Annotated[DraftQuery, Query()],
 ) -> Response:
     """The form of a draft, or of a new one; an experiment that has begun has its own page."""
@@ -74,9 +78,11 @@ async def draft_page(
         "experiment_form.html",
         experiment_id=experiment_id,
         said=said,
-        kept={name: value for name, value in said.items() if name not in _HAS_INPUTS},
+        kept=_without(said, _HAS_INPUTS),
+        arms=[{**arm, "kept": _without(arm, _OF_ARMS)} for arm in said["arms"]],
         revision=0 if found is None else found.revision,
         versions=versions,
+        runs=await _retained(runs),
         kinds=list(dict.fromkeys([*await _known(kinds), *said["kinds"]])),
         **EXPERIMENT_WORDS,
     )
@@ -89,6 +95,13 @@ async def _find(experiments: FromExperimentKeeping, experiment_id: str) -> Exper
         return None
 
 
+async def _retained(runs: FromRunReader) -> Sequence[ModelRun]:
+    """Runs whose lists an arm may give."""
+    with suppress(StoreUnavailableError):
+        return [each.run for each in (await runs.load()).newest_first if each.retained]
+    return []
+
+
 async def _known(kinds: FromKinds) -> Sequence[str]:
     with suppress(StoreUnavailableError):
         return sorted(each.kind for each in await kinds.all())
@@ -97,8 +110,11 @@ async def _known(kinds: FromKinds) -> Sequence[str]:
 
 def _said(found: Experiment) -> Mapping[str, Any]:
     """What a draft says, as it was sent."""
-    said = found.definition().model_dump(mode="json")
-    return {name: value for name, value in said.items() if value is not None}
+    return found.definition().model_dump(mode="json", exclude_none=True)
+
+
+def _without(said: Mapping[str, Any], names: Container[str]) -> Mapping[str, Any]:
+    return {name: value for name, value in said.items() if name not in names}
 
 
 def _new(placement: str, versions: Sequence[PlacementVersion]) -> Mapping[str, Any]:

@@ -37,6 +37,13 @@ ItemPath = Annotated[Identifier, Path()]
 _LISTED = 40
 _FOUND = 20
 _USERS = 10
+_LIST_NAMES = {
+    "popular": "Popular",
+    "all_time": "Popular ever",
+    "latest": "Latest",
+    **{f"popular_{span}": f"Popular, last {span}" for span in ("day", "week", "month")},
+    **{f"trending_{span}": f"Trending, last {span}" for span in ("day", "week", "month")},
+}
 
 
 class FindQuery(BaseModel):
@@ -128,5 +135,12 @@ async def _shown(pages: FromPages, reader: ItemPageReader, item_id: str) -> Resp
             "likings": day_bars((each.day, each.likings) for each in page.days.days),
             "shown": day_bars((each.day, each.shown) for each in page.days.days),
         }
-    shown: dict[str, Any] = {"charts": charts, "bar_height": HEIGHT, "most_events": MOST_EVENTS}
-    return pages.page("item.html", page=page, item=page.item, **shown)
+    return pages.page(
+        "item.html",
+        page=page,
+        item=page.item,
+        charts=charts,
+        bar_height=HEIGHT,
+        most_events=MOST_EVENTS,
+        list_names=_LIST_NAMES,
+    )

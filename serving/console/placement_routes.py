@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,7 +23,7 @@ from serving.console.wording import format_indented
 from serving.placements.definition import DEFAULT, EVERYWHERE, NAME, PlacementDefinition
 from serving.placements.placement_keeping import PlacementVersion
 from serving.placements.routes import FromPlacementKeeping, PlacementName
-from serving.placements.schemas import MOST_VERSIONS
+from serving.placements.schemas import GREATEST_VERSION
 from serving.recommendations.move_causes import Cause
 from serving.recommendations.preview_routes import (
     FromPlacementPreview,
@@ -34,6 +34,7 @@ from serving.runtime.faults import UnknownPlacementError
 
 router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 
+_SHOWN_VERSIONS = 20
 _FIRST_INPUTS = {"limit", "diversity", "explore", "fallback", "filter", "rules", "variants"}
 _FURTHER_INPUTS = {
     "weights",
@@ -59,6 +60,9 @@ _CAUSES: Mapping[Cause, str] = {
     "reranking": "diversity, caps of categories or exploration",
     "others": "others moved",
 }
+
+
+VersionNumber = Annotated[int, Path(ge=1, le=GREATEST_VERSION)]
 
 
 class PlacementsQuery(BaseModel):
@@ -87,7 +91,7 @@ async def placement_page(
     """One placement; for who may decide one that does not exist too, to be made."""
     may_decide = pages.person is not None and pages.person.may("operator")
     try:
-        versions = await keeping.versions(name, before=None, most=MOST_VERSIONS)
+        versions = await keeping.versions(name, before=None, most=_SHOWN_VERSIONS + 1)
     except UnknownPlacementError:
         if not may_decide:
             raise
@@ -111,13 +115,22 @@ async def placement_page(
         may_decide=may_decide,
         contexts=_contexts(decided),
         everywhere_rules=everywhere_rules,
-        versions=versions,
+        versions=versions[:_SHOWN_VERSIONS],
+        has_older=len(versions) > _SHOWN_VERSIONS,
         changes=changes_by_version(versions),
         sources=SOURCE_NAMES,
         is_everywhere=name == EVERYWHERE,
         is_default=name == DEFAULT,
         **RULE_WORDS,
     )
+
+
+@router.get("/console/placements/{name}/versions/{version}", dependencies=[may_look_after_runs])
+async def version_part(
+    pages: FromPages, keeping: FromPlacementKeeping, name: PlacementName, version: VersionNumber
+) -> Response:
+    """All that a version decides: a part of the page."""
+    return pages.page("placement_version.html", found=await keeping.find(name, version))
 
 
 @router.post("/console/placements/{name}/preview", dependencies=[may_change_runs])

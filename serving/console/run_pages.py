@@ -4,12 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from domain.errors import UnknownRunError
 from domain.identifiers import RunId
 from serving.console.figures import FIGURES, Figure
 from serving.postgres.store import ReadStore
-from sql.runs import ModelRun, RunFigures, find_run, find_run_before, load_run_figures
+from sql.runs import (
+    ModelRun,
+    RunFigures,
+    find_flow_run,
+    find_run,
+    find_run_before,
+    load_run_figures,
+)
 
 SHOWN = 30
 """The newest runs that are shown."""
@@ -100,6 +108,10 @@ class RunReader:
         runs = await self._store.read(partial(load_run_figures, limit=SHOWN))
         known = Runs(runs, None).find(run_id)
         return run_detail(run, before, retained=known is not None and known.retained)
+
+    async def flow_run(self, run_id: int) -> UUID | None:
+        """The flow run of Prefect that made a run; None: it is not known."""
+        return await self._store.read(partial(find_flow_run, run_id=run_id))
 
 
 def run_detail(run: ModelRun, before: ModelRun | None, *, retained: bool) -> RunDetail:

@@ -15,6 +15,7 @@ from serving.console.figures import BY_NAME, FIGURES, STATES, TERMS
 from serving.console.night_schedule import ScheduleReader
 from serving.console.page_routing import ConsoleRoute
 from serving.console.pages import FromPages
+from serving.console.prefect_pages import PrefectPages
 from serving.console.requirements import may_change_runs, may_look_after_runs
 from serving.console.run_pages import RunReader
 from serving.http.routing import provided
@@ -24,6 +25,7 @@ router = APIRouter(include_in_schema=False, route_class=ConsoleRoute)
 
 FromRunReader = Annotated[RunReader, provided(RunReader)]
 FromScheduleReader = Annotated[ScheduleReader, provided(ScheduleReader)]
+FromPrefectPages = Annotated[PrefectPages, provided(PrefectPages)]
 FromRunKeeping = Annotated[RunKeeping, provided(RunKeeping)]
 RunNumber = Annotated[int, Ge(1), Le(GREATEST_RUN), AS_INTEGER, Path()]
 
@@ -60,9 +62,13 @@ async def schedule(pages: FromPages, reader: FromScheduleReader) -> Response:
 
 
 @router.get("/console/runs/{run_id:run}", dependencies=[may_look_after_runs])
-async def run_page(pages: FromPages, reader: FromRunReader, run_id: RunNumber) -> Response:
+async def run_page(
+    pages: FromPages, reader: FromRunReader, prefect: FromPrefectPages, run_id: RunNumber
+) -> Response:
     """One run with everything measured, what its steps took, and what changed."""
-    return pages.page("run.html", detail=await reader.detail(run_id), **_WORDS)
+    detail = await reader.detail(run_id)
+    flow_run = prefect.of_flow_run(await reader.flow_run(run_id))
+    return pages.page("run.html", detail=detail, flow_run=flow_run, **_WORDS)
 
 
 @router.post("/console/runs/{run_id:run}/promote", dependencies=[may_change_runs])

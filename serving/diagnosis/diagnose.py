@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import StoreUnavailableError
+from serving.answering.impressions import Dropped
 from serving.answering.replica_reading import ReplicaFigures
 from serving.diagnosis.diagnosis_figures import Diagnosis
 from serving.diagnosis.finding import Bounds, Finding, is_well, worst_first
@@ -22,7 +23,6 @@ from serving.diagnosis.process import (
 from serving.diagnosis.store import judge_store
 from serving.exclusions.exclusion_cache import Subscription
 from serving.freshness.measured_freshness import FreshnessReader
-from serving.recommendations.impressions import Dropped
 from serving.redis.redis_link import RedisLink
 from serving.runs.vector_indexes import Damage
 from serving.runtime.background import FailingWork

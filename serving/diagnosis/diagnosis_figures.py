@@ -181,7 +181,7 @@ def load_figures(connection: Connection) -> StoreFigures:
     """All figures, for the API and for the command line."""
     revisions = find_revisions(connection)
     read_at = connection.execute(_DIAGNOSIS["load_time"]).scalar_one()
-    if not revisions.current:
+    if not revisions.fits:
         return StoreFigures(revisions, read_at)
     served = _find_served_run(connection)
     return StoreFigures(

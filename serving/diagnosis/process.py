@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from serving.answering.impressions import Dropped
 from serving.answering.replica_reading import ReplicaFigures
 from serving.diagnosis.finding import Bounds, Finding, format_count, format_duration
-from serving.recommendations.impressions import Dropped
 from serving.runs.vector_indexes import Damage
 from serving.runtime.background import FailingWork
 

@@ -38,6 +38,13 @@ def judge_store(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Fi
 def _migrations(revisions: Revisions) -> Finding:
     if revisions.current:
         return Finding("migrations", "ok", "The database is at the newest revision.")
+    if revisions.newer:
+        return Finding(
+            "migrations",
+            "ok",
+            f"The database is at revision {revisions.stands_at} of a newer version of Tandem, with"
+            " which this one works.",
+        )
     stands_at = revisions.stands_at or "none"
     return Finding(
         "migrations",

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 
+from domain.identifiers import UserId
 from serving.answering.kept_context import KeptContext
 from serving.events.impression_schemas import PostedImpression
 from serving.events.item_numbers import ItemNumbers
+from serving.placements.current_placements import CurrentPlacements
 from serving.postgres.store import WriteStore
 from serving.runtime.faults import Fault, invalid_request, unknown_items
 from sql.statements import statements
@@ -24,6 +27,7 @@ class ImpressionRecorder:
         self,
         store: WriteStore,
         items: ItemNumbers,
+        placements: CurrentPlacements,
         *,
         future_seconds: float,
         kept_context: KeptContext,
@@ -31,12 +35,14 @@ class ImpressionRecorder:
         self._store = store
         self._kept_context = kept_context
         self._items = items
+        self._placements = placements
         self._future = timedelta(seconds=future_seconds)
 
     async def record(self, posted: Sequence[PostedImpression]) -> int:
         """Store all, or none and say why (FaultyInputError); how many were not known before.
 
-        When this returns they are committed. Sent again nothing changes.
+        When this returns they are committed. Sent again nothing changes. Lists that name no arm
+        count for the one that their user was in at their placement when they were shown.
         """
         now = datetime.now(UTC)
         named = {
@@ -48,17 +54,29 @@ class ImpressionRecorder:
         faults = [*self._wrong_times(posted, now), *unknown_items(named, found)]
         if faults:
             raise invalid_request(faults)
-        rows = [
-            {
+        # Of one that is sent twice at once, the first counts.
+        rows = {
+            shown.recommendation_id: {
                 **shown.to_row(now),
+                **self._arm_of(shown, now),
                 "item_nos": [found[item_id] for item_id in shown.item_ids],
                 "context": self._kept_context.of(shown.context),
             }
-            for shown in posted
-        ]
-        parameters = {"shown": orjson.dumps(rows).decode()}
+            for shown in reversed(posted)
+        }
+        parameters = {"shown": orjson.dumps([*rows.values()]).decode()}
         stored = await self._store.write(_PLACEMENTS["store_posted_impressions"], parameters)
         return len(stored)
+
+    def _arm_of(self, shown: PostedImpression, now: datetime) -> dict[str, Any]:
+        """What is stored of the arm, where a list names none."""
+        if shown.experiment is not None or shown.placement is None or shown.user_id is None:
+            return {}
+        at, user_id = shown.shown_at or now, UserId(shown.user_id)
+        in_arm = self._placements.current.arm_at(shown.placement.name, user_id, at)
+        if in_arm is None:
+            return {}
+        return {"experiment_id": in_arm.experiment_id, "arm": in_arm.arm}
 
     def _wrong_times(self, posted: Sequence[PostedImpression], now: datetime) -> list[Fault]:
         return [

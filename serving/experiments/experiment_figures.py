@@ -108,12 +108,19 @@ def experiment_answer(experiment: Experiment, counted: Counted, now: datetime) -
     of_goal = [each.finding for each in comparisons if each.metric == experiment.goal]
     return ExperimentAnswer(
         experiment=experiment,
-        finding=" ".join([*([_MISMATCH] if mismatch.found else []), *of_goal]),
+        finding=" ".join([*([_MISMATCH] if mismatch.found else []), *_stopped(counted), *of_goal]),
         arms=list(_arms(experiment, sums, counted)),
         comparisons=comparisons,
         history=list(_history(experiment, sums)),
         ratio_mismatch=mismatch,
     )
+
+
+def _stopped(counted: Counted) -> Iterator[str]:
+    """A sentence or two for each arm that was stopped."""
+    for row in counted.stopped.values():
+        because = row.stopped_because
+        yield f"{because[:1].upper()}{because[1:]}. It was stopped."
 
 
 def _came_in(

@@ -46,6 +46,8 @@ class Reject:
         """Whose event it seems to be."""
         given = _parsed(self.message.value or b"")
         user_id = given.get("user_id") if isinstance(given, dict) else None
+        if isinstance(user_id, int):
+            return str(user_id)
         # PostgreSQL's text has no NUL, and no user's id has one.
         return user_id if isinstance(user_id, str) and "\0" not in user_id else None
 

@@ -12,9 +12,10 @@ from serving.candidates.catalogue_items import Candidates, NewItems
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Recommendations, UserState
-from serving.candidates.source import CandidateRequest, ItemLookup
+from serving.candidates.source import CandidateRequest
 from serving.candidates.users import StateReader
 from serving.lists.additions import AdditionApplier
+from serving.lists.arranging import RankedPool
 from serving.lists.backfill import Backfiller
 from serving.lists.explaining import explained
 from serving.lists.explanation import count_removed, explanation
@@ -31,13 +32,13 @@ from serving.lists.recommendation_list import (
 from serving.lists.request import RecommendationRequest
 from serving.lists.reranking import Reranker
 from serving.lists.ruling import (
-    RankedPool,
     RuleApplier,
     boosted_items,
+    pool_of_candidates,
     ranked_items,
     rule_effects,
 )
-from serving.rules.resolved_rules import ResolvedRules
+from serving.rules.resolved_rules import NOTHING_RESOLVED, ResolvedRules
 from serving.rules.rule_items import RuleItems
 from serving.runs.live_runs import ItemIndex, LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
@@ -101,8 +102,6 @@ class ListMaker:
             at_once = _searches_at_once(run, request, policy, rules)
             user = await self._user(reader, request, schedule, searches_at_once=at_once)
             user = await self._recommendations.with_batch_list(user, request.batch_run_id)
-        if rules.hidden:
-            user = user.changed(excluded=(*user.excluded, *map(ItemNo, rules.hidden)))
         user, without_additions = await self._additions.with_additions(run, user_no, user, request)
         if request.decision is not None and request.decision.is_popular:
             user = replace(user, batch=Ranking.empty(), embedding=None)
@@ -111,8 +110,11 @@ class ListMaker:
         if unused or request.shown:
             user = user.changed(excluded=(*seen_lately, *unused))
         candidates, degraded = await self._candidates_in_time(
-            run, user, request, schedule, policy, named=rules.named
+            run, user, request, schedule, policy, rules=rules
         )
+        if rules.hidden:
+            user = user.changed(excluded=(*user.excluded, *rules.hidden))
+            seen_lately = (*seen_lately, *rules.hidden)
         degraded = degraded or without_additions or rules.degraded
         if run is None or not candidates:
             return await self._popular_list(
@@ -135,7 +137,7 @@ class ListMaker:
             run, preferred.candidates, boosted, request, schedule
         )
         filling = await self._filled(run, builder, user, request, Unused(unused, seen_lately))
-        pool = RankedPool.of_candidates(builder.items, preferred.candidates, boosted, rules.named)
+        pool = pool_of_candidates(builder.items, preferred.candidates, boosted, rules.named)
         ruled = await self._rules.arranged(run, rules, pool, user.excluded, request)
         result = RecommendationList(
             _strategy(candidates),
@@ -152,7 +154,7 @@ class ListMaker:
         result = await self._explained(run, result, user_no, user, request)
         said = explanation(candidates, ranked, result.items, preferred.changes, effects)
         if result.degraded is None:
-            wanted = self._wanted(run, request, NewItems(), ())
+            wanted = self._wanted(run, request, NewItems(), NOTHING_RESOLVED)
             names = policy.weights(user.events_since_cut_off)
             removed = await count_removed(
                 user,
@@ -289,18 +291,18 @@ class ListMaker:
         schedule: ExplorationSchedule,
         policy: BlendPolicy,
         *,
-        named: Sequence[int],
+        rules: ResolvedRules,
     ) -> tuple[Candidates, str | None]:
         """Those of all sources; if a search takes too long, the batch list's, and why."""
         try:
             with searching(among_few=request.filters.keep_few):
                 new = self._reranker.new_items(request, schedule)
-                found = await self._candidates(run, user, request, new, policy, named=named)
+                found = await self._candidates(run, user, request, new, policy, rules=rules)
             return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None
         except StoreUnavailableError as error:
             without_search = user.changed(embedding=None)
             found = await self._candidates(
-                run, without_search, request, NewItems(), policy, named=named
+                run, without_search, request, NewItems(), policy, rules=rules
             )
             lacking = self._lacks_index(run, user, request)
             return found, VECTOR_INDEX if lacking else degraded_by(error)
@@ -327,19 +329,17 @@ class ListMaker:
         new: NewItems,
         policy: BlendPolicy,
         *,
-        named: Sequence[int],
+        rules: ResolvedRules,
     ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates({})
-        wanted = self._wanted(run, request, new, named)
+        wanted = self._wanted(run, request, new, rules)
         return await collect(user, wanted, policy.weights(user.events_since_cut_off))
 
     def _wanted(
-        self, run: LiveRun, request: RecommendationRequest, new: NewItems, named: Sequence[int]
+        self, run: LiveRun, request: RecommendationRequest, new: NewItems, rules: ResolvedRules
     ) -> CandidateRequest:
-        """What sources are asked; `named`: items that are to be looked up in any case."""
-        lookup = ItemLookup()
-        lookup.add(named)
+        """What sources are asked."""
         return CandidateRequest(
             run.run_id,
             self._recommendations,
@@ -347,7 +347,8 @@ class ListMaker:
             index=self._trusted_index(run),
             new=new,
             with_categories=request.max_per_category is not None,
-            lookup=lookup,
+            named=rules.named,
+            hidden=rules.hidden,
         )
 
 
@@ -365,7 +366,7 @@ def _searches_at_once(
         run is not None
         and run.index is None
         and request.is_plain
-        and not (rules.hidden or rules.named)
+        and not rules.named
         and policy.weights(0).keys() == {BATCH, SPEED}
     )
 

@@ -7,7 +7,9 @@ from typing import Literal
 
 from domain.identifiers import ItemId, ItemNo, UserId
 from serving.candidates.filters import Filters, OtherThanItems, Passes
+from serving.lists.decision import Decision
 from serving.lists.recommendation_list import RecommendedItem
+from serving.rules.rule_set import NO_RULES, HoldingRules
 from serving.runs.live_runs import LiveRun, same_run
 
 Window = Literal["day", "week", "month"]
@@ -75,6 +77,10 @@ class NonPersonalizedRequest:
     """Items that are left out by their ids."""
     shown: tuple[ItemNo, ...] = ()
     """What was on the pages before this one."""
+    rules: HoldingRules = NO_RULES
+    """What a team has set above what was learned."""
+    decision: Decision | None = None
+    """Which placement it is for; None: for none."""
 
     @property
     def filters(self) -> Filters:
@@ -87,6 +93,12 @@ class NonPersonalizedRequest:
     def is_plain(self) -> bool:
         """Whether it asks for no other items than the list in memory can tell."""
         return self.written is None and self.others is None
+
+    @property
+    def listed(self) -> ListKey:
+        """The list it gets: of users who get what is popular, that."""
+        is_popular = self.decision is not None and self.decision.is_popular
+        return ListKey("popular", self.key.category) if is_popular else self.key
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Making a non-personalized list: its own items, then what is popular, then anything eligible."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from serving.candidates.catalogue_items import ListedItems, load_eligible, load_
 from serving.candidates.filters import Filters
 from serving.lists.list_maker import ListMaker
 from serving.lists.recommendation_list import RecommendedItem, backfill_items, with_scores
+from serving.lists.ruled_lists import ListRuler
 from serving.non_personalized.non_personalized_list import (
     NonPersonalizedList,
     NonPersonalizedRequest,
@@ -163,48 +164,75 @@ def start_of(session: str | None, items: int) -> int:
 class NonPersonalizedListMaker:
     """Makes lists; a list has as many items as were asked for, or all that are eligible."""
 
-    def __init__(self, lists: NonPersonalizedLists, list_maker: ListMaker) -> None:
-        self._lists = lists
-        self._list_maker = list_maker
-        self._starter = Starter(lists)
+    def __init__(
+        self, lists: NonPersonalizedLists, list_maker: ListMaker, ruler: ListRuler
+    ) -> None:
+        self.lists = lists
+        self.list_maker = list_maker
+        self.starter = Starter(lists)
+        self._ruler = ruler
 
     async def make(
         self, run: LiveRun | None, request: NonPersonalizedRequest, excluded: Sequence[ItemNo] = ()
     ) -> NonPersonalizedList:
-        """The list; RunGoneError if the run was dropped.
+        """The list with its rules; RunGoneError if the run was dropped.
 
         Where it would be empty, or there is no run yet, it is what is popular.
         """
-        items = (await self._own_items(run, request, excluded))[: request.limit]
-        strategy = request.key.strategy if items or request.key.name == "latest" else "popular"
-        missing = request.limit - len(items)
+        return await self._ruler.ruled(_UnruledList(self, run, request, excluded), request)
+
+
+@dataclass(frozen=True, slots=True)
+class _UnruledList:
+    """One list as it is made without rules."""
+
+    of: NonPersonalizedListMaker
+    run: LiveRun | None
+    request: NonPersonalizedRequest
+    excluded: Sequence[ItemNo]
+
+    async def listed(self, count: int, left_out: Collection[ItemNo]) -> NonPersonalizedList:
+        """See `UnruledList`."""
+        run, key = self.run, self.request.listed
+        excluded = [*self.excluded, *left_out]
+        items = (await self._own_items(count, excluded))[:count]
+        strategy = key.strategy if items or key.name == "latest" else "popular"
+        missing = count - len(items)
         if not missing or strategy == "latest":
             return NonPersonalizedList(strategy, run, items)
-        popular = await self._list_maker.popular(
+        popular = await self.of.list_maker.popular(
             run,
             limit=missing,
             excluded=[*excluded, *(item.item_no for item in items)],
-            filters=request.filters,
+            filters=self.request.filters,
         )
         return NonPersonalizedList(
             strategy, run, (*items, *backfill_items(popular)) if items else popular
         )
 
+    async def looked_up(self, item_nos: Sequence[ItemNo]) -> Sequence[RecommendedItem]:
+        """See `UnruledList`."""
+        eligible = await load_eligible(
+            self.of.lists.store,
+            item_nos,
+            self.excluded,
+            self.request.filters,
+            items=len(item_nos),
+        )
+        return backfill_items(eligible.items.values())
+
     async def _own_items(
-        self, run: LiveRun | None, request: NonPersonalizedRequest, excluded: Sequence[ItemNo]
+        self, count: int, excluded: Sequence[ItemNo]
     ) -> tuple[RecommendedItem, ...]:
-        key = request.key
+        key, run, filters = self.request.listed, self.run, self.request.filters
+        lists = self.of.lists
         if key.name == "latest":
-            latest = await self._lists.load_latest(request.filters, excluded, items=request.limit)
+            latest = await lists.load_latest(filters, excluded, items=count)
             return backfill_items(latest.items.values())
         if run is None or key.name == "popular":
             return ()
         if key.name == "starter":
-            order = await self._starter.order(run, key.category, request.session)
-            eligible = await load_eligible(
-                self._lists.store, order, excluded, request.filters, items=request.limit
-            )
+            order = await self.of.starter.order(run, key.category, self.request.session)
+            eligible = await load_eligible(lists.store, order, excluded, filters, items=count)
             return backfill_items(eligible.items.values())
-        return with_scores(
-            await load_listed(self._lists.store, run.run_id, key.name, excluded, request.filters)
-        )
+        return with_scores(await load_listed(lists.store, run.run_id, key.name, excluded, filters))

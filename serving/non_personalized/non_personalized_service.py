@@ -15,6 +15,7 @@ from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.lists.meant_categories import MeantCategories
 from serving.lists.recommendation_list import RecommendationList, backfill_items
 from serving.lists.request import LONGEST
+from serving.lists.ruled_lists import ListRuler
 from serving.non_personalized.non_personalized_list import (
     FallbackLists,
     ListKey,
@@ -25,6 +26,7 @@ from serving.non_personalized.non_personalized_list_maker import (
     NonPersonalizedListMaker,
     NonPersonalizedLists,
 )
+from serving.placements.exposures import Exposures
 from serving.runs.live_runs import LiveRun, LiveRuns, same_run
 
 _FALLBACK_ITEMS = 2 * LONGEST
@@ -43,6 +45,8 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
     fallback_lists: FallbackLists
     replica: ReplicaReading
     categories: MeantCategories
+    ruler: ListRuler
+    exposures: Exposures
 
     async def answer(self, request: NonPersonalizedRequest) -> Answer[NonPersonalizedList]:
         """The list that was asked for.
@@ -73,7 +77,7 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
             # Lists are kept without what a filter may ask.
             result = self.fallback.answer(request.limit, excluded, filters=request.filters)
             return NonPersonalizedList("fallback", result.run, result.items)
-        listed = self.fallback_lists.find(request.key) or self.fallback_lists.find(
+        listed = self.fallback_lists.find(request.listed) or self.fallback_lists.find(
             ListKey("popular", request.key.category)
         )
         eligible = (
@@ -94,8 +98,9 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
     def excluded(
         self, exclusions: Exclusions, request: NonPersonalizedRequest
     ) -> AbstractSet[ItemNo]:
-        """The user's exclusions, of nobody none, and the pages before."""
-        return exclusions.of(exclude_seen=request.user_id is not None) | {*request.shown}
+        """The user's exclusions, of nobody none, the pages before, and what rules hide."""
+        of_user = exclusions.of(exclude_seen=request.user_id is not None)
+        return of_user | {*request.shown} | self.ruler.hidden(request)
 
     async def refresh(self) -> None:
         """Make the fallback lists again, as long as any may be asked for."""
@@ -111,13 +116,14 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
             return await self.maker.make(run, NonPersonalizedRequest(key, _FALLBACK_ITEMS))
 
     def _keep_fallback(self, request: NonPersonalizedRequest, listed: NonPersonalizedList) -> None:
-        if request.key == ListKey("popular") or not request.is_plain or request.shown:
+        key = request.listed
+        if key == ListKey("popular") or not request.is_plain or request.shown:
             return
-        if request.user_id is None and request.session is None:
-            self.fallback_lists.keep(request.key, listed)
+        if request.user_id is None and request.session is None and not request.rules:
+            self.fallback_lists.keep(key, listed)
         elif listed.items:
             # It is not a list for everybody: that is made at the next refresh.
-            self.fallback_lists.note(request.key)
+            self.fallback_lists.note(key)
 
 
 def _completed(

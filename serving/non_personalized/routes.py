@@ -42,6 +42,7 @@ from serving.non_personalized.schemas import (
 )
 from serving.placements.current_placements import FromCurrentPlacements
 from serving.placements.found_lists import OF_EVERYBODYS, Placed, find_placed
+from serving.placements.schemas import placed_answer
 from serving.runtime.faults import CursorExpiredError
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
@@ -85,10 +86,11 @@ class ListQuery:
         binding = self.binding(name, session)
         scroll = Scroll.at(self.cursor, binding)
         found = await self.non_personalized.answer(self.for_list(name, session, scroll.shown))
-        named = self.placed.answer and self.placed.answer.model_dump()
+        decision = self.placed.decision
+        shown_as = self.non_personalized.exposures.note(self.user_id, decision, found)
         answer = {
             **form(found),
-            "placement": named,
+            **placed_answer(decision, shown_as),
             "next": scroll.after(found.result, self.limit, binding),
         }
         fielded = await self.item_fields.put(answer, found.result, self.fields)
@@ -111,7 +113,21 @@ class ListQuery:
             session,
             OtherThanItems(frozenset(self.exclude)) if self.exclude else None,
             shown,
+            self.placed.rules,
+            self.placed.decision,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _AskedPlacement:
+    """What a query says of its placement."""
+
+    placement: str | None
+    context: Sequence[str] | None
+    user_id: UserId | None
+
+    def user(self) -> UserId | None:
+        return self.user_id
 
 
 async def _list_query(
@@ -132,16 +148,16 @@ async def _list_query(
     context: Annotated[AskedContext, Query()] = None,
     if_none_match: IfNoneMatch = None,
 ) -> ListQuery:
-    placed = await find_placed(placements, placement, context, OF_EVERYBODYS)
+    user = None if user_id is None else UserId(user_id)
+    asked = _AskedPlacement(placement, context, user)
+    placed = await find_placed(asked, placements, own_values, OF_EVERYBODYS)
     written = await own_values.written(filter, user_id)
     if placed.values.filter is not None:
         of_placement = written_filter(placed.values.filter)
-        of_user = None if user_id is None else UserId(user_id)
         filters = Filters() if written is None else Filters((written,))
-        both = filters.also_written(await own_values.trusted(of_placement, of_user))
+        both = filters.also_written(await own_values.trusted(of_placement, user))
         written = both.written
     says_limit = "limit" in request.query_params
-    user = None if user_id is None else UserId(user_id)
     return ListQuery(
         category,
         limit if says_limit else placed.values.limit or limit,

@@ -19,13 +19,13 @@ from serving.answering.schemas import (
 )
 from serving.http.values import ONE_NAME_OR_NONE, Text, UserIdentifier, category_or_none
 from serving.non_personalized.non_personalized_list import NonPersonalizedList, Window
-from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement
+from serving.placements.schemas import PlacedAnswer
 
 TrendingWindow = TypeAliasType("TrendingWindow", Window)
 PopularWindow = TypeAliasType("PopularWindow", Literal["day", "week", "month", "all"])
 PopularStrategy = TypeAliasType("PopularStrategy", Literal["popular", "fallback"])
 TrendingStrategy = TypeAliasType("TrendingStrategy", Literal["trending", "popular", "fallback"])
-LatestStrategy = TypeAliasType("LatestStrategy", Literal["latest", "fallback"])
+LatestStrategy = TypeAliasType("LatestStrategy", Literal["latest", "popular", "fallback"])
 StarterStrategy = TypeAliasType("StarterStrategy", Literal["starter", "popular", "fallback"])
 
 Category = Annotated[
@@ -62,10 +62,9 @@ class PopularItemAnswer(ListedItemAnswer):
     score: float = Field(description="Scaled to [0, 1]; 0 for items that only fill the list up.")
 
 
-class NonPersonalizedAnswer(FieldedAnswer):
+class NonPersonalizedAnswer(FieldedAnswer, PlacedAnswer):
     """What all of these answers have."""
 
-    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     categories_meant: dict[str, str] = Field(
         description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
@@ -99,8 +98,9 @@ class LatestAnswer(NonPersonalizedAnswer):
 
     items: list[NamedItemAnswer]
     strategy: LatestStrategy = Field(
-        description="fallback: what was in memory, because PostgreSQL did not answer; popular"
-        " items if this process was not asked for the newest before."
+        description="popular: the arm of an experiment that gets what is popular; fallback: what"
+        " was in memory, because PostgreSQL did not answer; popular items if this process was not"
+        " asked for the newest before."
     )
 
 

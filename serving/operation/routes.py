@@ -60,7 +60,9 @@ class Readiness:
 
     async def _check(self) -> bool:
         if not await self._runs.is_migrated():
-            raise StoreUnavailableError("The database is not at the newest revision. Migrate it.")
+            raise StoreUnavailableError(
+                "The database is not at a revision that this version works with. Migrate it."
+            )
         if not self._kinds.loaded:
             await self._kinds.refresh()
         if not self._kinds.loaded:

@@ -32,7 +32,7 @@ _SIGN_IN_FILES = {
     "sign-in.html": (_OWN, "text/html; charset=utf-8"),
     "sign-in.js": (_OWN, "text/javascript; charset=utf-8"),
     "sign-in.css": (_OWN, "text/css; charset=utf-8"),
-    "favicon.png": (_SWAGGER, "image/png"),
+    "favicon.svg": (_OWN.parent / "console" / "static", "image/svg+xml"),
 }
 
 _SDK_FILES = {

@@ -1,8 +1,9 @@
 """The placements in force, as every process has them at hand."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -47,12 +48,23 @@ class PlacementSnapshot:
         placement = self.by_name.get(name)
         if user_id is None or placement is None:
             return placement
+        return self.arm_at(name, user_id) or placement
+
+    def arm_at(self, name: str, user_id: UserId, at: datetime | None = None) -> Placement | None:
+        """What is decided for the arm that a user is in at a time (None: now); None: in none."""
         # Those of one placement are of one layer, where nobody is in two.
         for experiment in self.experiments.get(name, ()):
-            in_arm = experiment.placement_of(user_id)
+            in_arm = experiment.placement_of(user_id, at)
             if in_arm is not None:
                 return in_arm
-        return placement
+        return None
+
+    def of_anybody(self, name: str) -> Iterator[Placement]:
+        """All that is decided for some users of a placement: by it, and by arms of experiments."""
+        if name in self.by_name:
+            yield self.by_name[name]
+        for experiment in self.experiments.get(name, ()):
+            yield from experiment.placements.values()
 
     @classmethod
     def of(
@@ -147,6 +159,25 @@ class CurrentPlacements:
             detail = f"There is no placement {name!r}. There are: {names}."
             raise invalid_request([Fault(pointer, detail)])
         return found
+
+    def check_takes(
+        self, name: str, context: Mapping[str, str], takes: frozenset[str], pointer: str
+    ) -> None:
+        """FaultyInputError if a placement decides on what such lists do not have.
+
+        Whichever arm a user is in: an app is to be told of it at once, and not for some users.
+        """
+        for placement in self._current.of_anybody(name):
+            beyond = sorted(placement.definition.values(context).decided().keys() - takes)
+            if placement.run_id is not None:
+                beyond.append("the run of the nightly list")
+            if beyond:
+                arm = "" if placement.arm is None else f" (arm {placement.arm})"
+                detail = (
+                    f"{name}{arm} decides on {', '.join(beyond)}, which these lists do not have."
+                    f" Name a placement that decides on {', '.join(sorted(takes))} and rules alone."
+                )
+                raise invalid_request([Fault(pointer, detail)])
 
     async def _begin_with_copy(self) -> None:
         copy = await self._copies.find_placements()

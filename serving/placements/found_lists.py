@@ -1,25 +1,31 @@
 """Placements of lists that are found for a question: search, similar items, lists for everybody.
 
-Of what a placement may decide they have little. What they do not have is refused by name, so that
-nobody believes that it counts.
+Of what a placement may decide they have little beside its rules. What they do not have is refused
+by name, so that nobody believes that it counts. Users who are in an experiment get what their arm
+decides; a request that names no user is for no arm.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from domain.identifiers import UserId
 from serving.answering.list_values import AskedContext, AskedPlacement, context_of
 from serving.answering.own_values import OwnValues
 from serving.answering.schemas import ScrolledQuery, written_filter
 from serving.candidates.filters import Filters
+from serving.lists.decision import Decision
 from serving.placements.current_placements import CurrentPlacements
 from serving.placements.definition import PlacementValues
-from serving.placements.schemas import NamedPlacement
+from serving.rules.rule_set import NO_RULES, HoldingRules
 from serving.runtime.faults import Fault, invalid_request
 
 OF_FOUND = frozenset({"filter", "limit", "fields", "exclude_seen"})
 OF_EVERYBODYS = frozenset({"filter", "limit", "fields"})
 """Lists for everybody never show what the user has seen."""
+OF_ROWS = frozenset({"filter", "limit", "fields", "exclude_seen", "impressions"})
+"""Rows of pages have the fields of their page, show nothing seen, and are impressions."""
 
 
 class FoundRequest(Protocol):
@@ -39,8 +45,31 @@ class FoundRequest(Protocol):
     def exclude_seen(self) -> bool:
         """Whether what the user has seen stays out."""
 
+    @property
+    def rules(self) -> HoldingRules:
+        """What a team has set above what was learned."""
+
+    @property
+    def decision(self) -> Decision | None:
+        """Which placement it is for."""
+
     def scroll_key(self) -> str:
         """What stays the same while somebody scrolls."""
+
+
+class AskedQuery(Protocol):
+    """The parameters of a query that may name a placement."""
+
+    @property
+    def placement(self) -> str | None:
+        """Its name."""
+
+    @property
+    def context(self) -> Sequence[str] | None:
+        """Names and values."""
+
+    def user(self) -> UserId | None:
+        """For whom it is; None: for nobody in particular."""
 
 
 Request = TypeVar("Request", bound=FoundRequest)
@@ -58,39 +87,45 @@ class Placed:
     """What was decided for a list."""
 
     values: PlacementValues
-    answer: NamedPlacement | None
+    decision: Decision | None
     """As the answer names it; None: the list is for no placement."""
     key: str
     """Which placement it is for, and in what context."""
+    rules: HoldingRules = NO_RULES
+    """Those that hold for its user."""
+
+
+_NO_PLACEMENT = Placed(PlacementValues(), None, "")
 
 
 async def find_placed(
+    query: AskedQuery,
     placements: CurrentPlacements,
-    name: str | None,
-    context: Iterable[str] | None,
+    own_values: OwnValues,
     takes: frozenset[str],
 ) -> Placed:
     """What was decided for a list that may be for a placement.
 
-    FaultyInputError if there is no such placement, or it decides on what such lists do not have.
+    FaultyInputError if there is no such placement, or it, or an arm of an experiment on it, decides
+    on what such lists do not have.
     """
-    given = context_of(context or ())
+    name, context = query.placement, context_of(query.context or ())
     if name is None:
-        if given:
+        if context:
             detail = "A context picks the variant of a placement: name the placement too."
             raise invalid_request([Fault("query:context", detail)])
-        return Placed(PlacementValues(), None, "")
-    placement = await placements.find(name, "query:placement")
-    values = placement.definition.values(given)
-    beyond = sorted(values.decided().keys() - takes)
-    if beyond:
-        detail = (
-            f"{name} decides on {', '.join(beyond)}, which these lists do not have. Name a"
-            f" placement that decides on {', '.join(sorted(takes))} alone."
-        )
-        raise invalid_request([Fault("query:placement", detail)])
-    answer = NamedPlacement(name=name, version=placement.version)
-    return Placed(values, answer, f"{name} {sorted(given.items())}")
+        return _NO_PLACEMENT
+    user_id = query.user()
+    placement = await placements.find(name, "query:placement", user_id)
+    placements.check_takes(name, context, takes, "query:placement")
+    values = placement.definition.values(context)
+    attributes = await own_values.attributes(user_id) if placement.rules.asks_user else None
+    return Placed(
+        values,
+        placement.decision(values, context),
+        f"{name} {sorted(context.items())}",
+        placement.rules.holding(datetime.now(UTC), context, attributes),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +134,6 @@ class PlacedRequest(Generic[Request]):
 
     request: Request
     fields: Sequence[str] | None
-    placement: NamedPlacement | None
     binding: str
     """What its cursors count for."""
 
@@ -114,7 +148,7 @@ async def place(
 
     Raises as `find_placed`, and as `OwnValues.resolved`.
     """
-    placed = await find_placed(placements, query.placement, query.context, OF_FOUND)
+    placed = await find_placed(query, placements, own_values, OF_FOUND)
     values, said, user_id = placed.values, query.model_fields_set, query.user()
     filters = await own_values.resolved(request.filters, user_id)
     if values.filter is not None:
@@ -129,7 +163,9 @@ async def place(
             if "exclude_seen" in said or values.exclude_seen is None
             else values.exclude_seen
         ),
+        rules=placed.rules,
+        decision=placed.decision,
     )
     # As it was asked: what is the user's own, or decided, may change while somebody scrolls.
     binding = f"{query.user_id}\n{request.scroll_key()}\n{placed.key}"
-    return PlacedRequest(complete, query.fields or values.fields, placed.answer, binding)
+    return PlacedRequest(complete, query.fields or values.fields, binding)

@@ -21,9 +21,9 @@ class PlacedExperiment:
     experiment: RunningExperiment
     placements: Mapping[str, Placement]
 
-    def placement_of(self, user_id: UserId) -> Placement | None:
-        """What is decided for a user now; None: the user is not in it."""
-        arm = self.experiment.arm_of(user_id, datetime.now(UTC))
+    def placement_of(self, user_id: UserId, at: datetime | None = None) -> Placement | None:
+        """What is decided for a user at a time (None: now); None: the user is not in it."""
+        arm = self.experiment.arm_of(user_id, at or datetime.now(UTC))
         return None if arm is None else self.placements[arm.name]
 
     @classmethod

@@ -119,7 +119,7 @@ class Placement:
                 else request.not_again_seconds
             ),
             rules=self.rules.holding(datetime.now(UTC), asked.context) if rules is None else rules,
-            decision=self._decision(values, asked.context),
+            decision=self.decision(values, asked.context),
         )
         written = None if values.filter is None else written_filter(values.filter)
         if written is not None and not written.asks_own:
@@ -128,7 +128,8 @@ class Placement:
         of_users = _RulesOfUsers(self.rules, asked.context) if self.rules.asks_user else None
         return PlacedList(placed, asked.fields or values.fields, key, written, of_users)
 
-    def _decision(self, values: PlacementValues, context: Mapping[str, str]) -> Decision:
+    def decision(self, values: PlacementValues, context: Mapping[str, str]) -> Decision:
+        """What is decided beside the parameters of a list, in a context with these `values`."""
         return Decision(
             self.name,
             self.version,

@@ -1,5 +1,6 @@
 """Placements as they are saved and shown over HTTP."""
 
+import uuid
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -47,8 +48,29 @@ def named_arm(decision: Decision | None) -> dict[str, Any] | None:
     return {"experiment_id": decision.experiment_id, "arm": decision.arm}
 
 
-IN_NO_EXPERIMENT = "Null: the user is in no experiment here."
+IN_NO_EXPERIMENT = "Null: the user is in no experiment here, or no user is named."
+SHOWN_IN_EXPERIMENT = (
+    "Give it back with the events it leads to. Null: it is in no experiment, and it is not kept"
+    " that it was shown."
+)
 OF_NO_PLACEMENT = "The placement that it is for. Null: it is for none."
+
+
+class PlacedAnswer(BaseModel):
+    """What answers say of a placement that have no id of their own otherwise."""
+
+    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
+    experiment: NamedArm | None = Field(description=IN_NO_EXPERIMENT)
+    recommendation_id: uuid.UUID | None = Field(description=SHOWN_IN_EXPERIMENT)
+
+
+def placed_answer(decision: Decision | None, recommendation_id: uuid.UUID | None) -> dict[str, Any]:
+    """The fields of `PlacedAnswer`, ready to be written."""
+    return {
+        "placement": named_placement(decision),
+        "experiment": named_arm(decision),
+        "recommendation_id": recommendation_id,
+    }
 
 
 class PlacementBody(BaseModel):

@@ -12,6 +12,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
 from serving.answering.cache import AtHand
 from serving.answering.fields import ItemFields
+from serving.answering.impressions import Impression, ImpressionQueue
 from serving.answering.list_kind import CachedKind, ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.filters import Filters
@@ -25,9 +26,9 @@ from serving.lists.list_maker import ListMaker
 from serving.lists.meant_categories import NOTHING_MEANT, MeantCategories
 from serving.lists.recommendation_list import RecommendationList, backfill_items
 from serving.lists.request import RecommendationRequest
-from serving.recommendations.impressions import Impression, ImpressionQueue
 from serving.recommendations.warming import RecentRequests
 from serving.rules.rule_items import RuleItems
+from serving.rules.rule_set import HoldingRules
 from serving.runs.live_runs import LiveRun, same_run
 from serving.runtime.random_ids import random_uuid
 
@@ -43,6 +44,8 @@ class Recommendation:
     generated_at: datetime
     decision: Decision | None
     """What was decided for the placement; None: it was for none."""
+    rules: HoldingRules
+    """Those that held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,9 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     ) -> Recommendation:
         """It counts as shown, unless it was decided that this is not kept."""
         decision = request.decision
-        recommendation = Recommendation(random_uuid(), answer, meant, datetime.now(UTC), decision)
+        recommendation = Recommendation(
+            random_uuid(), answer, meant, datetime.now(UTC), decision, request.rules
+        )
         if decision is None or decision.keeps_impressions:
             self.impressions.put(_impression(user_id, recommendation))
         return recommendation
@@ -161,14 +166,9 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         """Those of the request."""
         return request.filters
 
-    def asks_attributes(self, request: RecommendationRequest) -> bool:
-        """See `CachedKind`."""
-        return request.filters.written is not None or request.rules.asks_attributes
-
-    def asks_now(self, request: RecommendationRequest) -> bool:
-        """See `CachedKind`."""
-        written = request.filters.written
-        return (written is not None and written.asks_now) or request.rules.asks_now
+    def rules(self, request: RecommendationRequest) -> HoldingRules:
+        """Those of the request."""
+        return request.rules
 
     def known_position(self, request: RecommendationRequest) -> int | None:
         """See `CachedKind`."""

@@ -213,6 +213,12 @@ class ListedAnswer(FieldedAnswer):
         description=REMOVED,
         examples=[{"seen": 12, "filter": 3}],
     )
+    rules_for_users: list[str] | None = Field(
+        None,
+        description="Only with explain=true: rules for some users which do not hold, because"
+        " nobody is named, or nothing could be looked up of the user just now.",
+        examples=[["children"]],
+    )
 
 
 class RecommendationAnswer(ListedAnswer):
@@ -268,6 +274,7 @@ def recommendation_answer(
         **answer,
         "because_withheld": WITHHELD if explained == "withheld" else None,
         "removed": said.removed if said is not None and explained == "yes" else None,
+        "rules_for_users": given.rules.for_users if explained == "yes" else None,
     }
 
 

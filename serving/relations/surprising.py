@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from domain.errors import StoreUnavailableError, UnknownUserError
 from domain.identifiers import ItemNo, RunId, UserId
+from serving.answering.impressions import Impression, ImpressionQueue
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.recommendations import Nearest, Recommendations, UserState
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
-from serving.recommendations.impressions import Impression, ImpressionQueue
 from serving.runs.live_runs import LiveRun, check_run, decoded_run, trusted
 from sql.statements import as_array, statements
 

@@ -1,6 +1,7 @@
 """What a page is asked to be, and what it is."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -12,9 +13,12 @@ from serving.lists.recommendation_list import RecommendedItem
 from serving.lists.request import RecommendationRequest
 from serving.non_personalized.non_personalized_list import Window
 from serving.rows.own_items import SeedItem
+from serving.rules.rule_set import NO_RULES, HoldingRules
 from serving.runs.live_runs import LiveRun
 
 RowKind = Literal["for_you", "because_of", "trending", "new_for_you", "continue", "popular"]
+OF_RECOMMENDATIONS: AbstractSet[RowKind] = {"for_you", "new_for_you"}
+"""Rows that are recommendations; others are found for a question."""
 DropReason = Literal["too_few", "withheld", "away"]
 
 
@@ -43,7 +47,12 @@ class RowRequest:
     finished: tuple[str, ...] = ()
     """Of `continue`: event kinds."""
     placed: RecommendationRequest | None = None
-    """Of `for_you` and `new_for_you`: what was decided for its placement; None: it is for none."""
+    """What was decided for its placement; None: it is for none."""
+
+    @property
+    def rules(self) -> HoldingRules:
+        """What a team has set above what was learned."""
+        return NO_RULES if self.placed is None else self.placed.rules
 
     @property
     def decision(self) -> Decision | None:
@@ -72,6 +81,8 @@ class Row:
     items: tuple[RecommendedItem, ...]
     because_of: SeedItem | None = None
     category: str | None = None
+    degraded: str | None = None
+    """Why it is less than it might have been; None: it is not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from domain.errors import StoreUnavailableError, UnknownItemError
 from domain.identifiers import ItemNo, UserId, UserNo
+from serving.answering.impressions import Impression, ImpressionQueue
 from serving.answering.list_kind import ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.catalogue_items import NewItems
@@ -25,10 +26,17 @@ from serving.non_personalized.non_personalized_list import (
     NonPersonalizedRequest,
 )
 from serving.non_personalized.non_personalized_list_maker import NonPersonalizedListMaker
-from serving.recommendations.impressions import Impression, ImpressionQueue
 from serving.recommendations.recommend import Recommender
 from serving.rows.own_items import OwnItems, SeedItem
-from serving.rows.page import DroppedRow, Page, PageRequest, Row, RowKind, RowRequest
+from serving.rows.page import (
+    OF_RECOMMENDATIONS,
+    DroppedRow,
+    Page,
+    PageRequest,
+    Row,
+    RowKind,
+    RowRequest,
+)
 from serving.runs.live_runs import LiveRun
 from serving.runtime.faults import Fault, invalid_request
 from serving.similar.similar import Similar, SimilarRequest
@@ -87,7 +95,8 @@ class PageMaker(ListKind[PageRequest, Page]):
         dropped: list[DroppedRow] = []
         claimed = set(self.excluded(known.exclusions, request))
         for asked in request.rows:
-            items = self._from_memory(asked, claimed)
+            hidden = self.recommender.rule_items.hidden(asked.rules)
+            items = self._from_memory(asked, claimed | hidden)
             if items is None or len(items) < asked.least:
                 dropped.append(DroppedRow(asked, "away" if items is None else "too_few"))
                 continue
@@ -188,6 +197,7 @@ class _Rows:
                 dropped.append(DroppedRow(asked, "too_few"))
                 continue
             self.rows.append(row)
+            degraded = degraded or row.degraded
             self.claimed.update((item.item_no, item.item_id) for item in row.items)
         return Page("rows", self.run, tuple(self.rows), tuple(dropped), degraded)
 
@@ -196,7 +206,7 @@ class _Rows:
         return tells and not self.request.shows_history
 
     async def _row(self, no: int, asked: RowRequest) -> Row | None:
-        if asked.kind in {"for_you", "new_for_you"}:
+        if asked.kind in OF_RECOMMENDATIONS:
             return await self._for_you(asked)
         if asked.kind == "because_of":
             return await self._because_of(no, asked)
@@ -212,24 +222,30 @@ class _Rows:
         listed = await recommender.lists.make(self.run, self.user, request)
         if listed.degraded is not None and not listed.items:
             raise StoreUnavailableError(reason=listed.degraded)
-        return Row(asked, listed.strategy, listed.items)
+        return Row(asked, listed.strategy, listed.items, degraded=listed.degraded)
 
     async def _because_of(self, no: int, asked: RowRequest) -> Row | None:
         seed = await self._seed(asked)
         if seed is None:
             return None
-        request = SimilarRequest((seed.item_id,), asked.limit, self._unclaimed(asked.filters))
+        request = SimilarRequest(
+            (seed.item_id,),
+            asked.limit,
+            self._unclaimed(asked.filters),
+            rules=asked.rules,
+            decision=asked.decision,
+            # What only fills a list up is not there because of the item.
+            only_similar=asked.decision is None or not asked.decision.is_popular,
+        )
         try:
             found = await self.maker.similar.make(self.run, self.user, request)
         except UnknownItemError as error:
             raise invalid_request([Fault(f"/rows/{no}/item_id", str(error))]) from error
-        # What only fills a list up is not there because of the item.
         items = tuple(
             RecommendedItem(item.item_no, item.item_id, item.title, item.score)
             for item in found.items
-            if item.score > 0
         )
-        return Row(asked, found.strategy, items, because_of=seed)
+        return Row(asked, found.strategy, items, because_of=seed, degraded=found.degraded)
 
     async def _seed(self, asked: RowRequest) -> SeedItem | None:
         """The item that is named, or the newest liked one that no other row is made because of."""
@@ -266,11 +282,17 @@ class _Rows:
         category = asked.category if asked.category is not None else await self._own_category(asked)
         name: ListName = "popular" if asked.kind == "popular" else TRENDING[asked.window]
         request = NonPersonalizedRequest(
-            ListKey(name, category), asked.limit, asked.filters.written
+            ListKey(name, category),
+            asked.limit,
+            asked.filters.written,
+            rules=asked.rules,
+            decision=asked.decision,
         )
         seen = (await self.user.state(exclude_seen=True)).excluded if self.user else ()
         listed = await self.maker.non_personalized.make(self.run, request, [*self.claimed, *seen])
-        return Row(asked, listed.strategy, listed.items, category=category)
+        return Row(
+            asked, listed.strategy, listed.items, category=category, degraded=listed.degraded
+        )
 
     async def _own_category(self, asked: RowRequest) -> str:
         """The one the user likes most; '' if that may not be told, or there is none."""

@@ -15,8 +15,9 @@ from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.lists.request import RecommendationRequest
 from serving.placements.current_placements import CurrentPlacements, FromCurrentPlacements
+from serving.placements.found_lists import OF_ROWS
 from serving.placements.placement import AskedList
-from serving.rows.page import RowRequest
+from serving.rows.page import OF_RECOMMENDATIONS, RowRequest
 from serving.rows.page_maker import PageMaker
 from serving.rows.schemas import PageAnswer, PageBody, page_answer, page_request
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
@@ -76,11 +77,14 @@ async def _resolved(  # noqa: PLR0917 -- all that a row depends on
     if said.placement is None:
         return replace(row, filters=await own_values.resolved(row.filters, user_id, pointer))
     placement = await placements.find(said.placement, f"/rows/{no}/placement", user_id)
+    context = body.context or {}
+    if row.kind not in OF_RECOMMENDATIONS:
+        placements.check_takes(said.placement, context, OF_ROWS, f"/rows/{no}/placement")
     asked = AskedList(
         RecommendationRequest(row.limit, filters=row.filters),
         says_limit="limit" in said.model_fields_set,
         says_exclude_seen=True,
-        context=body.context or {},
+        context=context,
     )
     request = await placement.placed(asked).for_user(user_id, own_values, pointer)
     return replace(row, filters=request.filters, limit=request.limit, placed=request)

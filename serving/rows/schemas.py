@@ -45,7 +45,7 @@ _OF: dict[str, frozenset[RowKind]] = {
     "days": frozenset({"new_for_you", "continue"}),
     "begun": frozenset({"continue"}),
     "finished": frozenset({"continue"}),
-    "placement": frozenset({"for_you", "new_for_you"}),
+    "placement": frozenset({"for_you", "new_for_you", "because_of", "trending", "popular"}),
 }
 """Of which rows a parameter is."""
 
@@ -115,8 +115,9 @@ class RowBody(BaseModel):
 
     placement: AskedPlacement = Field(
         None,
-        description="Of for_you and new_for_you: what was decided for it holds, but for the fields,"
-        " which the page asks for, and whether seen items are shown, which they never are.",
+        description="Of all rows but continue: what was decided for it holds, but for the fields,"
+        " which the page asks for, and whether seen items are shown, which they never are. For"
+        " because_of, trending and popular it may decide on filter, limit, impressions and rules.",
     )
 
     @model_validator(mode="after")

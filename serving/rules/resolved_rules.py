@@ -1,6 +1,6 @@
 """Rules with the items they are about, put together so that a list asks for all of them at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.blend import BlendedRanking
+from domain.identifiers import ItemNo
 from serving.rules.rule import LONGEST_LIST, Rule, Selection
 from serving.rules.rule_set import NO_RULES, HoldingRules, ItemNos
 
 _NONE = np.empty(0, dtype=np.int32)
+
+Order = NDArray[np.intp]
+"""(n,) rows of a list, in another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ class ResolvedRules:
     """The rules of one request with their items."""
 
     holding: HoldingRules
-    hidden: tuple[int, ...]
+    hidden: tuple[ItemNo, ...]
     """What no list shows."""
     moved: ItemNos
     """What is boosted or buried."""
@@ -165,7 +169,7 @@ class ResolvedRules:
         moved, factors = _factors(known, items)
         return cls(
             holding,
-            tuple(np.unique(np.concatenate([_NONE, *_arrays(known, items, "hide")])).tolist()),
+            tuple(map(ItemNo, _union(_arrays(known, items, "hide")).tolist())),
             moved,
             factors,
             _pins(known, items),
@@ -177,8 +181,17 @@ class ResolvedRules:
 
     @property
     def named(self) -> list[int]:
-        """What is pinned by name, which is shown whether anything ranks it or not."""
-        return [no for pin in self.pins if pin.is_named for no in pin.items.preferred.tolist()]
+        """What is pinned by name and not hidden, and shown whether anything ranks it or not."""
+        named = [no for pin in self.pins if pin.is_named for no in pin.items.preferred.tolist()]
+        if not named or not self.hidden:
+            return named
+        hidden = frozenset(self.hidden)
+        return [no for no in named if no not in hidden]
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything is boosted or buried."""
+        return bool(len(self.moved))
 
     @property
     def arranges(self) -> bool:
@@ -195,14 +208,46 @@ class ResolvedRules:
 
     def boosted(self, ranked: BlendedRanking) -> BlendedRanking:
         """A ranking with the scores of what is boosted and buried multiplied, in its new order."""
-        if not len(self.moved) or not len(ranked):
+        if not self.moves or not contained(ranked.item_nos, self.moved).any():
             return ranked
-        rows = np.searchsorted(self.moved, ranked.item_nos).clip(max=len(self.moved) - 1)
-        concerned = self.moved[rows] == ranked.item_nos
-        if not concerned.any():
-            return ranked
-        scores = ranked.scores * np.where(concerned, self.factors[rows], 1.0)
-        return replace(ranked, scores=scores).reordered(np.lexsort((ranked.item_nos, -scores)))
+        order = self.order_of(ranked.item_nos, ranked.scores)
+        scores = _moved(ranked.scores, self._factors_of(ranked.item_nos))
+        return replace(ranked, scores=scores).reordered(order)
+
+    def after(self, shown: int) -> "ResolvedRules":
+        """The same for the page of a list that follows so many items.
+
+        Positions are counted from the beginning of the list, so that what was to be pinned on the
+        pages before is not pinned again.
+        """
+        if not shown or not self.pins:
+            return self
+        pins = (replace(pin, index=pin.index - shown) for pin in self.pins if pin.index >= shown)
+        return replace(self, pins=tuple(pins))
+
+    def order_of(self, item_nos: NDArray[np.int32], scores: NDArray[np.float64]) -> Order:
+        """The rows of a list, best first, once what is boosted and buried has moved.
+
+        `scores` (n,) fall with the rows. A list without any score is weighed by the reciprocals of
+        the ranks: then a boost of 2 halves a rank. In one with scores, what has none, as it only
+        fills the list up, is not moved. Equal ones stay in their order, and what is buried with
+        factor 0 stands behind all others.
+        """
+        places = np.arange(len(item_nos))
+        if not self.moves or not len(item_nos):
+            return places
+        weighed = scores if (scores > 0).any() else np.reciprocal(places + 1.0, dtype=np.float64)
+        factors = self._factors_of(item_nos)
+        return np.lexsort((places, -_moved(weighed, factors), factors == 0))
+
+    def _factors_of(self, item_nos: NDArray[np.int32]) -> NDArray[np.float64]:
+        rows = np.searchsorted(self.moved, item_nos).clip(max=len(self.moved) - 1)
+        return np.where(self.moved[rows] == item_nos, self.factors[rows], 1.0)
+
+
+def _moved(scores: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What speaks against an item does not speak less against it because it is buried."""
+    return np.where(scores > 0, scores * factors, scores)
 
 
 def contained(item_nos: NDArray[np.int32], among: ItemNos) -> NDArray[np.bool_]:
@@ -211,6 +256,10 @@ def contained(item_nos: NDArray[np.int32], among: ItemNos) -> NDArray[np.bool_]:
         return np.zeros(len(item_nos), dtype=bool)
     rows = np.searchsorted(among, item_nos).clip(max=len(among) - 1)
     return np.asarray(among[rows] == item_nos)
+
+
+def _union(arrays: Iterable[ItemNos]) -> ItemNos:
+    return np.unique(np.concatenate([_NONE, *arrays]))
 
 
 def _arrays(
@@ -228,7 +277,7 @@ def _factors(
 ) -> tuple[ItemNos, NDArray[np.float64]]:
     moving = [rule for rule in rules if rule.do in {"boost", "bury"}]
     arrays = [items[rule.selection].item_nos for rule in moving if rule.selection is not None]
-    moved = np.unique(np.concatenate([_NONE, *arrays]))
+    moved = _union(arrays)
     factors = np.ones(len(moved))
     for rule, item_nos in zip(moving, arrays, strict=True):
         factors[np.searchsorted(moved, item_nos)] *= rule.factor or 0.0

@@ -28,19 +28,22 @@ class HoldingRules:
     """Whether what they do changes with attributes of items."""
     asks_now: bool = field(default=False, compare=False)
     """Whether it changes with the time alone."""
+    for_users: tuple[str, ...] = field(default=(), compare=False)
+    """The names of those that hold for some users and not here, as nobody is known."""
 
     @classmethod
-    def of(cls, rules: Iterable[Rule]) -> Self:
-        """These rules, all of them."""
-        held = tuple(rules)
+    def of(cls, rules: Iterable[Rule], for_users: Iterable[str] = ()) -> Self:
+        """These rules, all of them; `for_users`: see the field."""
+        held, others = tuple(rules), tuple(for_users)
         if not held:
-            return cls()
+            return cls(for_users=others)
         said = "\n".join(rule.model_dump_json(exclude_none=True) for rule in held)
         return cls(
             held,
             hashlib.sha256(said.encode()).hexdigest()[:16],
             any(rule.asks_attributes for rule in held),
             any(rule.asks_now for rule in held),
+            others,
         )
 
     def __bool__(self) -> bool:
@@ -69,7 +72,7 @@ class RuleSet:
     is_constant: bool = field(init=False)
     """Whether the same rules hold for every request at any time."""
     _all: HoldingRules = field(init=False)
-    _chosen: dict[tuple[bool, ...], HoldingRules] = field(default_factory=dict, init=False)
+    _chosen: dict[tuple[bool | None, ...], HoldingRules] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """See the fields."""
@@ -96,8 +99,10 @@ class RuleSet:
         )
         known = self._chosen.get(chosen)
         if known is None:
+            decided = [*zip(self.rules, chosen, strict=True)]
             known = HoldingRules.of(
-                rule for rule, holds in zip(self.rules, chosen, strict=True) if holds
+                (rule for rule, holds in decided if holds),
+                (rule.name for rule, holds in decided if holds is None),
             )
             if len(self._chosen) >= _MOST_CHOICES:
                 self._chosen.clear()
@@ -113,9 +118,10 @@ def _is_conditional(rule: Rule) -> bool:
     return any(each is not None for each in (rule.users, rule.when, rule.starts_at, rule.ends_at))
 
 
-def _holds_for(rule: Rule, attributes: Mapping[str, Any] | None, now: datetime) -> bool:
+def _holds_for(rule: Rule, attributes: Mapping[str, Any] | None, now: datetime) -> bool | None:
+    """None: it cannot be told, as nobody is known."""
     if rule.users is None:
         return True
     if attributes is None:
-        return False
+        return None
     return parse_filter(rule.users).holds(Document(attributes, {}), now)

@@ -15,7 +15,7 @@ from serving.postgres.store import ReadStore
 from serving.runtime.faults import RunGoneError
 from serving.runtime.metrics import ServingMetrics
 from sql.log import kind_table
-from sql.revisions import is_current
+from sql.revisions import is_migrated
 from sql.statements import statements
 
 _SERVING = statements("serving")
@@ -113,8 +113,8 @@ class Runs:
         return {kind.kind: kind for kind in table.kinds}
 
     async def is_migrated(self) -> bool:
-        """Whether the database stands at the newest revision."""
-        return await self._store.read(is_current)
+        """Whether this version works with the database as it is."""
+        return await self._store.read(is_migrated)
 
 
 async def check_run(store: ReadStore, run_id: RunId) -> None:

@@ -1,5 +1,6 @@
 """GET /v1/search."""
 
+import uuid
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -27,9 +28,10 @@ from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import NOT_BLANK, Documented, QueryBoolean, storable_text
 from serving.lists.cursor import Scroll
+from serving.lists.decision import Decision
 from serving.placements.current_placements import FromCurrentPlacements
 from serving.placements.found_lists import PlacedQuery, place
-from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement
+from serving.placements.schemas import PlacedAnswer, placed_answer
 from serving.runtime.faults import CursorExpiredError
 from serving.search.search import Searcher
 from serving.search.search_list import (
@@ -47,7 +49,7 @@ LONGEST_QUERY = 200
 
 _MATCH = (
     "words: at least one word is there. meaning: none is, but the item is near to what they mean."
-    " popular: the item only fills the list up."
+    " popular: the item only fills the list up, or a rule brought it."
 )
 
 
@@ -114,7 +116,9 @@ class HighlightsAnswer(BaseModel):
 class SearchedItemAnswer(ListedItemAnswer):
     """One item found."""
 
-    score: float = Field(description="What the list is ordered by; 0 for items that fill it up.")
+    score: float = Field(
+        description="What the list is ordered by before rules; 0 for items that fill it up."
+    )
     match: SearchMatch = Field(description=_MATCH)
     seen: bool = Field(description="Whether the user has seen it; false without user_id.")
     highlights: HighlightsAnswer | None = Field(
@@ -122,15 +126,14 @@ class SearchedItemAnswer(ListedItemAnswer):
     )
 
 
-class SearchAnswer(FieldedAnswer):
+class SearchAnswer(FieldedAnswer, PlacedAnswer):
     """What a search found, the best first."""
 
     q: str
-    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
     items: list[SearchedItemAnswer]
     match: SearchMatch | None = Field(
-        description="The match of the first item; meaning or popular: no item has the words. Null:"
-        " no item at all."
+        description="The match of the item with the best score; meaning or popular: no item has the"
+        " words. Null: no item at all."
     )
     corrected: dict[str, str] = Field(
         description="Words that no item has, with the words that were looked for instead.",
@@ -156,13 +159,14 @@ def search_answer(
     q: str,
     found: Answer[SearchList],
     following: str | None,
-    placement: NamedPlacement | None = None,
+    decision: Decision | None = None,
+    recommendation_id: uuid.UUID | None = None,
 ) -> dict[str, Any]:
     """The fields of `SearchAnswer`, ready to be written."""
     result = found.result
     return {
         "q": q,
-        "placement": placement and placement.model_dump(),
+        **placed_answer(decision, recommendation_id),
         "items": [_item_answer(item) for item in result.items],
         "match": result.match,
         "corrected": result.corrected,
@@ -218,6 +222,7 @@ async def search(
     request = replace(placed.request, shown=scroll.shown)
     found = await searcher.search(asked.user(), request)
     following = scroll.after(found.result, request.limit, placed.binding)
-    answer = search_answer(asked.q, found, following, placed.placement)
+    shown_as = searcher.exposures.note(asked.user(), request.decision, found)
+    answer = search_answer(asked.q, found, following, request.decision, shown_as)
     answer = await item_fields.put(answer, found.result, placed.fields)
     return list_response(answer, if_none_match, is_for_all=asked.user_id is None)

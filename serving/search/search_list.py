@@ -8,6 +8,8 @@ import orjson
 
 from domain.identifiers import ItemNo
 from serving.candidates.filters import EVERYTHING, Filters
+from serving.lists.decision import Decision
+from serving.rules.rule_set import NO_RULES, HoldingRules
 from serving.runs.live_runs import LiveRun, decoded_run
 
 
@@ -25,6 +27,10 @@ class SearchRequest:
     highlight: bool = True
     shown: tuple[ItemNo, ...] = ()
     """What was on the pages before this one."""
+    rules: HoldingRules = NO_RULES
+    """What a team has set above what was learned."""
+    decision: Decision | None = None
+    """Which placement it is for; None: for none."""
 
     def scroll_key(self) -> str:
         """What stays the same while somebody scrolls: all but the length of a page."""
@@ -54,7 +60,7 @@ class SearchedItem:
     item_id: str
     title: str
     score: float
-    """What the list is ordered by; 0 for items that only fill it up."""
+    """What the list is ordered by before rules; 0 for items that only fill it up."""
     match: Match
     seen: bool
     """Whether the user has seen it."""
@@ -77,8 +83,9 @@ class SearchList:
 
     @property
     def match(self) -> Match | None:
-        """How the best item was found; None: there is no item."""
-        return self.items[0].match if self.items else None
+        """How the best item was found, wherever rules put it; None: there is no item."""
+        # Of equal ones the first.
+        return max(self.items, key=lambda item: item.score).match if self.items else None
 
     @classmethod
     def decode(cls, cached: bytes) -> Self:

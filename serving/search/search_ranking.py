@@ -65,6 +65,21 @@ def ranked(
     return [(found[n], float(scores[n])) for n in order]
 
 
+def ranked_by_use(found: Sequence[Found]) -> list[tuple[Found, float]]:
+    """The same by nothing but how many use an item, for comparison: scores in [0, 1].
+
+    Items whose words do not match come after all others.
+    """
+    if not found:
+        return []
+    scores = _scaled(np.array([math.log1p(item.users) for item in found]), low=0.0)
+    order = sorted(
+        range(len(found)),
+        key=lambda n: (not any(found[n].field_weights), -scores[n], found[n].item_no),
+    )
+    return [(found[n], float(scores[n])) for n in order]
+
+
 def _title_covered(
     found: Sequence[Found], field_weights: NDArray[np.float64], times: ArrayLike
 ) -> NDArray[np.float64]:

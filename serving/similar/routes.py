@@ -1,5 +1,6 @@
 """GET /v1/items/{item_id}/similar and GET /v1/similar."""
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -35,9 +36,10 @@ from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import Identifier, QueryBoolean
 from serving.lists.cursor import Scroll
+from serving.lists.decision import Decision
 from serving.placements.current_placements import CurrentPlacements, FromCurrentPlacements
 from serving.placements.found_lists import PlacedQuery, place
-from serving.placements.schemas import OF_NO_PLACEMENT, NamedPlacement
+from serving.placements.schemas import PlacedAnswer, placed_answer
 from serving.runtime.faults import CursorExpiredError
 from serving.similar.similar import Similar, SimilarList, SimilarRequest, SimilarStrategy
 
@@ -91,10 +93,9 @@ class SimilarItemAnswer(ListedItemAnswer):
     similar_in_words: float = Field(description="The part that comes from what is said of them.")
 
 
-class SimilarAnswer(FieldedAnswer):
+class SimilarAnswer(FieldedAnswer, PlacedAnswer):
     """Items like others, the most similar first."""
 
-    placement: NamedPlacement | None = Field(description=OF_NO_PLACEMENT)
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str] = Field(
         description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
@@ -116,12 +117,15 @@ class SimilarAnswer(FieldedAnswer):
 
 
 def similar_answer(
-    found: Answer[SimilarList], following: str | None, placement: NamedPlacement | None
+    found: Answer[SimilarList],
+    following: str | None,
+    decision: Decision | None,
+    recommendation_id: uuid.UUID | None,
 ) -> dict[str, Any]:
     """The fields of `SimilarAnswer`, ready to be written."""
     result = found.result
     return {
-        "placement": placement and placement.model_dump(),
+        **placed_answer(decision, recommendation_id),
         "items": [
             {
                 "item_id": item.item_id,
@@ -168,7 +172,8 @@ class _SimilarLists:
         request = replace(placed.request, shown=scroll.shown)
         found = await self.similar.similar(user_id, request)
         following = scroll.after(found.result, request.limit, placed.binding)
-        answer = similar_answer(found, following, placed.placement)
+        shown_as = self.similar.exposures.note(user_id, request.decision, found)
+        answer = similar_answer(found, following, request.decision, shown_as)
         fielded = await self.item_fields.put(answer, found.result, placed.fields)
         return list_response(fielded, if_none_match, is_for_all=user_id is None)
 

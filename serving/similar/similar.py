@@ -1,6 +1,6 @@
 """Items that are like others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal, Self
@@ -17,9 +17,12 @@ from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.users import StateReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
-from serving.lists.cursor import shown_key
+from serving.lists.decision import Decision
 from serving.lists.meant_categories import MeantCategories
 from serving.lists.recommendation_list import degraded_by
+from serving.lists.ruled_lists import ListRuler, page_key
+from serving.placements.exposures import Exposures
+from serving.rules.rule_set import NO_RULES, HoldingRules
 from serving.runs.live_runs import LiveRun, decoded_run, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
 from serving.runtime.budget import searching
@@ -83,6 +86,12 @@ class SimilarRequest:
     """False: only items the user disliked or hid stay out."""
     shown: tuple[ItemNo, ...] = ()
     """What was on the pages before this one."""
+    rules: HoldingRules = NO_RULES
+    """What a team has set above what was learned."""
+    decision: Decision | None = None
+    """Which placement it is for; None: for none."""
+    only_similar: bool = False
+    """Whether nothing is wanted that only fills the list up."""
 
     def scroll_key(self) -> str:
         """What stays the same while somebody scrolls: all but the length of a page."""
@@ -98,6 +107,8 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
     items: SimilarItems
     fallback: FallbackCatalogue
     categories: MeantCategories
+    ruler: ListRuler
+    exposures: Exposures
     recall_bound: float
     fresh_seconds: float
 
@@ -108,55 +119,16 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
     async def make(
         self, run: LiveRun | None, user: StateReader | None, request: SimilarRequest
     ) -> SimilarList:
-        """The most similar by the run, then the most used."""
+        """The most similar by the run, then the most used, with their rules."""
         of_user = (await user.state(exclude_seen=True)).exclusions if user else _NOBODY
         seeds = await self.items.find_seeds(run.run_id if run else None, request.item_ids)
         known = {seed.item_id for seed in seeds}
         unknown = tuple(item_id for item_id in request.item_ids if item_id not in known)
         if not seeds:
             raise UnknownItemError(_unknown_detail(unknown))
-        excluded = {seed.item_no for seed in seeds} | self.excluded(of_user, request)
-        filters = ItemFilters(request.filters)
-        nearest, degraded = await self._nearest(run, seeds, excluded, filters, request.limit)
-        missing = request.limit - len(nearest)
-        strategy = _strategy(seeds) if nearest else "popular"
-        if missing > 0:
-            listed = excluded.union(item.item_no for item in nearest)
-            run_id = run.run_id if run else None
-            nearest += await self.items.load_most_used(run_id, listed, filters, items=missing)
-        meant = await self.categories.find(request.filters, nearest)
-        items = tuple(map(_similar_item, nearest))
-        return SimilarList(strategy, run, items, unknown, degraded, meant)
-
-    async def _nearest(
-        self,
-        run: LiveRun | None,
-        seeds: Sequence[Seed],
-        excluded: AbstractSet[ItemNo],
-        filters: ItemFilters,
-        limit: int,
-    ) -> tuple[list[NearestItem], str | None]:
-        """The most similar, and why they are fewer than they might have been."""
-        similarity_embedding = mean_similarity_embedding(seeds)
-        if run is None:
-            return [], None
-        if similarity_embedding is None:
-            await self.items.check_run(run.run_id)
-            return [], None
-        index = trusted(run.similarity_index, self.recall_bound)
-        try:
-            with searching(among_few=filters.leave_few):
-                nearest = await self.items.load_nearest(
-                    run.run_id, similarity_embedding, excluded, filters, items=limit, index=index
-                )
-        except StoreUnavailableError as error:
-            if self.items.lacks(index):
-                return [], VECTOR_INDEX
-            if not filters.leave_few:
-                raise
-            return [], degraded_by(error)
-        lacking = self.items.lacks(index) and not filters.leave_few
-        return nearest, VECTOR_INDEX if lacking else None
+        excluded = {seed.item_no for seed in seeds} | self._excluded(of_user, request)
+        unruled = _UnruledSimilar(self, run, request, seeds, unknown, frozenset(excluded))
+        return await self.ruler.ruled(unruled, request)
 
     def make_fallback(self, known: UserExclusions, request: SimilarRequest) -> SimilarList:
         """What is popular."""
@@ -176,13 +148,85 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
 
     def key(self, request: SimilarRequest) -> str:
         """All of the request."""
-        return f"{request.scroll_key()}:{request.limit}:{shown_key(request.shown)}"
+        return f"{request.scroll_key()}:{page_key(request)}"
+
+    def rules(self, request: SimilarRequest) -> HoldingRules:
+        """Those of the request."""
+        return request.rules
+
+    def known_position(self, request: SimilarRequest) -> int | None:
+        """See `CachedKind`."""
+        return self.ruler.known_position(request)
 
     def excluded(self, exclusions: Exclusions, request: SimilarRequest) -> AbstractSet[ItemNo]:
-        """The user's exclusions, and the pages before."""
+        """The user's exclusions, the pages before, and what rules hide."""
+        return self._excluded(exclusions, request) | self.ruler.hidden(request)
+
+    def _excluded(self, exclusions: Exclusions, request: SimilarRequest) -> AbstractSet[ItemNo]:
         return exclusions.of(exclude_seen=request.exclude_seen) | {*request.shown}
 
     decode = staticmethod(SimilarList.decode)
+
+
+@dataclass(frozen=True, slots=True)
+class _UnruledSimilar:
+    """One list as it is made without rules."""
+
+    of: Similar
+    run: LiveRun | None
+    request: SimilarRequest
+    seeds: Sequence[Seed]
+    unknown: tuple[str, ...]
+    excluded: frozenset[ItemNo]
+
+    async def listed(self, count: int, left_out: Collection[ItemNo]) -> SimilarList:
+        """See `UnruledList`."""
+        of, run, request = self.of, self.run, self.request
+        filters, excluded = ItemFilters(request.filters), self.excluded.union(left_out)
+        nearest, degraded = await self._nearest(excluded, filters, count)
+        strategy = _strategy(self.seeds) if nearest else "popular"
+        missing = count - len(nearest)
+        if missing > 0 and not request.only_similar:
+            listed = excluded.union(item.item_no for item in nearest)
+            run_id = run.run_id if run else None
+            nearest += await of.items.load_most_used(run_id, listed, filters, items=missing)
+        meant = await of.categories.find(request.filters, nearest)
+        items = tuple(map(_similar_item, nearest))
+        return SimilarList(strategy, run, items, self.unknown, degraded, meant)
+
+    async def looked_up(self, item_nos: Sequence[ItemNo]) -> Sequence[SimilarItem]:
+        """See `UnruledList`."""
+        filters = ItemFilters(self.request.filters)
+        found = await self.of.items.load_fitting(item_nos, self.excluded, filters)
+        return list(map(_similar_item, found))
+
+    async def _nearest(
+        self, excluded: AbstractSet[ItemNo], filters: ItemFilters, count: int
+    ) -> tuple[list[NearestItem], str | None]:
+        """The most similar, and why they are fewer than they might have been."""
+        items, run = self.of.items, self.run
+        similarity_embedding = mean_similarity_embedding(self.seeds)
+        if run is None or (self.request.decision and self.request.decision.is_popular):
+            return [], None
+        if similarity_embedding is None:
+            await items.check_run(run.run_id)
+            return [], None
+        index = trusted(run.similarity_index, self.of.recall_bound)
+        try:
+            with searching(among_few=filters.leave_few):
+                nearest = await items.load_nearest(
+                    run.run_id, similarity_embedding, excluded, filters, items=count, index=index
+                )
+        except StoreUnavailableError as error:
+            if items.lacks(index):
+                return [], VECTOR_INDEX
+            if not filters.leave_few:
+                raise
+            return [], degraded_by(error)
+        if self.request.only_similar:
+            nearest = [item for item in nearest if item.score > 0]
+        lacking = items.lacks(index) and not filters.leave_few
+        return nearest, VECTOR_INDEX if lacking else None
 
 
 def mean_similarity_embedding(seeds: Sequence[Seed]) -> NDArray[np.float32] | None:

@@ -153,6 +153,14 @@ class SimilarItems:
         rows = await self._store.rows(_SIMILAR["load_most_used"], parameters)
         return [NearestItem(ItemNo(row.item_no), row.item_id, row.title, 0.0, 0.0) for row in rows]
 
+    async def load_fitting(
+        self, item_nos: Sequence[ItemNo], excluded: Collection[ItemNo], filters: ItemFilters
+    ) -> list[NearestItem]:
+        """Those of some items that are eligible, in the same order, all with score 0."""
+        parameters = {"item_nos": list(item_nos), **filters.parameters(excluded)}
+        rows = await self._store.rows(_SIMILAR["load_fitting"], parameters)
+        return [NearestItem(ItemNo(row.item_no), row.item_id, row.title, 0.0, 0.0) for row in rows]
+
     async def check_run(self, run_id: RunId) -> None:
         """Tell a run that has nothing here from one that was dropped meanwhile: RunGoneError."""
         await check_run(self._store, run_id)

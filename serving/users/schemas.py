@@ -204,6 +204,10 @@ class RemovedCounts(BaseModel):
     )
     interactions: int = Field(description="Events of the user.", examples=[214])
     event_deletions: int = Field(description="Notes of events deleted before.", examples=[2])
+    history_changes: int = Field(
+        description="Notes of events that went with a load that was taken back.", examples=[0]
+    )
+    merged_ids: int = Field(description="Ids that were merged into the user.", examples=[1])
     impressions: int = Field(description="Answers that were given to the user.", examples=[38])
     recommendation_lists: int = Field(
         description="Batch lists, one in each retained model run.", examples=[3]
@@ -211,11 +215,15 @@ class RemovedCounts(BaseModel):
     user_embeddings: int = Field(
         description="Live vectors, one in each retained model run.", examples=[3]
     )
+    activity: int = Field(description="1 if analysts' counts had the user.", examples=[1])
     experiments: int = Field(description="Experiments the user was in.", examples=[1])
     accounts: int = Field(description="1 if somebody could sign in as the user.", examples=[1])
     sessions: int = Field(description="Of that account.", examples=[2])
     kafka_rejects: int = Field(
         description="Messages of a topic that were no events of the user.", examples=[0]
+    )
+    loads: int = Field(
+        description="Loads of files whose reports or options named the user.", examples=[0]
     )
     cached_answers: int | None = Field(
         description="Answers in Redis. Null: Redis is away; what it holds does not count when it is"

@@ -1,1 +1,1 @@
-"""Alembic's environment: every revision is hand-written SQL, and revisions only go forward."""
+"""Alembic's environment: every revision is hand-written SQL; what only adds has a way back."""

@@ -24,6 +24,8 @@ FILES = (
     "kafka",
     "imports",
     "freshness",
+    "support",
+    "forgetting",
     "analytics",
 )
 """Each uses what those before it made."""

@@ -54,8 +54,9 @@ from (
 ) as of_users;
 
 -- name: load_popular_ranks
--- At which rank an item stands in the popular lists of a run, over all categories.
+-- At which rank an item stands in the popular lists of a run, over all categories. What is well known only serves choices
+-- that the live vector makes.
 select list, array_position(item_nos, cast(:item_no as integer)) as rank
 from popular_items
-where run_id = :run_id and category = '' and item_nos @> array[cast(:item_no as integer)]
+where run_id = :run_id and category = '' and list <> 'well_known' and item_nos @> array[cast(:item_no as integer)]
 order by rank, list;

@@ -144,7 +144,8 @@ limit :users;
 
 -- name: store_posted_impressions
 -- Writes what apps have shown elsewhere, each once: what is there already, as the list that was given, stays as it is. Users
--- are held until the commit, as by store_impressions; of a user nobody knows it is written of nobody.
+-- are held until the commit, as by store_impressions; of a user nobody knows it is written of nobody. Of an experiment it is
+-- noted who was shown it first, as there; what an app names and does not exist is noted of nobody.
 with given as materialized (
     select given.*, context_number(context) as context_no
     from jsonb_to_recordset(cast(:shown as jsonb)) as given (
@@ -153,11 +154,34 @@ with given as materialized (
 ),
 present as (
     select user_id, user_no from users where user_id in (select user_id from given) order by user_no for key share
+),
+stored as (
+    insert into impressions (recommendation_id, user_no, run_id, source, item_nos, shown_at, placement, placement_version,
+                             experiment_id, arm, context_no)
+    select recommendation_id, user_no, run_id, 'posted', item_nos, shown_at, placement, placement_version, experiment_id, arm,
+           context_no
+    from given left join present using (user_id)
+    on conflict do nothing
+    returning recommendation_id, user_no
+),
+exposed as (
+    insert into experiment_users (experiment_id, user_id, arm, first_at, visits)
+    select experiment_id, user_id, (array_agg(given.arm order by shown_at))[1], min(shown_at),
+           count(*) filter (where user_no is null)
+    from given join stored using (recommendation_id)
+    join experiments using (experiment_id)
+    where user_id is not null
+      and state = 'running' and shown_at >= started_at
+      and exists (select from jsonb_to_recordset(arms) as known (name text) where name = given.arm)
+      and not exists (
+          select from experiment_stopped_arms as over
+          where over.experiment_id = given.experiment_id and over.arm = given.arm and over.stopped_at <= shown_at)
+      and (user_no is null or not exists (
+          select from experiment_users as known
+          where known.experiment_id = given.experiment_id and known.user_id = given.user_id))
+    group by experiment_id, user_id
+    -- In one order by everybody, who may write of the same users.
+    order by experiment_id, user_id
+    on conflict (experiment_id, user_id) do update set visits = experiment_users.visits + excluded.visits
 )
-insert into impressions (recommendation_id, user_no, run_id, source, item_nos, shown_at, placement, placement_version,
-                         experiment_id, arm, context_no)
-select recommendation_id, user_no, run_id, 'posted', item_nos, shown_at, placement, placement_version, experiment_id, arm,
-       context_no
-from given left join present using (user_id)
-on conflict do nothing
-returning recommendation_id;
+select recommendation_id from stored;

@@ -47,6 +47,10 @@ select run_id, state, live, cut_off_at, started_at, finished_at, seconds, metric
 from analytics.model_runs
 where run_id = :run_id;
 
+-- name: find_flow_run
+-- The flow run of Prefect that made a run; null: it is not known.
+select flow_run_id from model_runs where run_id = :run_id;
+
 -- name: find_run_before
 -- The newest retained run that is older than the one being served; no row: there is none.
 select max(run_id) as run_id

@@ -136,6 +136,14 @@ from (
 order by users desc nulls last, item_no desc
 limit :items;
 
+-- name: load_fitting
+-- Those of some items that may be in such a list, in the order in which they are given.
+select item_no, item_id, title
+from unnest(cast(:item_nos as integer[])) with ordinality as given (item_no, ordinal)
+join items using (item_no)
+where {may_fill_up}
+order by ordinal;
+
 -- name: find_categories_meant
 -- Of some categories those that no item has that may be shown, each with one that differs in case and accents only.
 select asked, meant

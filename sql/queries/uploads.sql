@@ -81,3 +81,17 @@ select file from uploads
 where state in ('queued', 'running')
    or (state = 'failed' or state = 'complete' and is_preview)
       and ended_at > now() - make_interval(secs => cast(:kept_seconds as double precision));
+
+-- name: clear_old_upload_rows
+-- Takes rows of files out of what became of uploads that ended before :before: rejected rows, previews, and errors, which may
+-- quote some. Counts stay. How many uploads that was.
+with cleared as (
+    update uploads
+    set result = case when is_preview or state = 'failed' then null
+                      else cast(jsonb_set(cast(result as jsonb), '{report,rejected_rows}', '[]') as json) end
+    where ended_at < cast(:before as timestamptz)
+      and (result is not null and (is_preview or state = 'failed')
+           or json_array_length(result #> '{report,rejected_rows}') > 0)
+    returning 1
+)
+select count(*) from cleared;

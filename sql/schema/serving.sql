@@ -64,7 +64,7 @@ begin
     of_interactions as (delete from interactions where user_no = gone returning 1),
     of_deletions as (delete from event_deletions where user_no = gone returning 1),
     of_changes as (delete from history_changes where user_no = gone returning 1),
-    of_merged as (delete from merged_users where user_no = gone or from_user_id = given_id),
+    of_merged as (delete from merged_users where user_no = gone or from_user_id = given_id returning 1),
     of_impressions as (delete from impressions where user_no = gone returning 1),
     of_lists as (delete from batch_recommendations where user_no = gone returning 1),
     of_vectors as (delete from user_embeddings where user_no = gone returning 1),
@@ -81,13 +81,17 @@ begin
         'preferences', (select count(*) from of_preferences),
         'interactions', (select count(*) from of_interactions),
         'event_deletions', (select count(*) from of_deletions),
+        'history_changes', (select count(*) from of_changes),
+        'merged_ids', (select count(*) from of_merged),
         'impressions', (select count(*) from of_impressions),
         'recommendation_lists', (select count(*) from of_lists),
         'user_embeddings', (select count(*) from of_vectors),
+        'activity', (select count(*) from of_activity),
         'experiments', (select count(*) from of_experiments),
         'accounts', (select count(*) from of_accounts),
         'sessions', (select count(*) from of_sessions),
-        'kafka_rejects', (select count(*) from of_rejects))
+        'kafka_rejects', (select count(*) from of_rejects),
+        'loads', forget_in_loads(given_id))
     into counts;
 
     if gone is not null then

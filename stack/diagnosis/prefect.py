@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import yaml
 
-from flows.project_folder import PROJECT
+from flows.project_folder import deployments_file
 from serving.console.prefect_api import PrefectApi, PrefectAskedInVainError
 from serving.diagnosis.finding import Finding
 from stack.diagnosis.schedules import Nights, judge_schedules, server_in_trouble
@@ -41,7 +41,7 @@ def check_schedules(
 
 def scheduled_names() -> list[str]:
     """The deployments that `prefect.yaml` gives a schedule."""
-    described = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))
+    described = yaml.safe_load(deployments_file().read_text(encoding="utf-8"))
     return [
         deployment["name"] for deployment in described["deployments"] if deployment["schedules"]
     ]

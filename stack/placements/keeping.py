@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from serving.access.acting import Actor
 from serving.placements.placement_keeping import PlacementKeeping
+from serving.postgres.limits import StoreLimits
 from serving.postgres.store import Store
 from stack.local.home import Home
 from stack.local.stores import opened_stores
@@ -15,6 +16,9 @@ from stack.settings import StackSettings
 Answer = TypeVar("Answer")
 Act = Callable[[PlacementKeeping, Actor], Awaitable[Answer]]
 
+_LIMITS = StoreLimits(background_connections=1, wait_seconds=60.0, slow_statement_seconds=60.0)
+"""Nobody is told of a slow statement: what the command says stands alone."""
+
 
 def keep_placements(settings: StackSettings, home: Home, act: Act[Answer]) -> Answer:
     """What an act answers, on the stores of the running stack or those that are set up."""
@@ -23,7 +27,7 @@ def keep_placements(settings: StackSettings, home: Home, act: Act[Answer]) -> An
 
 
 async def _done(database_url: str, act: Act[Answer]) -> Answer:
-    store = Store.at(database_url)
+    store = Store.at(database_url, _LIMITS)
     try:
         return await act(PlacementKeeping(store), Actor(person_at_the_machine()))
     finally:

@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine, text
 
+from domain.errors import InvalidInputError
 from flows.housekeeping import housekeeping
 from flows.prefect_history import RUNS_A_REQUEST, clear_old_runs
 from tests.flows.conftest import Record
@@ -77,6 +78,14 @@ def test_more_runs_than_one_request_may_delete_go_in_batches() -> None:
     assert find("flow_runs", kept), "what has not ended stays"
 
 
+def test_impressions_are_kept_until_what_became_of_them_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TANDEM_ATTRIBUTION_DAYS", "30")
+    with pytest.raises(InvalidInputError, match="more than TANDEM_ATTRIBUTION_DAYS"):
+        housekeeping.fn(impression_days=30)
+
+
 def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
     engine: Engine, database_url: str, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,8 +110,20 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
                 " from generate_series(1, 3) as n"
             )
         )
+        connection.execute(
+            text(
+                "insert into uploads (filename, file, bytes, options, is_preview, state,"
+                " uploaded_by, ended_at, result)"
+                " select 'a.csv', n, 1, '{}', n = 3, 'complete', 'x', now() - n * interval '20 d',"
+                ' \'{"report": {"rejected_rows": [1]}}\''
+                " from generate_series(1, 3) as n"
+            )
+        )
     cleared = housekeeping()
-    assert cleared.audit_entries == 2
+    kept = "select coalesce(result #>> '{report,rejected_rows}', '-') from uploads order by file"
+    with engine.connect() as connection:
+        assert connection.execute(text(kept)).scalars().all() == ["[1]", "[]", "-"]
+    assert (cleared.reports, cleared.audit_entries) == (2, 2)
     assert value(engine, "select count(*) from audit_log") == 1
     assert (cleared.impressions, cleared.impression_days) == (2, 2)
     assert value(engine, "select count(*) from impressions") == 3
@@ -111,5 +132,5 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
     artifact = ask_prefect("artifacts/housekeeping-summary/latest")["data"]
     assert "Deleted 2 impressions of 2 days" in artifact
     again = housekeeping()
-    assert (cleared.sign_ins, again.sign_ins) == (1, 0)
+    assert (cleared.sign_ins, again.sign_ins, again.reports) == (1, 0, 0)
     assert again.impressions == 0

@@ -21,11 +21,17 @@ from tests.waiting import wait_until
 
 
 @contextmanager
-def serving(log: Path, settings: dict[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
-    """Runs for the time of the block, then is told to stop and has ended."""
+def serving(
+    log: Path, settings: dict[str, str], code: Path | None = None
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """Runs for the time of the block, then is told to stop and has ended.
+
+    `code` is the folder with another version of the packages.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "serving"],
+            cwd=code,
             env={**os.environ, **settings},
             stdout=output,
             stderr=output,
@@ -77,7 +83,7 @@ RunApi = Callable[..., RunningApi]
 
 @contextmanager
 def running_api(
-    database_url: str, redis_url: str, log: Path, **settings: object
+    database_url: str, redis_url: str, log: Path, *, code: Path | None = None, **settings: object
 ) -> Iterator[RunningApi]:
     """A server with settings by their names in lower case, one process unless told."""
     # Time is short only where a test is about it: the machine may be busy.
@@ -91,7 +97,7 @@ def running_api(
     given = {f"TANDEM_{name.upper()}": str(value) for name, value in {**usual, **settings}.items()}
     variables = {**given, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
     port = int(given["TANDEM_API_PORT"])
-    with serving(log, variables) as process:
+    with serving(log, variables, code) as process:
         api = RunningApi(port, log, process)
         wait_until(lambda: _is_ready(api), seconds=300)
         yield api

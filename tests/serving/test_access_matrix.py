@@ -166,6 +166,7 @@ DECLARED = {
     "GET /console/placements": "none viewer",
     "GET /console/placements/{name}": "none viewer",
     "POST /console/placements/{name}/preview": "none operator",
+    "GET /console/placements/{name}/versions/{version}": "none viewer",
     "POST /console/rules": "none operator",
     "POST /console/rules/check": "none operator",
     "POST /console/rules/form": "none operator",

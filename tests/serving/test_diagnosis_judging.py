@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from batch.parameters import FEWEST_USERS
 from domain.identifiers import RunId
+from serving.answering.impressions import Dropped
 from serving.answering.replica_reading import ReplicaFigures
 from serving.diagnosis.diagnosis_figures import (
     MOST_COUNTED,
@@ -36,7 +37,6 @@ from serving.diagnosis.process import (
     judge_subscription,
     postgres_unasked,
 )
-from serving.recommendations.impressions import Dropped
 from sql.revisions import Revisions
 from tests.serving.good_health import (
     FORGOTTEN,

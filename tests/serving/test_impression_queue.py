@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
+from serving.answering.impressions import Impression, ImpressionQueue, Impressions
 from serving.diagnosis.process import judge_dropped
 from serving.postgres.store import Store
-from serving.recommendations.impressions import Impression, ImpressionQueue, Impressions
 from serving.runtime.metrics import ServingMetrics
 from tests.serving.conftest import Gate, Seeds
 

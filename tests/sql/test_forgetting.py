@@ -85,15 +85,19 @@ def test_a_forgotten_user_is_in_no_table_and_what_went_is_counted(
         "users": 1,
         "interactions": 3,
         "event_deletions": 1,
+        "history_changes": 0,
+        "merged_ids": 0,
         "impressions": 2,
         "recommendation_lists": 2,
         "interests": 0,
         "preferences": 0,
         "user_embeddings": 2,
+        "activity": 0,
         "experiments": 0,
         "accounts": 0,
         "sessions": 0,
         "kafka_rejects": 0,
+        "loads": 0,
     }
     with engine.begin() as connection:
         assert rows_of_user(connection, ann) == GONE

@@ -113,6 +113,7 @@ class AskedAnswer(TypedDict):
     algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
+    rules_for_users: NotRequired[list[str] | None]
     user_id: str | None
     user_ids: NotRequired[list[str] | None]
 
@@ -670,8 +671,10 @@ class KindBody(TypedDict):
 class LatestAnswer(TypedDict):
     """New items, the newest first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -681,7 +684,7 @@ class LatestAnswer(TypedDict):
     strategy: LatestStrategy
 
 
-LatestStrategy: TypeAlias = Literal["latest", "fallback"]
+LatestStrategy: TypeAlias = Literal["latest", "popular", "fallback"]
 
 
 class LinkAnswer(TypedDict):
@@ -1021,8 +1024,10 @@ PolicyName: TypeAlias = Literal["fixed", "adaptive", "learned"]
 class PopularAnswer(TypedDict):
     """Popular items, best first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1200,6 +1205,7 @@ class RankAnswer(TypedDict):
     algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
+    rules_for_users: NotRequired[list[str] | None]
     user_id: str
     left_out: list[str]
 
@@ -1263,6 +1269,7 @@ class RecommendationAnswer(TypedDict):
     algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
+    rules_for_users: NotRequired[list[str] | None]
     user_id: str
 
 
@@ -1378,13 +1385,17 @@ class RemovedCounts(TypedDict):
     preferences: int
     interactions: int
     event_deletions: int
+    history_changes: int
+    merged_ids: int
     impressions: int
     recommendation_lists: int
     user_embeddings: int
+    activity: int
     experiments: int
     accounts: int
     sessions: int
     kafka_rejects: int
+    loads: int
     cached_answers: int | None
 
 
@@ -1523,9 +1534,11 @@ class RunAnswer(TypedDict):
 class SearchAnswer(TypedDict):
     """What a search found, the best first."""
 
+    placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
     fields_unknown: NotRequired[list[str] | None]
     q: str
-    placement: NamedPlacement | None
     items: list[SearchedItemAnswer]
     match: SearchMatch | None
     corrected: dict[str, str]
@@ -1628,8 +1641,10 @@ class SignInAnswer(TypedDict):
 class SimilarAnswer(TypedDict):
     """Items like others, the most similar first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str]
     source: FoundItemsSource
@@ -1689,8 +1704,10 @@ class SourceScoreAnswer(TypedDict):
 class StarterAnswer(TypedDict):
     """Items to choose from, each as different as can be from those before it."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -1821,8 +1838,10 @@ class TouchedByRuleAnswer(TypedDict):
 class TrendingAnswer(TypedDict):
     """Trending items, best first."""
 
-    fields_unknown: NotRequired[list[str] | None]
     placement: NamedPlacement | None
+    experiment: NamedArm | None
+    recommendation_id: str | None
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None

@@ -15,8 +15,16 @@ const withRule = (rule) => rulesNow().toSpliced(index, 1, rule);
 async function show(rules) {
   const number = ++asked;
   const answer = await post(ruled.dataset.shows, { rules, ...listLimit() });
+  if (answer && !answer.ok) notice("The rules could not be shown: try again.");
   if (!answer?.ok || number !== asked) return;
   ruled.innerHTML = await answer.text();
+}
+
+// Where somebody was is made anew: who uses the keyboard goes on from there.
+function focusOn(at, act) {
+  const row = all("[data-entry]", ruled)[at];
+  const button = row?.querySelector(`[data-act=${act}]`) ?? row?.querySelector("[data-act=edit]");
+  (button ?? document.getElementById("add-rule")).focus();
 }
 
 async function edit(rule, at) {
@@ -73,7 +81,7 @@ async function check() {
 
 document.getElementById("add-rule").addEventListener("click", () => edit(null, rulesNow().length));
 
-ruled.addEventListener("click", ({ target }) => {
+ruled.addEventListener("click", async ({ target }) => {
   const act = target.closest("[data-act]")?.dataset.act;
   if (!act) return;
   const row = target.closest("[data-entry]");
@@ -81,11 +89,14 @@ ruled.addEventListener("click", ({ target }) => {
   const rules = rulesNow();
   if (act === "edit") return edit(rules[at], at);
   const [rule] = rules.splice(at, 1);
-  if (act !== "remove") rules.splice(at + (act === "up" ? -1 : 1), 0, rule);
+  const to = at + { up: -1, down: 1, remove: 0 }[act];
+  if (act !== "remove") rules.splice(to, 0, rule);
   changed();
-  show(rules);
+  await show(rules);
+  focusOn(to, act);
 });
 
+ruleDialog.addEventListener("close", () => ruleDialog.replaceChildren());
 ruleDialog.addEventListener("change", ({ target }) => {
   if (target.matches("select")) arrange();
 });
@@ -136,6 +147,7 @@ ruleDialog.addEventListener("submit", async (event) => {
   ruled.innerHTML = await answer.text();
   changed();
   ruleDialog.close();
+  focusOn(index, "edit");
 });
 
 // What the rules that are in force touch is found out once the page is there.

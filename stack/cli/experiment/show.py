@@ -21,9 +21,6 @@ def command(name: ExperimentName, *, as_json: AsJson = False) -> None:
     console.print(f"{name} on {experiment.placement}: {experiment.state}")
     if experiment.stopped_because:
         console.print(f"stopped: {experiment.stopped_because}")
-    for arm in found.arms:
-        if arm.stopped_because:
-            console.print(f"stopped {arm.name}: {arm.stopped_because}")
     for line in (found.finding, ""):
         console.print(line)
     console.print(_arms(found))

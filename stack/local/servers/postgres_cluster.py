@@ -37,7 +37,12 @@ def _is_cluster(data_directory: Path) -> bool:
     version_file = data_directory / "PG_VERSION"
     if version_file.exists():
         if (version := version_file.read_text().strip()) != MAJOR_VERSION:
-            raise RuntimeError(f"{data_directory} is of PostgreSQL {version}, not {MAJOR_VERSION}")
+            raise RuntimeError(
+                f"{data_directory} is of PostgreSQL {version}, not {MAJOR_VERSION}, which this"
+                " version of Tandem brings. Nothing was changed. Carry it over: start the version"
+                " of Tandem that made it, dump its database with the pg_dump of PostgreSQL"
+                f" {MAJOR_VERSION}, and restore that into a new home (docs/upgrading.md)."
+            )
         return True
     if data_directory.exists() and any(data_directory.iterdir()):
         raise RuntimeError(f"{data_directory} holds files, but no PostgreSQL data")

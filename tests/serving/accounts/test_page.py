@@ -13,7 +13,7 @@ async def test_the_page_loads_only_from_this_server_and_for_everybody(start: Sta
     page = await client.get("/sign-in")
     assert page.status_code == 200
     loaded = re.findall(r'(?:src|rel="\w+" href)="([^"]+)"', page.text)
-    assert len(loaded) == 3
+    assert len(loaded) == 4
     for address in loaded:
         assert re.fullmatch(r"sign-in/[a-z.-]+", address), address
         assert (await client.get(f"/{address}")).status_code == 200

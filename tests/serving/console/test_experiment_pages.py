@@ -1,6 +1,7 @@
 """The pages of experiments: what is known, the interval day by day, and the arm that is adopted."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -11,6 +12,7 @@ from serving.console.experiment_chart import difference_charts
 from serving.experiments.definition import METRICS
 from serving.experiments.schemas import HistoryPoint
 from sql.statements import statements
+from tests.serving.conftest import Seeds
 from tests.serving.console.conftest import SignedIn, Visit, serious
 from tests.serving.console.test_placement_pages import fits_a_phone
 from tests.serving.experiments.made_experiments import ACT, NAME, MadeExperiment
@@ -93,6 +95,56 @@ async def test_a_draft_is_started_and_stopped(signed_in: SignedIn) -> None:
     assert "Adopt popular" not in running, "it is no version of the placement"
     assert (await client.post("/v1/experiments/trial/stop", json={})).status_code == 200
     assert "somebody stopped it" in (await client.get("/console/experiments/trial")).text
+
+
+async def test_the_form_of_a_draft_has_all_that_was_saved(
+    signed_in: SignedIn, seeds: Seeds
+) -> None:
+    run_id = seeds.run(batch={})
+    client = await signed_in("operator")
+    new = (await client.get("/console/experiments/trial/draft")).text
+    assert f'<option value="{run_id}">run {run_id}, served now</option>' in new
+    arms: list[dict[str, Any]] = [{"name": "now", "version": 0, "share": 0.5, "run_id": run_id}]
+    arms.append({"name": "popular", "version": "popular", "share": 0.5})
+    definition = {
+        "placement": "default",
+        "arms": arms,
+        "kinds": ["like"],
+        "window_days": 3,
+        "tuned_to": 5_000,
+        "ramp": [{"days": 0, "share": 0.125}],
+        "guardrails": [{"metric": "returned", "most_loss": 0.07}],
+        "starts_at": "2036-03-01T12:00:00Z",
+    }
+    saved = await client.put("/v1/experiments/trial", json={"definition": definition})
+    assert saved.status_code == 200, saved.text
+    draft = (await client.get("/console/experiments/trial/draft")).text
+    for shown in (
+        f'<option value="{run_id}" selected>',
+        "<option value='\"popular\"' selected>",
+        'value="like" checked',
+        'placeholder="as set" value="3"',
+        '"tuned_to": 5000',
+        'value="12.5"',
+        'value="7"',
+        'value="2036-03-01T12:00:00"',
+    ):
+        assert shown in draft
+    page = (await client.get("/console/experiments/trial")).text
+    assert f"lists of run {run_id}" in page
+    assert (await client.post("/v1/experiments/trial/start", json={})).status_code == 200
+    begun = await client.get("/console/experiments/trial/draft")
+    assert (begun.status_code, begun.headers["location"]) == (303, "/console/experiments/trial")
+    running = (await client.get("/console/experiments/trial")).text
+    assert "Adopt" not in running, "neither a run nor the popular list is a version"
+
+
+async def test_an_arm_that_was_stopped_is_said(signed_in: SignedIn, engine: Engine) -> None:
+    client = await signed_in("viewer")
+    made = measured(engine)
+    made.ask("stop_arm", arm="other", because="the arm other harms value")
+    page = (await client.get(f"/console/experiments/{NAME}")).text
+    assert "The arm other harms value. Its users get what now decides." in page
 
 
 def test_the_interval_is_seen_and_the_better_arm_adopted(visit: Visit, engine: Engine) -> None:

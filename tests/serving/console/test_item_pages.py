@@ -1,7 +1,10 @@
 """The pages of items, users and settings."""
 
+import re
+
 import httpx
 from playwright.sync_api import expect
+from sqlalchemy import Engine, text
 
 from tests.serving.conftest import Seeds, ids
 from tests.serving.console.conftest import SignedIn, Visit, serious
@@ -53,6 +56,90 @@ async def test_a_withdrawn_item_is_in_no_list_until_it_is_offered_again(
     assert "toys" in await popular()
 
 
+async def test_an_item_says_where_it_stands_and_who_would_like_it(
+    signed_in: SignedIn, seeds: Seeds, engine: Engine
+) -> None:
+    films = publish_films(seeds)
+    client = await signed_in("operator")
+    key = {"X-API-Key": seeds.key("write", "users", "read")}
+    events = [{"user_id": user, "item_id": "toys", "kind": "like"} for user in ("ann", "bob")]
+    await client.post("/v1/events", json={"events": events}, headers=key)
+    rule = {"name": "film of the week", "do": "pin", "item_ids": ["toys"], "position": 2}
+    placed = {"definition": {"rules": [rule]}, "base_version": 0, "note": ""}
+    assert (await client.put("/v1/placements/home", json=placed)).status_code == 200
+    with engine.begin() as connection:
+        for n, holds in enumerate((True, True, False), 1):
+            held = [films.nos["robot"], films.nos["toys" if holds else "war"]]
+            connection.execute(
+                text(
+                    "with listed as (insert into users (user_id) values (:id) returning user_no)"
+                    " insert into batch_recommendations"
+                    " select :run_id, user_no, :held, array[1.0, 0.5] from listed"
+                ),
+                {"id": f"listed-{n}", "run_id": films.run_id, "held": held},
+            )
+        connection.execute(
+            text(
+                "with day as (insert into exposure_days values (current_date - 1, 9, 9, 9)"
+                " returning day) insert into item_exposure_days"
+                " select day, :item_no, 7, 1, 1 from day"
+            ),
+            {"item_no": films.nos["toys"]},
+        )
+        connection.execute(
+            text(
+                "insert into user_embeddings (run_id, user_no, embedding, events_since_cut_off,"
+                " position) select :run_id, user_no, embedding, 0, 0 from users"
+                " cross join item_embeddings where user_id in ('listed-1', 'ann')"
+                " and run_id = :run_id and item_no = :item_no"
+            ),
+            {"run_id": films.run_id, "item_no": films.nos["toys"]},
+        )
+    page = (await client.get("/console/items/toys")).text
+    assert "2 of 3" in page
+    assert "median rank 2" in page
+    assert "film of the week" in page
+    assert ">toy</span>" in page, "a word that the run knows"
+    assert re.search(r"Events that speak for it</span><b>2</b>", page)
+    assert re.search(r"Times in a list</span><b>7</b>", page)
+    users = (await client.get("/console/items/toys/users")).text
+    assert ">listed-1</a>" in users
+    assert ">ann</a>" not in users, "who has seen it"
+
+
+async def test_an_item_is_changed_unless_somebody_else_did_meanwhile(
+    signed_in: SignedIn, seeds: Seeds
+) -> None:
+    publish_films(seeds)
+    client = await signed_in("operator")
+
+    async def version() -> str:
+        page = (await client.get("/console/items/toys")).text
+        found = re.search(r'data-version="(\d+)"', page)
+        assert found is not None
+        return found[1]
+
+    looked_at = await version()
+    said = {"title": "Toys", "categories": ["animation"], "attributes": {"year": 1995}}
+    as_scripts = {"Accept": "*/*"}
+
+    async def save(of: str, item_id: str = "toys", **other: str) -> httpx.Response:
+        body = {**said, **other, "version": of}
+        return await client.put(f"/console/items/{item_id}", json=body, headers=as_scripts)
+
+    saved = await save(looked_at)
+    assert saved.status_code == 204
+    page = (await client.get("/console/items/toys")).text
+    assert "<h1>Toys " in page
+    assert "pixar" not in page
+    again = await save(looked_at)
+    assert again.status_code == 409
+    assert "changed meanwhile" in again.json()["detail"]
+    refused = await save(await version(), title=" ")
+    assert [fault["pointer"] for fault in refused.json()["errors"]] == ["/title"]
+    assert (await save("1", "none")).status_code == 404
+
+
 async def test_an_id_may_hold_whatever_an_id_may_hold(signed_in: SignedIn, seeds: Seeds) -> None:
     client = await signed_in("operator")
     key = {"X-API-Key": seeds.key("write")}
@@ -93,9 +180,25 @@ def test_pages_of_items_keep_nobody_from_using_them(visit: Visit, seeds: Seeds) 
     page.click("text=Withdraw from all lists")
     expect(page.locator("h1 .state")).to_have_text("Withdrawn")
     assert serious(page) == []
+    page.click("text=Edit …")
+    page.fill("#edit-item [name=attributes]", "[1]")
+    page.click("text=Save")
+    expect(page.locator("#edit-item [data-at='/attributes']")).to_contain_text("an object")
+    page.fill("#edit-item [name=attributes]", '{"year": 1995}')
+    page.fill("#edit-item [name=title]", "Toys")
+    assert serious(page) == []
+    page.click("text=Save")
+    expect(page.locator("h1")).to_contain_text("Toys")
+    expect(page.locator("#notices")).to_contain_text("It is saved.")
+    expect(page.locator("#users-of + .note")).to_contain_text("has not seen it")
     for path in ("/console/items", "/console/items/toys", "/console/users", "/console/settings"):
         page.set_viewport_size({"width": 390, "height": 844})
         page.goto(path)
         assert serious(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") == 390, path
+    page.goto("/console/items/toys")
+    page.click("text=Delete …")
+    page.click("text=Delete it")
+    expect(page.locator("#notices")).to_contain_text("Toys is deleted.")
+    expect(page.locator(".lead")).to_contain_text("37 in the catalogue")
     assert page.errors == []  # type: ignore[attr-defined]

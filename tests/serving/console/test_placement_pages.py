@@ -102,6 +102,8 @@ def test_a_placement_is_rolled_back_and_deleted(visit: Visit, seeds: Seeds) -> N
     page = visit.page("/console/placements/home")
     newest = page.locator(".versions tbody tr").first
     expect(newest).to_contain_text("limit: 4 \N{RIGHTWARDS ARROW} 6")
+    newest.locator("summary").click()
+    expect(newest.locator("pre")).to_contain_text('"limit": 6')
     page.click("[aria-label='Roll back to version 1']")
     page.click("#roll-back-1 .primary")
     expect(page.locator(".notice")).to_contain_text("decides as version 1 did")

@@ -98,12 +98,19 @@ async def test_a_run_is_shown_with_steps_figures_and_changed_parameters(
         parameters={"lists": {"factors": 256, "seed": 1}},
         step_seconds={"Read the history": 2.0, "Refit on everything": 8.0},
     )
-    client = await signed_in("viewer")
+    flow_run = "0195d0c0-0000-7000-8000-000000000001"
+    with engine.begin() as connection:
+        connection.execute(
+            text("update model_runs set flow_run_id = :flow_run where run_id = :run_id"),
+            {"flow_run": flow_run, "run_id": run_id},
+        )
+    client = await signed_in("viewer", prefect_ui_url="http://prefect.example")
     page = (await client.get(f"/console/runs/{run_id}")).text
     assert page.index("Refit on everything") < page.index("Read the history")
     assert "lists.factors" in page
     assert "lists.seed" not in page
     assert "930 users" in page
+    assert f'href="http://prefect.example/runs/flow-run/{flow_run}"' in page
     missing = await client.get(f"/console/runs/{run_id + 1}")
     assert missing.status_code == 404
     assert f"There is no run {run_id + 1}" in missing.text

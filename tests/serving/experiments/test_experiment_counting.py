@@ -133,6 +133,8 @@ async def test_an_arm_that_does_harm_is_stopped_and_the_others_go_on(
         made.show(f"late-{n}", "now" if n % 7 < 4 else "third", datetime.now(UTC))
     found = await counting._reading.load(made.name)
     assert not found.ratio_mismatch.found
+    assert found.finding.startswith("The arm other harms conversion: -0.")
+    assert "may be lost. It was stopped." in found.finding
     of_other = found.arms[1]
     assert (of_other.share, of_other.users, of_other.completed) == (0.0, USERS + 1, USERS)
     assert of_other.best_probability == 0

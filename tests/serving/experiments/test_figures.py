@@ -52,7 +52,7 @@ class StratumRow:
 
 
 def an_experiment(**values: Any) -> Experiment:
-    definition = a_definition(**{"arms": THREE, **values})
+    definition = a_definition(**{"arms": THREE, "window_days": 7, **values})
     return Experiment.model_validate(
         {
             **definition.model_dump(),

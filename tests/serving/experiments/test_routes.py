@@ -1,5 +1,6 @@
 """Experiments over HTTP: saved, started, looked at, stopped and adopted."""
 
+import json
 from typing import Any
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.serving.conftest import Seeds, Start
+from tests.serving.experiments.made_experiments import a_definition
 
 ARMS = [
     {"name": "now", "version": 0, "share": 0.5},
@@ -83,6 +85,14 @@ async def test_an_experiment_goes_from_draft_to_adopted(
     listed = (await operator.get("/v1/experiments?state=adopted")).json()["experiments"]
     assert [each["experiment_id"] for each in listed] == ["trial"]
     assert (await operator.get("/v1/experiments?state=draft")).json()["experiments"] == []
+
+
+def test_a_window_that_is_not_named_is_as_the_setting_says() -> None:
+    left_out, named = [
+        json.loads(a_definition(**said).to_stored("trial", 3))["window_days"]
+        for said in ({}, {"window_days": 2})
+    ]
+    assert (left_out, named) == (3, 2)
 
 
 async def test_each_act_twice_is_once(operator: httpx.AsyncClient, engine: Engine) -> None:

@@ -53,11 +53,14 @@ async def test_a_row_is_as_was_decided_for_its_placement(
     await until(kept)
 
 
-async def test_a_row_that_has_no_placement_is_refused_one(operator: httpx.AsyncClient) -> None:
+async def test_a_row_is_refused_what_it_does_not_have(operator: httpx.AsyncClient) -> None:
     await saved(operator, "top", limit=4)
-    for kind in ("trending", "popular", "because_of", "continue"):
-        refused = await page(operator, {"row": kind, "placement": "top"})
-        assert refused.status_code == 422
-        assert "has no placement" in refused.json()["detail"]
+    await saved(operator, "diverse", diversity=0.5)
+    refused = await page(operator, {"row": "continue", "placement": "top"})
+    assert refused.status_code == 422
+    assert "has no placement" in refused.json()["detail"]
+    for kind in ("trending", "popular", "because_of"):
+        refused = await page(operator, {"row": kind, "placement": "diverse"})
+        assert faults(refused)["/rows/0/placement"].startswith("diverse decides on diversity")
     unknown = await page(operator, {"row": "for_you"}, {"row": "for_you", "placement": "nowhere"})
     assert list(faults(unknown)) == ["/rows/1/placement"]

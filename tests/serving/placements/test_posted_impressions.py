@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from tests.serving.conftest import Seeds, faults, recommended, token_of
+from tests.serving.conftest import Seeds, faults, recommended, token_of, until
 from tests.serving.placements.saved_placements import saved
 
 
@@ -74,6 +74,55 @@ async def test_all_are_stored_or_none_and_the_reasons(
     assert (await post(operator)).status_code == 422
     assert (await post(operator, *(shown() for _ in range(1_001)))).status_code == 422
     assert written(seeds) == []
+
+
+async def test_a_list_that_names_no_arm_counts_for_the_one_its_user_was_in(
+    operator: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann", popular=range(5, 10))
+    await saved(operator, "mail", limit=3)
+    await saved(operator, "mail", 1, limit=4)
+    before = datetime.now(UTC)
+    arms = [{"name": f"v{n}", "version": n, "share": 0.5} for n in (1, 2)]
+    body = {"definition": {"placement": "mail", "arms": arms}}
+    assert (await operator.put("/v1/experiments/mails", json=body)).status_code == 200
+    assert (await operator.post("/v1/experiments/mails/start")).status_code == 200
+
+    async def known() -> bool:
+        answer = await recommended(operator, "probe", placement="mail")
+        return answer.json()["experiment"] is not None
+
+    await until(known)
+    mail = {"name": "mail", "version": 1}
+    users = [f"user-{n}" for n in range(8)]
+    early = shown(user_id="early", placement=mail, shown_at=before.isoformat())
+    others = [shown(), shown(user_id="bob"), shown(placement=mail), early]
+    cached = [shown(user_id=user, placement=mail) for user in users]
+    wrong = shown(user_id="carl", experiment={"experiment_id": "mails", "arm": "other"})
+    posted = await post(operator, *cached, *others, wrong)
+    assert posted.json() == {"accepted": 13, "duplicates": 0}
+    by_id = {row[0]: row[5:7] for row in written(seeds)}
+    assert {by_id[each["recommendation_id"]] for each in others} == {(None, None)}
+    assigned = {}
+    for each in cached:
+        experiment, arm = by_id[each["recommendation_id"]]
+        given = (await recommended(operator, each["user_id"], placement="mail")).json()
+        assert given["experiment"] == {"experiment_id": experiment, "arm": arm}
+        assigned[each["user_id"]] = arm
+        # What Tandem kept counts as it was given, whatever is posted of it.
+        again = shown(recommendation_id=given["recommendation_id"], user_id=each["user_id"])
+        assert (await post(operator, again)).status_code == 202
+    assert {*assigned.values()} == {"v1", "v2"}
+    exposed = text("select user_id, arm, visits from experiment_users where user_id <> 'probe'")
+
+    async def kept() -> bool:
+        with seeds.engine.connect() as connection:
+            rows = {user: (arm, visits) for user, arm, visits in connection.execute(exposed)}
+        return rows.keys() == assigned.keys() and all(
+            arm == assigned[user] and visits in {1, 2} for user, (arm, visits) in rows.items()
+        )
+
+    await until(kept)
 
 
 async def test_a_token_posts_for_its_user_alone(

@@ -1,6 +1,6 @@
 """What rules make of a list, against a model in plain Python that goes through everything."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,155 +13,24 @@ from serving.rules.resolved_rules import AttributeValues, ResolvedRules, Selecte
 from serving.rules.rule import Rule, Selection
 from serving.rules.rule_set import HoldingRules
 from tests.examples import examples
-
-ITEMS = range(1, 13)
-COLORS = ("red", "green", "blue")
-Tags = dict[int, set[str]]
-
-# ---------------------------------------------------------------- the model
-
-
-def model(
-    pool: Sequence[int], limit: int, rules: Sequence[Rule], tags: Tags, colors: dict[int, str]
-) -> list[int]:
-    """The list: pins have their positions, reserves the places of the last, caps what remains."""
-    pins = pins_of_model(pool, limit, rules, tags)
-    others = [item for item in pool if item not in pins.values()]
-    chosen = reserved_by_model(others, limit, pins, rules, tags)
-    queue = by_rank(others, chosen) + [item for item in others if item not in chosen]
-    groups = groups_of_model(rules, tags, colors)
-    slots: list[int | None] = [pins.get(index) for index in range(limit)]
-    for index in range(limit):
-        if index in pins or not queue:
-            continue
-        allowed = [item for item in queue if kept([*slots], index, item, groups)]
-        slots[index] = item = allowed[0] if allowed else queue[0]
-        queue.remove(item)
-    return [item for item in slots if item is not None]
-
-
-def concerns(rule: Rule, item: int, tags: Tags) -> bool:
-    if rule.item_ids is not None:
-        return str(item) in rule.item_ids
-    return rule.category in tags[item]
-
-
-def pins_of_model(
-    pool: Sequence[int], limit: int, rules: Sequence[Rule], tags: Tags
-) -> dict[int, int]:
-    pins: dict[int, int] = {}
-    for rule in sorted((each for each in rules if each.do == "pin"), key=position_of):
-        index = position_of(rule)
-        named = [int(each) for each in rule.item_ids or ()]
-        choice = [each for each in named if each in pool] if named else list(pool)
-        free = [each for each in choice if concerns(rule, each, tags)]
-        free = [each for each in free if each not in pins.values()]
-        if index < limit and index not in pins and free:
-            pins[index] = free[0]
-    return pins
-
-
-def reserved_by_model(
-    others: Sequence[int], limit: int, pins: dict[int, int], rules: Sequence[Rule], tags: Tags
-) -> set[int]:
-    """What is in the list beside what is pinned."""
-    chosen = set(others[: limit - len(pins)])
-    reserves = [rule for rule in rules if rule.do == "reserve"]
-
-    def spare(rule: Rule) -> int:
-        """How many more than it must have a reserve has."""
-        members = [each for each in chosen | set(pins.values()) if concerns(rule, each, tags)]
-        return len(members) - (rule.at_least or 0)
-
-    for rule in reserves:
-        for item in others:
-            if item in chosen or not concerns(rule, item, tags) or spare(rule) >= 0:
-                continue
-            needed = [reserve for reserve in reserves if spare(reserve) <= 0]
-            leaving = [
-                each
-                for each in by_rank(others, chosen)
-                if not any(concerns(reserve, each, tags) for reserve in [rule, *needed])
-            ]
-            chosen = chosen - {leaving[-1]} | {item} if leaving else chosen
-    return chosen
-
-
-def groups_of_model(
-    rules: Sequence[Rule], tags: Tags, colors: dict[int, str]
-) -> list[tuple[set[int], int, int]]:
-    """The items that are capped together, how many may be shown, and in how many positions."""
-    groups = []
-    for rule in rules:
-        if rule.do == "cap" and rule.attribute:
-            members = [{item for item in ITEMS if colors[item] == color} for color in COLORS]
-        elif rule.do == "cap":
-            members = [{item for item in ITEMS if concerns(rule, item, tags)}]
-        else:
-            members = []
-        groups += [(each, rule.at_most or 0, rule.window or 100) for each in members]
-    return groups
-
-
-def position_of(rule: Rule) -> int:
-    return (rule.position or 0) - 1
-
-
-def by_rank(order: Sequence[int], chosen: set[int]) -> list[int]:
-    return [item for item in order if item in chosen]
-
-
-def kept(
-    slots: list[int | None], index: int, item: int, groups: list[tuple[set[int], int, int]]
-) -> bool:
-    """Whether no window with the item in it has too many of its groups."""
-    slots[index] = item
-    for members, most, window in groups:
-        if item not in members:
-            continue
-        for begin in range(max(0, index - window + 1), index + 1):
-            if sum(each in members for each in slots[begin : begin + window]) > most:
-                return False
-    return True
-
-
-# ---------------------------------------------------------------- drawn rules
-
-TAG = st.sampled_from(["A", "B", "C"])
-
-
-@st.composite
-def drawn_rules(draw: st.DrawFn, acts: Sequence[str]) -> list[Rule]:
-    rules = []
-    for number in range(draw(st.integers(0, 5))):
-        act = draw(st.sampled_from(acts))
-        said: dict[str, Any] = {"name": str(number), "do": act}
-        if act == "cap" and draw(st.booleans()):
-            said["attribute"] = "color"
-        elif draw(st.booleans()):
-            ids = st.lists(st.sampled_from(ITEMS), min_size=1, max_size=4, unique=True)
-            said["item_ids"] = [str(item) for item in draw(ids)]
-        else:
-            said["category"] = draw(TAG)
-        if act == "pin":
-            said["position"] = draw(st.integers(1, 10))
-        if act == "reserve":
-            said["at_least"] = draw(st.integers(1, 6))
-        if act == "cap":
-            said["at_most"] = draw(st.integers(1, 3))
-            said["window"] = draw(st.none() | st.integers(said["at_most"] + 1, 8))
-        if act in {"boost", "bury"}:
-            said["factor"] = draw(st.sampled_from([2, 3.5] if act == "boost" else [0, 0.5]))
-        rules.append(Rule.model_validate(said))
-    return rules
-
+from tests.serving.rules.rule_model import (
+    COLORS,
+    ITEMS,
+    TAG,
+    Tags,
+    drawn_rules,
+    factor_of,
+    is_hidden,
+    model,
+    moved_by_model,
+)
 
 TAGS = st.fixed_dictionaries({item: st.sets(TAG) for item in ITEMS})
 COLORED = st.fixed_dictionaries({item: st.sampled_from(COLORS) for item in ITEMS})
 POOLS = st.lists(st.sampled_from(ITEMS), unique=True, max_size=len(ITEMS))
 
 
-def resolved(rules: Sequence[Rule], tags: Tags, colors: dict[int, str]) -> ResolvedRules:
+def resolved(rules: Sequence[Rule], tags: Tags, colors: Mapping[int, str]) -> ResolvedRules:
     holding = HoldingRules.of(rules)
     items = {each: selected(each, tags) for each in holding.selections()}
     item_nos = np.array([*ITEMS], dtype=np.int32)
@@ -236,22 +105,14 @@ def test_scores_are_multiplied_by_every_rule_that_concerns_the_item(
     pool: list[int], scores: list[float], rules: list[Rule], tags: Tags
 ) -> None:
     made = resolved(rules, tags, dict.fromkeys(ITEMS, "red"))
-    given_scores = dict(zip(pool, scores, strict=False))
-    expected, hidden = dict(given_scores), set()
-    for rule in rules:
-        for item in ITEMS:
-            named = str(item) in (rule.item_ids or ()) or rule.category in tags[item]
-            if named and rule.do == "hide":
-                hidden.add(item)
-            if named and rule.do != "hide" and item in expected:
-                expected[item] *= rule.factor or 0.0
-    ranked = BlendedRanking(array(pool), np.array([given_scores[no] for no in pool]), {}, {})
+    falling = sorted(scores[: len(pool)], reverse=True)
+    scored = [*zip(pool, falling, strict=True)]
+    ranked = BlendedRanking(array(pool), np.array(falling), {}, {})
     found = made.boosted(ranked)
+    expected = {item: score * factor_of(item, rules, tags) for item, score in scored}
     assert dict(zip(found.item_nos.tolist(), found.scores.tolist(), strict=True)) == expected
-    if expected != given_scores:
-        in_order = sorted(pool, key=lambda item: (-expected[item], item))
-        assert found.item_nos.tolist() == in_order
-    assert list(made.hidden) == sorted(hidden)
+    assert found.item_nos.tolist() == moved_by_model(scored, rules, tags)
+    assert list(made.hidden) == [item for item in ITEMS if is_hidden(item, rules, tags)]
 
 
 # ---------------------------------------------------------------- examples

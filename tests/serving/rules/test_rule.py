@@ -80,6 +80,9 @@ def test_rules_hold_by_time_context_and_user() -> None:
     assert names(NOON - hour, {"device": "tv"}) == ["always"]
     assert names(NOON - hour, {}, {"country": "DE"}) == ["always", "german"]
     assert names(NOON - hour, {}, {}) == ["always"]
+    # Of nobody it cannot be told: such rules do not hold, and are named.
+    assert rules.holding(NOON).for_users == ("german",)
+    assert rules.holding(NOON, {}, {}).for_users == ()
     assert rules.asks_user
     assert not rules.is_constant
     assert rules.holding(NOON) is rules.holding(NOON)

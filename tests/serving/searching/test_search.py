@@ -15,7 +15,8 @@ async def test_an_answer_tells_all_that_was_promised(
     answer = (await search(client, "space odyssey", limit=3)).json()
     assert set(answer) == {
         "q", "items", "match", "corrected", "categories_meant", "source", "strategy", "degraded",
-        "exclusions", "run", "generation_time_ms", "next", "placement",
+        "exclusions", "run", "generation_time_ms", "next", "placement", "experiment",
+        "recommendation_id",
     }  # fmt: skip
     assert (answer["strategy"], answer["source"], answer["match"]) == ("search", "search", "words")
     assert answer["run"]["id"] == films.run_id

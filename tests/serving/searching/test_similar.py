@@ -22,7 +22,8 @@ async def test_an_answer_tells_all_that_was_promised(
     answer = (await similar(client, "odyssey", limit=3)).json()
     assert set(answer) == {
         "items", "categories_meant", "source", "strategy", "degraded", "exclusions", "run",
-        "unknown_item_ids", "generation_time_ms", "next", "placement",
+        "unknown_item_ids", "generation_time_ms", "next", "placement", "experiment",
+        "recommendation_id",
     }  # fmt: skip
     assert (answer["strategy"], answer["source"]) == ("similar", "similar")
     assert answer["degraded"] in {None, "redis_away"}  # on a busy machine Redis may be late

@@ -96,7 +96,7 @@ def leaves(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
 
 
 ALL = dict(leaves(typer.main.get_command(app)))
-TOLD = [line for line in STORY.split("\n") if line]
+LINES = [line for line in STORY.split("\n") if line]
 
 
 def json_of(*arguments: str) -> Any:
@@ -120,7 +120,7 @@ def test_every_command_that_prints_data_has_the_option() -> None:
 
 
 def test_every_command_with_the_option_is_run_with_it() -> None:
-    run = {name for name in ALL if any(line.startswith(name) for line in TOLD)}
+    run = {name for name in ALL if any(line.startswith(name) for line in LINES)}
     assert run | set(NO_DATA) | set(ELSEWHERE) == set(ALL)
 
 
@@ -136,7 +136,7 @@ def test_each_writes_one_line_of_json(
     Path("home.yaml").write_text("limit: 12\n")
     Path("placements.yaml").write_text(PLACEMENTS)
     Path("trial.yaml").write_text(DEFINITION)
-    said = {line: json_of(*line.format(first_run=runs[0]).split()) for line in TOLD}
+    said = {line: json_of(*line.format(first_run=runs[0]).split()) for line in LINES}
     assert said["rollback {first_run}"]["run_id"] == runs[0]
     assert said["filter add year"] == {"attribute": "year", "built": True, "items": 0}
     assert said["key revoke app"]["in_force"] is True

@@ -50,6 +50,19 @@ def execute(server: PostgresServer, statement: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
+@pytest.mark.parametrize(
+    ("file", "said"), [("PG_VERSION", "is of PostgreSQL 17, not 18.*new home"), ("x", "no Postgre")]
+)
+def test_a_folder_of_something_else_is_refused_and_left_alone(
+    tmp_path: Path, file: str, said: str
+) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / file).write_text("17\n")
+    with pytest.raises(RuntimeError, match=said):
+        prepare_postgres(tmp_path / "postgres")
+    assert [path.name for path in (tmp_path / "postgres").iterdir()] == [file]
+
+
 def wait_for_end(*pids: int) -> None:
     """Wait until the processes, perhaps children of a stranger, have ended; a zombie has."""
     for pid in pids:
