@@ -1,6 +1,6 @@
 """Memory of the whole stack at rest, with the sample loaded and the first night served.
 
-    python -m benchmarks memory [--workers 2] [--settle-seconds 20] [--json]
+    python -m benchmarks memory [--workers 2] [--settle-seconds 20] [--resting] [--json]
 
 PSS from `/proc/*/smaps_rollup`: a page that several processes share counts once, PostgreSQL's
 buffers too. Linux only. The stack is one of its own; settings come from the environment.
@@ -20,18 +20,25 @@ from benchmarks.soak_system import running_system
 from stack.cli.options import AsJson
 
 SUPERVISOR = "supervisor"
+_WHEN_NEEDED = {"TANDEM_PREFECT": "when_needed", "TANDEM_PREFECT_IDLE_SECONDS": "5"}
 
 
 def memory(
     *,
     workers: Annotated[int, typer.Option(min=1, help="Processes of the API.")] = 2,
     settle_seconds: Annotated[float, typer.Option(min=0, help="From the last step on.")] = 20.0,
+    resting: Annotated[
+        bool, typer.Option("--resting", help="With Prefect only when it is needed, at rest.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Start everything, wait, and add up what each process holds."""
-    with running_system(settings={"TANDEM_API_WORKERS": str(workers)}) as system:
-        pids = system.pids()
+    prefect = _WHEN_NEEDED if resting else {}
+    with running_system(settings={"TANDEM_API_WORKERS": str(workers), **prefect}) as system:
+        while resting and not system.prefect_rests():
+            time.sleep(1.0)
         time.sleep(settle_seconds)
+        pids = system.pids()
         held = dict(measure(0.0, pids).memory)
     figures = described(held, workers)
     if as_json:

@@ -136,7 +136,7 @@ def own_run(
         load([str(data)], address, LoadOptions(), rejects_path=folder / "rejects.jsonl")
         settings = StackSettings(api_host="127.0.0.1", api_port=free_port())
         with using_engine(stores.database.owner) as engine:
-            with flow_environment(settings, home, stores) as whole:
+            with flow_environment(settings, home, stores, print) as whole:
                 environment = {name: whole[name] for name in whole if name not in _NOT_OURS}
                 environment |= variables or {}
                 _run_night(engine, environment, home, on_step)

@@ -55,6 +55,14 @@ class RunningSystem:
         pids = {name: entry.pid for name, entry in entries.items() if entry.pid is not None}
         return {"supervisor": self.supervisor, **pids}
 
+    def prefect_rests(self) -> bool:
+        """Whether Prefect's server and worker have been stopped until they are needed."""
+        state = find_state(self.home / "state.json")
+        names = ("prefect-server", "prefect-worker")
+        return state is not None and all(
+            name in state.processes and state.processes[name].state == "resting" for name in names
+        )
+
     def run_states(self) -> dict[str, str]:
         """By flow run the state of the run it made."""
         state = find_state(self.home / "state.json")

@@ -1,6 +1,9 @@
 """How many users a second the speed worker folds in, beside the same arithmetic in memory and COPY.
 
-python -m benchmarks speed [--users 500] [--history 100] [--json]
+python -m benchmarks speed [--users 500] [--history 100] [--workers 1,2,4] [--json]
+
+With `--workers` processes of `python -m speed` fold in the events of users in turn, so many at
+once, and one of several is killed.
 """
 
 import json
@@ -24,6 +27,7 @@ from batch.bulk import append, bulk_connection, vector_column
 from benchmarks.command import Seed, run_command
 from benchmarks.loaded_files import new_database, progress, served_folder
 from benchmarks.made_run import load_histories, publish_made_run
+from benchmarks.speed_workers import SharedWork, measure_workers, read_counts
 from domain.errors import StackError
 from domain.identifiers import ItemNo, KindNo, Position, RunId, UserId, UserNo
 from domain.live_vector import History
@@ -72,10 +76,14 @@ def speed(
     population: Annotated[int, typer.Option(min=10, help="Users with a history.")] = 5_000,
     items: Annotated[int, typer.Option(min=200, help="Items of the catalogue.")] = 10_000,
     rounds: Annotated[int, typer.Option(min=1, help="Of which the median counts.")] = 7,
+    workers: Annotated[
+        str | None, typer.Option(help="Numbers of workers to compare, as in 1,2,4.")
+    ] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> int:
     """Record an event each of some of the users, and let a worker fold them in."""
+    counts = None if workers is None else read_counts(workers)
     # As the worker logs where nobody asks for more than what is wrong.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     with (
@@ -92,10 +100,17 @@ def speed(
         with system.engine.begin() as connection:
             connection.execute(_COPIED)
             connection.execute(_ANALYZE)
-        measured = _measure(
-            system, redis.Redis.from_url(kept.url()), on_step,
-            _Size(users, history, population, items, rounds), np.random.default_rng(seed),
+        size, rng = (
+            _Size(users, history, population, items, rounds), np.random.default_rng(seed)
         )  # fmt: skip
+        if counts is not None:
+            work = SharedWork(
+                url, kept.url(), system.engine, system.run_id,
+                lambda: _record(system.engine, size, rng),
+            )  # fmt: skip
+            measure_workers(work, counts, rounds, on_step, as_json=as_json)
+            return 0
+        measured = _measure(system, redis.Redis.from_url(kept.url()), on_step, size, rng)
         system.engine.dispose()
     if as_json:
         typer.echo(json.dumps(asdict(measured)))
@@ -153,7 +168,8 @@ def _measure(
     return _figures(size, folded, longest, in_memory, copied)
 
 
-def _record(engine: Engine, size: _Size, rng: np.random.Generator) -> None:
+def _record(engine: Engine, size: _Size, rng: np.random.Generator) -> int:
+    """An event each of some users; of how many."""
     now = datetime.now(UTC)
     chosen = rng.choice(size.population, size.users, replace=False)
     item_nos = rng.integers(1, size.items + 1, size.users)
@@ -165,6 +181,7 @@ def _record(engine: Engine, size: _Size, rng: np.random.Generator) -> None:
     ]
     with engine.begin() as connection:
         connection.execute(statements("log")["record_events"], log.record_parameters(events))
+    return size.users
 
 
 def _fold(worker: Worker) -> tuple[list[UserNo], list[float]]:

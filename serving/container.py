@@ -115,7 +115,11 @@ class Container(ListParts):
             self.watcher,
             PrefectPages(self.settings.prefect_pages()),
             RunReader(self.store),
-            ScheduleReader(self.settings.prefect_api(), self.settings.prefect_pages()),
+            ScheduleReader(
+                self.settings.prefect_api(),
+                self.settings.prefect_pages(),
+                self.settings.prefect_rest_file,
+            ),
             self.forgetter,
             UserMerger(
                 profiles=self.user_profiles,

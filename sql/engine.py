@@ -1,7 +1,7 @@
 """Engines: the only place that knows the driver."""
 
 import math
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 from pgvector.psycopg.vector import register_vector_info
@@ -13,10 +13,12 @@ from sqlalchemy.dialects.postgresql import psycopg as _dialect  # noqa: F401
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from sql.statements import statements
 from sql.vectors import register_vector_arrays
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 _CONNECT_TIMEOUT_SECONDS = 5
 _VECTOR = "vector"
@@ -116,12 +118,15 @@ def make_async_engine(
     statement_seconds: float | None = None,
     pooled: bool = False,
     **options: Any,
-) -> AsyncEngine:
+) -> "AsyncEngine":
     """The same for asyncio. `statement_seconds`: the server itself ends what takes longer.
 
     Not through a pooler, whose sessions are nobody's: what is given up is cancelled there.
     """
     arguments = _connect_arguments(application_name, statement_seconds, pooled=pooled)
+    # It brings the whole ORM, 7 MB that workers and commands have no use for.
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+
     engine = create_async_engine(driver_url(database_url), connect_args=arguments, **options)
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -1,6 +1,7 @@
 """Settings of the stack on one machine."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -22,6 +23,23 @@ class StackSettings(LayerSettings):
     api_host: str = Field(default=API_HOST, description="address the API listens on")
     api_port: int = Field(default=API_PORT, ge=1, le=65535, description="port of the API")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="port of Prefect's UI")
+    prefect: Literal["always", "when_needed"] = Field(
+        default="always",
+        description="whether Prefect's server and worker run all the time, or only while a run is"
+        " due or somebody asks; always takes 270 MiB more",
+    )
+    prefect_ahead_seconds: float = Field(
+        default=300.0,
+        ge=5,
+        le=3600,
+        description="with when_needed: how long before a run is due Prefect is started",
+    )
+    prefect_idle_seconds: float = Field(
+        default=600.0,
+        ge=5,
+        le=86_400,
+        description="with when_needed: how long after the last request Prefect is stopped",
+    )
     postgres_port: int | None = Field(
         default=None,
         ge=1,

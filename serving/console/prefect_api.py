@@ -12,6 +12,9 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
+UNATTENDED = "x-tandem-unattended"
+"""Header of requests that are no reason to keep a Prefect server up that rests when nobody asks."""
+
 _SECONDS = 5.0
 _NOT_STARTED = ["SCHEDULED", "PENDING"]
 
@@ -47,14 +50,14 @@ class PrefectApi:
 
     def deployments(self, now: datetime) -> list[Deployment]:
         """All deployments, with the runs of those that have a schedule."""
-        described = self._post("deployments/filter", {})
+        described = self.post("deployments/filter", {})
         return [self._deployment(deployment, now) for deployment in described]
 
     def next_runs(self, now: datetime) -> dict[str, datetime | None]:
         """When each deployment with a schedule runs next by itself; None: it does not."""
         return {
             deployment["name"]: self._due(deployment["id"], _after(now))
-            for deployment in self._post("deployments/filter", {})
+            for deployment in self.post("deployments/filter", {})
             if deployment["schedules"]
         }
 
@@ -89,10 +92,11 @@ class PrefectApi:
             "sort": "EXPECTED_START_TIME_ASC",
             "limit": 1,
         }
-        found = self._post("flow_runs/filter", asked)
+        found = self.post("flow_runs/filter", asked)
         return _time(found[0]["expected_start_time"]) if found else None
 
-    def _post(self, path: str, body: dict[str, Any]) -> Any:
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """The JSON that a POST answers; PrefectAskedInVainError if it does not succeed."""
         return _checked(*self._ask("POST", path, json.dumps(body)))
 
     def _ask(self, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
@@ -100,7 +104,7 @@ class PrefectApi:
         target = urlsplit(self.url)
         kind = HTTPSConnection if target.scheme == "https" else HTTPConnection
         connection = kind(target.hostname or "", target.port, timeout=_SECONDS)
-        headers = {"Content-Type": "application/json", **self._authorization()}
+        headers = {"Content-Type": "application/json", UNATTENDED: "1", **self._authorization()}
         try:
             connection.request(method, f"{target.path}/api/{path}", body, headers)
             answer = connection.getresponse()

@@ -1,5 +1,7 @@
 """Where Prefect is, whose schedules the console shows."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
@@ -27,6 +29,13 @@ class PrefectSettings(LayerSettings):
         None,
         validation_alias="PREFECT_UI_URL",
         description="Where people open Prefect's pages. Unset: where its API is.",
+    )
+
+    prefect_rest_file: Path | None = Field(
+        None,
+        validation_alias="TANDEM_PREFECT_REST_FILE",
+        description="What is due while Prefect's server rests, so that the console need not start"
+        " it. `tandem up` sets it.",
     )
 
     def prefect_api(self) -> PrefectApi | None:

@@ -35,7 +35,7 @@ def command(*, as_json: AsJson = False) -> None:
     with (
         opened_stores(settings, home, "tandem housekeeping") as stores,
         console.status("clearing away what is old"),
-        flow_environment(settings, home, stores) as environment,
+        flow_environment(settings, home, stores, console.print) as environment,
     ):
         ending = _clear_away(environment, home.log("housekeeping"))
     print_answer(ending["deleted"], ending["report"], as_json=as_json)

@@ -38,7 +38,7 @@ def _night(settings: StackSettings, home: Home, stores: Stores, console: Console
     with (
         using_engine(stores.database_url) as engine,
         console.status("starting the nightly flow") as status,
-        flow_environment(settings, home, stores) as environment,
+        flow_environment(settings, home, stores, console.print) as environment,
     ):
 
         def show(step: str, seconds: float | None) -> None:

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from serving.console.kept_schedule import find_schedule
+from serving.console.prefect_api import format_time
 from sql.passwords import masked
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
@@ -23,7 +25,7 @@ from stack.local.supervision.state import (
 )
 from stack.settings import StackSettings
 
-_COLOURS = {"running": "green", "failed": "red", "stopped": "dim"}
+_COLOURS = {"running": "green", "failed": "red", "resting": "green", "stopped": "dim"}
 
 
 def command(*, as_json: AsJson = False) -> None:
@@ -83,8 +85,22 @@ def _schedules(
     state: StackState, home: Home, processes: Mapping[str, ProcessEntry]
 ) -> dict[str, Any]:
     """When each scheduled deployment runs next by itself; None for all if nobody was asked."""
-    if processes.get("prefect-server", ProcessEntry("stopped")).state != "running":
-        return {"schedules": None, "schedules_unknown_because": None}
+    reported: dict[str, Any] = {
+        "schedules": None,
+        "schedules_unknown_because": None,
+        "prefect_rests_until": None,
+    }
+    server = processes.get("prefect-server", ProcessEntry("stopped")).state
+    kept = None if server == "stopped" else find_schedule(home.prefect_rest_file)
+    if kept is not None:
+        # To ask it would start it.
+        runs = {each.name: each.next_run_at for each in kept.deployments if each.has_schedule}
+        return reported | {
+            "schedules": _formatted(runs),
+            "prefect_rests_until": format_time(kept.until),
+        }
+    if server != "running":
+        return reported
     # Without Prefect's server there is no need to wait for what asks it.
     from serving.console import prefect_api  # noqa: PLC0415
 
@@ -92,9 +108,12 @@ def _schedules(
     try:
         runs = prefect_api.PrefectApi(state.prefect_url, password).next_runs(datetime.now(UTC))
     except prefect_api.PrefectAskedInVainError as error:
-        return {"schedules": None, "schedules_unknown_because": str(error)}
-    schedules = {name: time and prefect_api.format_time(time) for name, time in runs.items()}
-    return {"schedules": schedules, "schedules_unknown_because": None}
+        return reported | {"schedules_unknown_because": str(error)}
+    return reported | {"schedules": _formatted(runs)}
+
+
+def _formatted(runs: Mapping[str, datetime | None]) -> dict[str, str | None]:
+    return {name: None if time is None else format_time(time) for name, time in runs.items()}
 
 
 def _show(console: Console, status: dict[str, Any]) -> None:
@@ -125,6 +144,9 @@ def _show_schedules(console: Console, status: dict[str, Any]) -> None:
     if status["schedules_unknown_because"] is not None:
         why = status["schedules_unknown_because"]
         console.print(f"schedules    unknown: {why}; see tandem diagnose", markup=False)
+    if status["prefect_rests_until"] is not None:
+        until = status["prefect_rests_until"][:16].replace("T", " ")
+        console.print(f"prefect      rests until {until} UTC, or until somebody asks it")
     for name, time in (status["schedules"] or {}).items():
         next_run = f"next run {time[:16].replace('T', ' ')} UTC" if time else "no run is scheduled"
         console.print(

@@ -46,7 +46,7 @@ def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console)
     log = home.log("tune")
     with (
         console.status("starting the flow that tunes") as status,
-        flow_environment(settings, home, stores) as environment,
+        flow_environment(settings, home, stores, console.print) as environment,
     ):
 
         def receive(line: str) -> None:

@@ -15,7 +15,9 @@ from stack.local.home import UP, owning
 from stack.local.port_check import NeededPort, check_ports
 from stack.local.starting.addresses import print_addresses
 from stack.local.starting.helper_process import helper_process
+from stack.local.starting.prefect_processes import PrefectProcesses
 from stack.local.starting.startup import STEPS, Start, start_up
+from stack.local.supervision.background import together
 from stack.local.supervision.leftovers import end_leftovers
 from stack.local.supervision.state import StackState, find_state
 from stack.local.supervision.state_recorder import StateRecorder
@@ -51,7 +53,10 @@ def command(
         supervisor = Supervisor(terminal, home.log, recorder.processes)
         with ExitStack() as helping:
             helper = helping.enter_context(helper_process(STEPS))
-            start = Start(settings, home, terminal, supervisor, recorder, sample, began_at, helper)
+            prefect = PrefectProcesses(settings, home)
+            start = Start(
+                settings, home, terminal, supervisor, recorder, sample, began_at, helper, prefect
+            )
             code = asyncio.run(_live(start, helping))
     raise typer.Exit(code)
 
@@ -78,7 +83,10 @@ async def _start_and_stay(start: Start, helping: ExitStack) -> None:
     helping.close()
     print_addresses(start.terminal, start.recorder.state, start.home, welcome)
     start.terminal.settle()
-    await start.supervisor.keep_logs_bounded()
+    await together(
+        start.supervisor.keep_logs_bounded(),
+        start.prefect.keep(start.supervisor, start.terminal),
+    )
 
 
 def _listen(life: asyncio.Task[None], supervisor: Supervisor, terminal: Terminal) -> None:

@@ -44,10 +44,15 @@ def judge_processes(
     findings = [
         _process(name, entry, log_of(name))
         for name, entry in entries.items()
-        if entry.state != "running" and name not in frozen
+        if entry.state not in {"running", "resting"} and name not in frozen
     ]
     findings += [_frozen(name, entries[name]) for name in frozen]
-    return findings or [Finding("processes", "ok", f"All {len(entries)} processes run.")]
+    resting = [name for name, entry in entries.items() if entry.state == "resting"]
+    well = f"All {len(entries)} processes run."
+    if resting:
+        running = len(entries) - len(resting)
+        well = f"{running} processes run; {' and '.join(resting)} rest while nobody needs them."
+    return findings or [Finding("processes", "ok", well)]
 
 
 def _frozen(name: str, entry: ProcessEntry) -> Finding:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import yaml
 
 from flows.project_folder import deployments_file
+from serving.console.kept_schedule import find_schedule
 from serving.console.prefect_api import PrefectApi, PrefectAskedInVainError
 from serving.diagnosis.finding import Finding
 from stack.diagnosis.schedules import Nights, judge_schedules, server_in_trouble
@@ -19,9 +20,15 @@ def check_schedules(
     prefect_url: str, home: Home, entries: Mapping[str, ProcessEntry]
 ) -> list[Finding]:
     """Whether each scheduled deployment has a next run, and somebody takes its runs."""
-    api = PrefectApi(prefect_url, credentials(home.prefect_password_file))
     now = datetime.now(UTC)
-    worker = entries.get("prefect-worker")
+    worker, server = entries.get("prefect-worker"), entries.get("prefect-server")
+    logs = home.log("prefect-server"), home.log("deployments")
+    kept = find_schedule(home.prefect_rest_file)
+    if server is not None and server.state != "stopped" and kept is not None:
+        # To ask it would start it.
+        resting = Nights(scheduled_names(), kept.at(now).deployments, True, None)
+        return [judge_schedules(resting, now, prefect_url, *logs)]
+    api = PrefectApi(prefect_url, credentials(home.prefect_password_file))
     try:
         nights = Nights(
             expected=scheduled_names(),
@@ -35,7 +42,6 @@ def check_schedules(
             f" says. Its password lies in {home.prefect_password_file}"
         )
         return [server_in_trouble(prefect_url, str(error), advice)]
-    logs = home.log("prefect-server"), home.log("deployments")
     return [judge_schedules(nights, now, prefect_url, *logs)]
 
 

@@ -69,7 +69,7 @@ def api_environment(environment: Mapping[str, str], home: Home) -> dict[str, str
 
     The file of the keys is made if it is missing, unless the caller has one elsewhere.
     """
-    variables = dict(environment)
+    variables = {**environment, "TANDEM_PREFECT_REST_FILE": str(home.prefect_rest_file)}
     if not variables.get(_CANARY):
         variables[_CANARY] = _CANARY_SECONDS
     if variables.get(_SIGNING_KEYS):

@@ -83,6 +83,16 @@ class Home:
         """The password of the Prefect server, mode 0600."""
         return self.directory / "prefect.password"
 
+    @property
+    def prefect_asked_file(self) -> Path:
+        """Its time is when somebody last asked the Prefect server."""
+        return self.directory / "prefect.asked"
+
+    @property
+    def prefect_rest_file(self) -> Path:
+        """While Prefect rests: until when, and what is due next."""
+        return self.directory / "prefect.rest.json"
+
     def log(self, name: str) -> Path:
         """The log of a process."""
         return self.directory / "logs" / f"{name}.log"

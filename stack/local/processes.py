@@ -1,5 +1,6 @@
 """The seven processes of the stack, as services."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import StackError
+from serving.console.prefect_api import UNATTENDED
 from serving.postgres.settings import ResilienceSettings
 from serving.server.settings import ProcessSettings
 from stack.database_addresses import DatabaseAddresses
@@ -112,12 +114,34 @@ def prefect_server_service(environment: Mapping[str, str], port: int) -> Service
     return _python("prefect-server", ["flows.prefect_server"], {**environment, **where}, health_url)
 
 
+def prefect_server_on(
+    environment: Mapping[str, str], port: int, descriptor: int, asked_file: Path
+) -> Service:
+    """The same on a socket that is held open, noting in a file when somebody asks."""
+    service = prefect_server_service(environment, port)
+
+    def prepare() -> Launch:
+        launch = service.prepare()
+        noting = ["--note-asked", str(asked_file), "--unattended", UNATTENDED]
+        command = [*launch.command, "--listen-on", str(descriptor), *noting]
+
+        def options() -> dict[str, Any]:
+            return {**launch.options(), "pass_fds": (descriptor,)}
+
+        return replace(launch, command=command, options=options)
+
+    return replace(service, prepare=prepare)
+
+
 def prefect_worker_service(environment: Mapping[str, str], directory: Path) -> Service:
     """The worker that runs scheduled flows, each in a process that lets others go first."""
     command = ["prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"]
+    # That it asks what is due is no reason to keep a server up that rests when nobody asks.
+    headers = {"PREFECT_CLIENT_CUSTOM_HEADERS": json.dumps({UNATTENDED: "1"})}
+    variables = {**environment, **headers}
 
     def prepare() -> Launch:
-        return _nice(_python("prefect-worker", command, environment, None, directory).prepare())
+        return _nice(_python("prefect-worker", command, variables, None, directory).prepare())
 
     return Service("prefect-worker", prepare)
 

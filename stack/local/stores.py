@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from domain.errors import StackError
-from sql.migrate import migrate
 from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
 from stack.local.embedded_database import DATABASE, embedded_addresses
@@ -56,6 +55,9 @@ def opened_stores(settings: StackSettings, home: Home, command: str) -> Iterator
 
 def prepare_database(database: DatabaseAddresses) -> None:
     """Bring the database to the newest revision, as its owner."""
+    # Most commands find the stack up, and need not wait for Alembic.
+    from sql.migrate import migrate  # noqa: PLC0415
+
     with using_engine(database.owner) as engine:
         migrate(engine, *database.logins)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ class System:
     """What `tandem up` has written; it is no terminal."""
     proxy: RecordingProxy
     """The proxy that the environment of all commands names."""
+    up: subprocess.Popen[bytes]
+    """The process of `tandem up`."""
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `tandem` command to its end."""
@@ -79,46 +82,57 @@ class System:
         return process["state"] == "running" and int(process["pid"]) != killed
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One system for all tests of this folder: sample loaded, first night run, a key made.
+@contextmanager
+def running_system(
+    home: Path, output: Path, proxy: RecordingProxy, **settings: str
+) -> Iterator[System]:
+    """`tandem up` in a home folder, until the end of the block; `settings` are variables.
 
     It is started, and every command is run, in the environment of somebody who has a proxy and
     PostgreSQL servers of their own.
     """
-    output = tmp_path_factory.mktemp("up") / "output"
-    with tempfile.TemporaryDirectory(prefix="tandem-") as home, recording_proxy() as proxy:
-        environment = os.environ | {
-            **proxy.environment,
-            **STRANGERS,
-            "TANDEM_HOME": home,
-            "TANDEM_API_PORT": str(free_port()),
-            "TANDEM_PREFECT_PORT": str(free_port()),
-        }
-        for name in ("DATABASE_URL", "REDIS_URL", "TANDEM_STARTED_AT", "NO_PROXY", "no_proxy"):
-            environment.pop(name, None)
-        with output.open("wb") as written:
-            up = subprocess.Popen([TANDEM, "up"], env=environment, stdout=written, stderr=written)
-        api = httpx.Client(base_url=f"http://127.0.0.1:{environment['TANDEM_API_PORT']}")
-        prefect_url = f"http://127.0.0.1:{environment['TANDEM_PREFECT_PORT']}/api"
-        prefect = httpx.Client(base_url=prefect_url, timeout=120)
-        started = System(environment, api, prefect, Path(home), output, proxy)
-        try:
-            wait_until(lambda: _serves(started, up), seconds=500)
-            prefect.auth = ("tandem", (Path(home) / "prefect.password").read_text())
-            arguments = ("--name", "end-to-end", "--scope", "read", "--scope", "write")
-            api.headers["X-API-Key"] = started.json("key", "create", *arguments)["key"]
-            yield started
-        finally:
-            api.close()
-            prefect.close()
+    environment = os.environ | {
+        **proxy.environment,
+        **STRANGERS,
+        "TANDEM_HOME": str(home),
+        "TANDEM_API_PORT": str(free_port()),
+        "TANDEM_PREFECT_PORT": str(free_port()),
+        **settings,
+    }
+    for name in ("DATABASE_URL", "REDIS_URL", "TANDEM_STARTED_AT", "NO_PROXY", "no_proxy"):
+        environment.pop(name, None)
+    with output.open("ab") as written:
+        up = subprocess.Popen([TANDEM, "up"], env=environment, stdout=written, stderr=written)
+    api = httpx.Client(base_url=f"http://127.0.0.1:{environment['TANDEM_API_PORT']}")
+    prefect_url = f"http://127.0.0.1:{environment['TANDEM_PREFECT_PORT']}/api"
+    prefect = httpx.Client(base_url=prefect_url, timeout=120)
+    started = System(environment, api, prefect, home, output, proxy, up)
+    try:
+        wait_until(lambda: _serves(started), seconds=500)
+        prefect.auth = ("tandem", (home / "prefect.password").read_text())
+        yield started
+    finally:
+        api.close()
+        prefect.close()
+        if up.poll() is None:
             up.send_signal(signal.SIGINT)
             assert up.wait(timeout=60) == 0
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One system for all tests of this folder: sample loaded, first night run, a key made."""
+    output = tmp_path_factory.mktemp("up") / "output"
+    with tempfile.TemporaryDirectory(prefix="tandem-") as home, recording_proxy() as proxy:
+        with running_system(Path(home), output, proxy) as started:
+            arguments = ("--name", "end-to-end", "--scope", "read", "--scope", "write")
+            started.api.headers["X-API-Key"] = started.json("key", "create", *arguments)["key"]
+            yield started
         assert proxy.asked == []
 
 
-def _serves(system: System, up: subprocess.Popen[bytes]) -> bool:
-    assert up.poll() is None, system.output.read_text()
+def _serves(system: System) -> bool:
+    assert system.up.poll() is None, system.output.read_text()
     try:
         if not system.api.get("/readyz").is_success:
             return False

@@ -1,5 +1,8 @@
-"""A speed worker that runs in a thread, as it runs in a process of its own."""
+"""A speed worker that runs in a thread, or in a process of its own."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,3 +43,10 @@ def running(
         wakes.wake()
         thread.join(timeout=10)
     assert not thread.is_alive()
+
+
+def start_process(database_url: str, redis_url: str, **settings: object) -> subprocess.Popen[bytes]:
+    """A worker as it runs for good; `settings` are those of the layer, in capitals."""
+    own = {f"TANDEM_SPEED_{name.upper()}": str(value) for name, value in settings.items()}
+    environment = os.environ | {"DATABASE_URL": database_url, "REDIS_URL": redis_url} | own
+    return subprocess.Popen([sys.executable, "-m", "speed"], env=environment)

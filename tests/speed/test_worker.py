@@ -1,9 +1,6 @@
 """The worker's loop: woken, without Redis, killed, and what it does besides."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 
@@ -18,7 +15,7 @@ from tests.events import event, record, user_no_of
 from tests.passes import SETTINGS, stored_vector
 from tests.small_run import publish_small_run
 from tests.speed.expected_vectors import expected_vector
-from tests.speed.running import running
+from tests.speed.running import running, start_process
 from tests.waiting import statements_waiting, wait_until
 
 
@@ -67,11 +64,6 @@ def test_answers_that_could_not_be_dropped_are_dropped_when_redis_is_back(
     assert worker.work_once() is None
     worker._answers.drop(())
     assert not client.exists(user_entry(ann))
-
-
-def start_process(database_url: str, redis_url: str) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    return subprocess.Popen([sys.executable, "-m", "speed"], env=environment)
 
 
 def test_killed_between_reading_and_writing_the_worker_loses_nothing_and_counts_nothing_twice(

@@ -1,10 +1,11 @@
 """The environment of a flow that a command runs, and a Prefect server for it while none runs."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from serving.console.kept_schedule import find_schedule
 from stack.health import refusal
 from stack.local.environment import child_environment, prefect_environment
 from stack.local.home import Home
@@ -26,13 +27,17 @@ _START_SECONDS = 300.0
 
 @contextmanager
 def flow_environment(
-    settings: StackSettings, home: Home, stores: Stores
+    settings: StackSettings, home: Home, stores: Stores, say: Callable[[str], object]
 ) -> Iterator[dict[str, str]]:
     """Variables of a process that runs a flow, for the time of the block.
+
+    What takes a while is said before it begins.
 
     To be opened on the main thread, so that a server of our own ends whatever we die of. Raises
     ServerNotReadyError if it does not start.
     """
+    if stores.prefect_url is not None and find_schedule(home.prefect_rest_file) is not None:
+        say("Prefect rests; it is started for this, and rests again later.")
     with _prefect_server(home, stores.prefect_url) as url:
         yield child_environment(
             prefect_environment(home, url),

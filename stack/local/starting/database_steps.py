@@ -5,6 +5,7 @@
 
 from sqlalchemy import Engine
 
+import sql.migrate  # noqa: F401 -- imported while the servers start, and not when it is needed
 from stack.api_key import diagnose_key, first_key
 from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
@@ -12,7 +13,7 @@ from stack.local.flow_runs import nightly_run
 from stack.local.home import Home
 from stack.local.roles import ensure_embedded_database
 from stack.local.servers.postgres import PostgresServer
-from stack.local.starting.first_data import has_events, has_items, load_sample
+from stack.local.starting.first_data import has_events, has_items, load_sample, simulate_ahead
 from stack.local.starting.first_recommendation import first_recommendation
 from stack.local.starting.welcome import LoadedSample, Welcome
 from stack.local.stores import prepare_database
@@ -24,6 +25,11 @@ def prepare(embedded: PostgresServer | None, database: DatabaseAddresses) -> Non
     if embedded is not None:
         ensure_embedded_database(embedded)
     prepare_database(database)
+
+
+def simulate_sample_ahead() -> None:
+    """While PostgreSQL is made: what the sample needs no database for."""
+    simulate_ahead()
 
 
 def load_sample_if_empty(database_url: str) -> LoadedSample | None:

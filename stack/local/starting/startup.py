@@ -17,12 +17,11 @@ from stack.local.processes import (
     EmbeddedRedis,
     api_service,
     loading_service,
-    prefect_server_service,
-    prefect_worker_service,
     speed_service,
 )
 from stack.local.servers.postgres import PostgresServer
-from stack.local.starting.helper_process import ask
+from stack.local.starting.helper_process import ask, call
+from stack.local.starting.prefect_processes import PrefectProcesses
 from stack.local.starting.welcome import Welcome
 from stack.local.supervision.background import together
 from stack.local.supervision.log_file import last_lines
@@ -53,6 +52,12 @@ class Start:
     """When the person began to wait, in seconds since 1970."""
     helper: Executor
     """Where the steps in the database are done."""
+    prefect: PrefectProcesses
+
+    def begins_with_sample(self) -> bool:
+        """Whether the sample will be loaded, as far as can be told before there is a database."""
+        embedded = self.settings.external_database is None
+        return self.with_sample and embedded and not self.home.postgres.exists()
 
     async def ask(self, step: str, *arguments: Any) -> Any:
         """What a step of `stack.local.starting.database_steps` answers."""
@@ -65,6 +70,8 @@ async def start_up(start: Start) -> Welcome:
     Raises StackError if something does not start; what runs by then goes on running.
     """
     variables = prefect_environment(start.home, start.settings.prefect_url)
+    if start.begins_with_sample():
+        start.helper.submit(call, STEPS, "simulate_sample_ahead")
     prefect = asyncio.Event()
     welcome: asyncio.Future[Welcome] = asyncio.get_running_loop().create_future()
     # Prefect's server takes longest and needs nothing, so it goes first.
@@ -76,7 +83,7 @@ async def start_up(start: Start) -> Welcome:
 
 async def _prefect(start: Start, variables: Mapping[str, str], ready: asyncio.Event) -> None:
     ensure_prefect_database(start.home.prefect)
-    await _service(start, prefect_server_service(variables, start.settings.prefect_port))
+    await _service(start, start.prefect.server(variables))
     ready.set()
 
 
@@ -159,7 +166,7 @@ async def _schedule(start: Start, environment: Mapping[str, str]) -> None:
     if code != 0:
         what = "Nothing runs by itself. Mend what the log says, then: tandem down, tandem up"
         start.terminal.warn(what, [f"the end of {log}:", *last_lines(log, REPORTED_LOG_LINES)])
-    await _service(start, prefect_worker_service(environment, start.home.directory))
+    await _service(start, start.prefect.worker(environment))
 
 
 async def _first_night(start: Start, database_url: str, environment: Mapping[str, str]) -> None:

@@ -10,7 +10,8 @@ import psutil
 
 from stack.database_addresses import DatabaseAddresses
 
-ProcessState = Literal["starting", "running", "restarting", "failed", "stopped"]
+ProcessState = Literal["starting", "running", "restarting", "failed", "resting", "stopped"]
+"""`resting`: stopped by the supervisor, which starts it when it is needed."""
 
 NAMES = ("postgres", "redis", "prefect-server", "prefect-worker", "speed", "api", "loading")
 """All processes, in the order they are started in."""
@@ -109,7 +110,7 @@ def checked(state: StackState, *, supervised: bool) -> dict[str, ProcessEntry]:
 def _checked(entry: ProcessEntry, *, supervised: bool) -> ProcessEntry:
     if entry.is_alive():
         return entry
-    if supervised and entry.state in {"restarting", "failed"}:
+    if supervised and entry.state in {"restarting", "failed", "resting"}:
         return entry
     gone: ProcessState = "restarting" if supervised and entry.state == "running" else "stopped"
     return ProcessEntry(gone)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from domain.errors import StackError
-from stack.local.servers.child_process import ServerNotReadyError, stop_child
+from stack.local.servers.child_process import Escalation, ServerNotReadyError, stop_child
 from stack.local.supervision.background import in_thread
 from stack.local.supervision.log_file import last_lines, open_log, put_aside
 from stack.local.supervision.restarts import RestartHistory, RestartPolicy
@@ -70,6 +70,19 @@ class Supervisor:
         self._children[service.name] = child
         child.task = asyncio.create_task(self._tend(child))
         await asyncio.shield(ready)
+
+    def entry(self, name: str) -> ProcessEntry | None:
+        """A process as it is known now; None: it was never started."""
+        return self._entries.get(name)
+
+    async def rest(self, name: str, *, killed: bool = False) -> None:
+        """Stop one process until `start` is called for it again.
+
+        `killed`: without a chance to clean up.
+        """
+        child = self._children[name]
+        await self._end(child, () if killed else child.service.shutdown)
+        self._enter(child, "resting")
 
     async def keep_logs_bounded(self, *, seconds: float = _LOG_SECONDS) -> None:
         """Put aside what has grown large of the logs, every so many seconds; never returns."""
@@ -145,15 +158,21 @@ class Supervisor:
         return child.process
 
     async def _stop(self, child: _Child) -> None:
+        if await self._end(child, child.service.shutdown):
+            self.reporter.say(f"{child.service.name} stopped")
+        self._enter(child, "stopped")
+
+    async def _end(self, child: _Child, shutdown: Escalation) -> bool:
+        """Stop tending a process, and end it; whether it ran."""
         if child.task is not None:
             child.task.cancel()
             with suppress(asyncio.CancelledError):
                 await child.task
         process = child.process
-        if process is not None and process.poll() is None:
-            await in_thread(partial(stop_child, process, child.service.shutdown))
-            self.reporter.say(f"{child.service.name} stopped")
-        self._enter(child, "stopped")
+        if process is None or process.poll() is not None:
+            return False
+        await in_thread(partial(stop_child, process, shutdown))
+        return True
 
     def _enter(self, child: _Child, state: ProcessState) -> None:
         name, process = child.service.name, child.process

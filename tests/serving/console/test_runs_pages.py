@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from playwright.sync_api import expect
 from sqlalchemy import Engine, text
 
 from serving.console.charts import format_interval, nice_ticks, run_charts
+from serving.console.kept_schedule import KeptSchedule, store_schedule
+from serving.console.prefect_api import Deployment
 from serving.console.run_pages import changed_parameters
 from sql.runs import load_run_figures
 from tests.http_server import served
@@ -246,6 +249,22 @@ async def test_without_prefect_the_page_says_in_words_what_is_not_known(
     assert "it does not answer" in said.text
     page = await away.get("/console/runs")
     assert "Asking Prefect" in page.text
+
+
+async def test_while_prefect_rests_its_last_word_is_shown(
+    signed_in: SignedIn, tmp_path: Path
+) -> None:
+    due = datetime.now(UTC) + timedelta(hours=5, minutes=1)
+    nightly = Deployment("nightly", False, True, due, next_run_at=due, has_schedule=True)
+    kept = tmp_path / "rest.json"
+    store_schedule(kept, KeptSchedule(due, [nightly]))
+    # Where nobody answers: to ask it would start it.
+    client = await signed_in(
+        "viewer", prefect_api_url="http://127.0.0.1:1/api", prefect_rest_file=kept
+    )
+    said = (await client.get("/console/runs/schedule")).text
+    assert said.index("nightly") < said.index("in 5 h")
+    assert "Prefect is started some minutes before" in said
 
 
 async def test_an_api_that_was_told_nothing_of_prefect_says_so(signed_in: SignedIn) -> None:

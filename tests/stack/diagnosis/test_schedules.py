@@ -13,17 +13,19 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from serving.console.kept_schedule import KeptSchedule, store_schedule
 from serving.console.prefect_api import Deployment
 from serving.diagnosis.finding import Finding
 from stack.cli import app
 from stack.diagnosis.prefect import check_schedules, scheduled_names
 from stack.diagnosis.schedules import Nights, judge_schedules
 from stack.local.home import UP, Home, owning
-from stack.local.supervision.state import StackState, entry_of, store_state
+from stack.local.supervision.state import ProcessEntry, StackState, entry_of, store_state
 from tests.http_server import served
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
+LATE = timedelta(hours=1)
 NIGHTLY = Deployment("nightly", False, True, LONG_AGO, next_run_at=NOW + timedelta(hours=15))
 TUNE = Deployment("tune", False, True, LONG_AGO, next_run_at=NOW + timedelta(hours=16.5))
 WELL = Nights(("nightly", "tune"), (NIGHTLY, TUNE), worker_online=True, worker_since=LONG_AGO)
@@ -156,3 +158,25 @@ def test_status_says_that_the_schedules_are_unknown_and_why(
     assert "schedules unknown: it refuses the password; see tandem diagnose" in " ".join(
         words.split()
     )
+
+
+@pytest.mark.parametrize(("due", "severity"), [(timedelta(hours=1), "ok"), (-LATE, "problem")])
+def test_while_prefect_rests_its_last_word_is_told_and_it_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, due: timedelta, severity: str
+) -> None:
+    now = datetime.now(UTC)
+    kept = [
+        Deployment(name, False, True, LONG_AGO, next_run_at=now + due, has_schedule=True)
+        for name in scheduled_names()
+    ]
+    store_schedule(Home(tmp_path).prefect_rest_file, KeptSchedule(now + due, kept))
+    resting = {"prefect-server": ProcessEntry("resting")}
+    nobody = "http://127.0.0.1:1"
+    (found,) = check_schedules(nobody, Home(tmp_path), resting)
+    assert found.severity == severity, found
+    assert ("was due" if severity == "problem" else "Next: ") in found.what
+    as_json, words = status_output(nobody, tmp_path, monkeypatch)
+    status = json.loads(as_json)
+    assert set(status["schedules"]) == set(scheduled_names())
+    until = f"{now + due:%Y-%m-%d %H:%M} UTC"
+    assert f"prefect rests until {until}, or until somebody asks" in " ".join(words.split())

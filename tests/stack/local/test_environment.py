@@ -164,15 +164,17 @@ def test_a_command_works_on_the_embedded_database_whatever_libpq_is_reported(
 def test_the_api_has_a_canary_and_signing_keys_which_are_made_once_unless_there_are_others(
     home: Home,
 ) -> None:
+    always = {"TANDEM_PREFECT_REST_FILE": str(home.prefect_rest_file)}
     canary = {"TANDEM_CANARY_SECONDS": "60"}
     made = api_environment({"A": "1"}, home)
-    assert made == {"A": "1", "TANDEM_SIGNING_KEYS_FILE": str(home.signing_keys_file), **canary}
+    keys_file = {"TANDEM_SIGNING_KEYS_FILE": str(home.signing_keys_file)}
+    assert made == {"A": "1", **keys_file, **canary, **always}
     keys = home.signing_keys_file.read_bytes()
     assert home.signing_keys_file.stat().st_mode & 0o777 == 0o600
     assert api_environment({"TANDEM_SIGNING_KEYS_FILE": ""}, home).items() <= made.items()
     assert home.signing_keys_file.read_bytes() == keys
     others = {"TANDEM_SIGNING_KEYS_FILE": "/run/others.json", "TANDEM_CANARY_SECONDS": "0"}
-    assert api_environment(others, home) == others
+    assert api_environment(others, home) == {**others, **always}
 
 
 @pytest.mark.usefixtures("strangers")

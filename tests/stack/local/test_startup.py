@@ -15,6 +15,7 @@ from stack.local.flow_runs import nightly_flow
 from stack.local.home import Home
 from stack.local.starting import startup
 from stack.local.starting.addresses import print_addresses
+from stack.local.starting.prefect_processes import PrefectProcesses
 from stack.local.starting.startup import Start
 from stack.local.starting.welcome import FirstRecommendation, Welcome
 from stack.local.supervision.state import StackState
@@ -67,8 +68,10 @@ def start_in(folder: Path) -> tuple[Start, StringIO]:
     nothing: Any = None
     supervisor: Any = Supervisor()
     settings = StackSettings()
-    helper = ThreadPoolExecutor(1)
-    return Start(settings, home, terminal, supervisor, nothing, False, 0.0, helper), written
+    helper, prefect = ThreadPoolExecutor(1), PrefectProcesses(settings, home)
+    return Start(
+        settings, home, terminal, supervisor, nothing, False, 0.0, helper, prefect
+    ), written
 
 
 async def test_a_schedule_that_is_not_registered_is_marked_as_failed_with_the_reason(

@@ -1,0 +1,102 @@
+"""Prefect runs only while it is needed, and what is due runs by itself all the same."""
+
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.conftest import SMALL, System, running_system
+from tests.end_to_end.test_schedules import change, deployment
+from tests.recording_proxy import RecordingProxy, recording_proxy
+from tests.waiting import wait_until
+
+SETTINGS = {
+    "TANDEM_PREFECT": "when_needed",
+    "TANDEM_PREFECT_AHEAD_SECONDS": "5",
+    "TANDEM_PREFECT_IDLE_SECONDS": "5",
+}
+SOON = timedelta(minutes=1)
+PATIENCE_SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[tuple[Path, RecordingProxy]]:
+    """A home folder and a proxy."""
+    with tempfile.TemporaryDirectory(prefix="tandem-") as home, recording_proxy() as proxy:
+        yield Path(home), proxy
+
+
+def state(system: System) -> str:
+    return str(system.json("status")["processes"]["prefect-server"]["state"])
+
+
+def rests(system: System) -> bool:
+    """Whether it does, without a question that might come while it is being stopped."""
+    return (system.home / "prefect.rest.json").exists() and state(system) == "resting"
+
+
+def let_be_due(system: System, name: str) -> datetime:
+    """Change a deployment's schedule over Prefect's API; when it is due."""
+    due = datetime.now(UTC) + SOON
+    daily = {"interval": 86_400, "anchor_date": due.isoformat(), "timezone": "UTC"}
+    found = deployment(system, name)
+    (scheduled,) = found["schedules"]
+    change(system, f"/deployments/{found['id']}", parameters=SMALL.get(name, {}))
+    change(system, f"/deployments/{found['id']}/schedules/{scheduled['id']}", schedule=daily)
+    return due
+
+
+def next_run(system: System, name: str) -> datetime:
+    return datetime.fromisoformat(system.json("status")["schedules"][name])
+
+
+def test_what_is_due_runs_by_itself_while_prefect_rests_before_and_after(
+    place: tuple[Path, RecordingProxy], tmp_path: Path
+) -> None:
+    home, proxy = place
+    output = tmp_path / "output"
+    with running_system(home, output, proxy, **SETTINGS) as system:
+        wait_until(lambda: rests(system), seconds=PATIENCE_SECONDS)
+        diagnosed = system.run("diagnose")
+        assert diagnosed.returncode == 0, diagnosed.stdout
+        assert rests(system), "neither status nor diagnose may start it"
+        newest = system.json("runs")[0]["run_id"]
+        # Nobody started it: the request waits until it answers.
+        due = let_be_due(system, "nightly")
+        wait_until(lambda: rests(system), seconds=PATIENCE_SECONDS)
+        assert next_run(system, "nightly") == due.replace(microsecond=0)
+
+        def published() -> bool:
+            run = system.json("runs")[0]
+            return run["run_id"] > newest and (run["state"], run["live"]) == ("published", True)
+
+        wait_until(published, seconds=PATIENCE_SECONDS)
+        wait_until(lambda: rests(system), seconds=PATIENCE_SECONDS)
+        assert next_run(system, "nightly") > due
+
+        # Killed while it rests: what falls due meanwhile runs late, as soon as there is somebody.
+        due = let_be_due(system, "housekeeping")
+        wait_until(lambda: rests(system), seconds=PATIENCE_SECONDS)
+        system.up.kill()
+        system.up.wait()
+        wait_until(lambda: datetime.now(UTC) > due, seconds=PATIENCE_SECONDS)
+    with running_system(home, output, proxy, **SETTINGS) as system:
+
+        def ran() -> bool:
+            asked: dict[str, Any] = {
+                "deployments": {"name": {"any_": ["housekeeping"]}},
+                "sort": "EXPECTED_START_TIME_ASC",
+            }
+            runs = system.prefect.post("/flow_runs/filter", json=asked).json()
+            return any(
+                run["state_type"] == "COMPLETED"
+                and run["auto_scheduled"]
+                and datetime.fromisoformat(run["expected_start_time"]) == due
+                for run in runs
+            )
+
+        wait_until(ran, seconds=PATIENCE_SECONDS)
+        wait_until(lambda: rests(system), seconds=PATIENCE_SECONDS)

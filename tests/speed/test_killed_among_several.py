@@ -1,0 +1,57 @@
+"""One of two speed workers is killed with its share of the users in hand."""
+
+import signal
+
+import pytest
+from sqlalchemy import Engine, text
+
+from tests.events import event, record, user_no_of
+from tests.passes import stored_vector
+from tests.small_run import publish_small_run
+from tests.speed.expected_vectors import expected_vector
+from tests.speed.running import start_process
+from tests.waiting import statements_waiting, wait_until
+
+USERS = [f"user-{n}" for n in range(16)]
+"""Two of each of the eight shards."""
+
+
+def test_the_share_of_a_killed_worker_is_taken_over_with_no_event_lost_or_counted_twice(
+    engine: Engine, film_nos: list[int], database_url: str, redis_url: str
+) -> None:
+    with engine.begin() as connection:
+        run_id = publish_small_run(connection, film_nos)
+        record(connection, [event(user, film_nos[0]) for user in USERS])
+        user_nos = {user: user_no_of(connection, user) for user in USERS}
+    workers = [start_process(database_url, redis_url, shards_per_pass=4) for _ in range(2)]
+    try:
+        with engine.connect() as blocker:
+            # Each has taken its share, and waits here before it writes.
+            blocker.execute(text(f"lock table user_embeddings_{run_id} in exclusive mode"))
+            wait_until(lambda: statements_waiting(engine, "insert into user_embeddings") == 2)
+            workers[0].send_signal(signal.SIGKILL)
+            workers[0].wait()
+            blocker.rollback()
+        # What comes after the death as well, of all users again.
+        with engine.begin() as connection:
+            record(connection, [event(user, film_nos[1], minutes=1) for user in USERS])
+
+        def folded_in() -> bool:
+            counted = text(
+                "select count(*) from user_embeddings"
+                " where run_id = :run_id and events_since_cut_off = 2"
+            )
+            with engine.connect() as connection:
+                return connection.execute(counted, {"run_id": run_id}).scalar() == len(USERS)
+
+        wait_until(folded_in)
+    finally:
+        workers[1].terminate()
+        assert workers[1].wait(timeout=10) == 0
+        workers[0].kill()
+        workers[0].wait()
+    with engine.connect() as connection:
+        for user_no in user_nos.values():
+            vector, events, _ = stored_vector(connection, user_no)
+            assert events == 2
+            assert vector == pytest.approx(expected_vector(connection, user_no), abs=1e-6)
