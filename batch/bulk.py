@@ -1,6 +1,6 @@
 """Bulk moves between PostgreSQL and Arrow, through ADBC."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from adbc_driver_manager import OperationalError
 from adbc_driver_postgresql import dbapi
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from sqlalchemy import TextClause
 
 from sql.addresses import libpq_url
@@ -42,6 +42,22 @@ def fetch(connection: Any, statement: TextClause, **numbers: int) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(with_numbers(statement, **numbers))
         return cursor.fetch_arrow_table()
+
+
+def fetch_columns(
+    connection: Any, statement: TextClause, types: Mapping[str, DTypeLike], **numbers: int
+) -> list[NDArray[Any]]:
+    """The columns a statement answers as arrays of these types.
+
+    They are read batch by batch: there are never two copies of all of them.
+    """
+    read: dict[str, list[NDArray[Any]]] = {name: [] for name in types}
+    with connection.cursor() as cursor:
+        cursor.execute(with_numbers(statement, **numbers))
+        for batch in cursor.fetch_record_batch():
+            for name, kind in types.items():
+                read[name].append(batch[name].to_numpy(zero_copy_only=False).astype(kind))
+    return [np.concatenate(read.pop(name) or [np.empty(0, kind)]) for name, kind in types.items()]
 
 
 def append(connection: Any, table_name: str, columns: dict[str, Any]) -> None:

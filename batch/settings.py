@@ -1,6 +1,7 @@
 """Settings of the nightly run."""
 
 from dataclasses import fields
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -78,6 +79,10 @@ class BatchSettings(LayerSettings):
         ge=1,
         le=1000,
         description="numbers of taste in a live vector; the lists may have more",
+    )
+    engine: Literal["implicit", "spark"] = Field(
+        "implicit",
+        description="where a night computes: implicit, on its own machine, or spark, on a cluster",
     )
     seed: int = Field(
         _LISTS.seed, ge=0, description="where the random start of the factors comes from"

@@ -13,6 +13,7 @@ from batch.content.cold_items import (
     space_with_words,
 )
 from batch.content.words import Floats, ItemTerms, text_vectors
+from batch.engines.implicit_engine import ImplicitEngine
 from batch.evaluation.scoring import DEPTH
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
@@ -116,9 +117,11 @@ def measure_cold(
     as_of = past.newest()
     on_step(f"learning from {len(past):,} interactions")
     matrix = interaction_matrix(past, as_of)
-    components = fit_item_components(matrix, past, as_of, parameters.space, threads=threads)
+    components = fit_item_components(
+        matrix, past, as_of, parameters.space, engine=ImplicitEngine(threads)
+    )
     space = item_space(components, parameters.space, parameters.weights)
-    lists = fit_lists(matrix, past, as_of, parameters.lists, threads=threads)
+    lists = fit_lists(matrix, past, as_of, parameters.lists, engine=ImplicitEngine(threads))
     on_step(f"learning the words of {len(matrix.item_nos):,} items")
     learned = learn_space_words(space, matrix, terms, words)
     space = space_with_words(space, matrix, terms, learned)

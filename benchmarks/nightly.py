@@ -23,6 +23,7 @@ from rich.console import Console
 from sqlalchemy import text
 
 from batch.bulk import bulk_connection
+from batch.engines.implicit_engine import ImplicitEngine
 from batch.history.interactions import load_interactions
 from batch.history.matrix import InteractionMatrix, interaction_matrix
 from batch.lists.listing import fit_factors
@@ -150,8 +151,9 @@ def _beside_a_fit(run: OwnRun, peak_mib: float) -> MeasuredNight:
         row = connection.execute(_RUN).one()
     hyperparameters = ListHyperparameters.from_dict(row.lists)
     settings, matrix = BatchSettings(), _matrix_of(run)
+    engine = ImplicitEngine(settings.threads)
     started = time.perf_counter()
-    factors = fit_factors(matrix, hyperparameters, threads=settings.threads)
+    factors = fit_factors(matrix, hyperparameters, engine=engine)
     fitted = time.perf_counter()
     none = np.empty(0, dtype=np.int32)
     for _ in all_lists(
@@ -160,7 +162,7 @@ def _beside_a_fit(run: OwnRun, peak_mib: float) -> MeasuredNight:
         length=settings.list_length,
         left_out=none,
         chunk_users=settings.chunk_users,
-        threads=settings.threads,
+        engine=engine,
     ):
         pass
     listed = time.perf_counter()

@@ -28,7 +28,7 @@ def make_validation(context: NightlyContext, run: Run, held_out: Holdout) -> Val
         held_out.past,
         run.parameters.space,
         seed=context.settings.seed,
-        threads=context.settings.threads,
+        engine=context.batch_engine,
     )
     events = 0 if validation is None else len(validation.events)
     context.say(f"{events:,} events to choose by." if events else "Too little to choose by.")
@@ -70,7 +70,7 @@ def choose_lists(
         validation,
         run.parameters.lists,
         seed=context.settings.seed,
-        threads=context.settings.threads,
+        engine=context.batch_engine,
         on_fit=lambda factors: context.say(f"Fitting {factors} factors on the past."),
     )
     parameters = replace(run.parameters, lists=chosen.hyperparameters)

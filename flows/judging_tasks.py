@@ -35,7 +35,7 @@ def fit_past(
     return holdout.fit_past(
         held_out,
         hyperparameters,
-        threads=context.settings.threads,
+        engine=context.batch_engine,
         on_iteration=progress(context, hyperparameters),
     )
 
@@ -60,7 +60,7 @@ def score_popularity(context: NightlyContext, held_out: Holdout) -> tuple[Figure
 @step("Score the served run")
 def score_served(context: NightlyContext, held_out: Holdout, served: ServedRun) -> Figures:
     """The served run's parameters on the same past: the run itself has seen part of the future."""
-    factors = holdout.fit_past(held_out, served.hyperparameters, threads=context.settings.threads)
+    factors = holdout.fit_past(held_out, served.hyperparameters, engine=context.batch_engine)
     figures = holdout.score_future(held_out, factors, context.settings)
     context.say(f"nDCG@20 {figures.ndcg:.4f}, recall@20 {figures.recall:.4f}.")
     return figures

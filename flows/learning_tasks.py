@@ -57,6 +57,7 @@ def begin(context: NightlyContext, asked: Mapping[str, float]) -> Run:
             changed: dict[str, Any] = dict(asked)
             parameters = replace(parameters, lists=replace(tuned, **changed))
         run = model_runs.begin_run(connection, parameters, _flow_run_id())
+        model_runs.store_metrics(connection, run.run_id, {"engine": context.batch_engine.name})
     context.run_id = run.run_id
     whose = "of the settings" if tuned is None else "that tuning found"
     context.say(
@@ -128,7 +129,9 @@ def learn_sequence(
 ) -> SequenceVectors:
     """The sequence part of the items, for the live scores and, if chosen, the lists."""
     moment = as_of(run, history)
-    sequence = sequence_vectors(history, matrix.item_nos, moment, run.parameters.space)
+    sequence = sequence_vectors(
+        history, matrix.item_nos, moment, run.parameters.space, engine=context.batch_engine
+    )
     context.say(f"{sequence.dimensions} dimensions.")
     return sequence
 
@@ -149,7 +152,7 @@ def refit(
         as_of(run, history),
         hyperparameters,
         sequence=sequence,
-        threads=context.settings.threads,
+        engine=context.batch_engine,
         on_iteration=progress(context, hyperparameters),
     )
 
@@ -187,7 +190,7 @@ def learn_space(
         space,
         ridges=weights.ridges,
         sequence=sequence,
-        threads=context.settings.threads,
+        engine=context.batch_engine,
     )
     return item_space(components, space, weights)
 

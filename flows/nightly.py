@@ -24,6 +24,7 @@ from domain.identifiers import RunId
 from flows import choosing_tasks, judging_tasks, learning_tasks, publishing_tasks
 from flows.artifacts import publish_figures
 from flows.artifacts_of_changes import publish_changes
+from flows.batch_engine import opened_engine
 from flows.giving_way import due_by_schedule, unless_needless
 from flows.nightly_context import (
     Listener,
@@ -134,8 +135,8 @@ def _opened_context(settings: BatchSettings) -> Iterator[NightlyContext]:
     engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
     with engine.connect() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
-        with nightly_lock(session):
-            yield NightlyContext(engine, url, settings)
+        with nightly_lock(session), opened_engine(settings) as batch_engine:
+            yield NightlyContext(engine, url, settings, batch_engine)
 
 
 def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:
@@ -171,6 +172,8 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
     choosing_tasks.choose_policy(context, run, validation, weights, fitted)
     del fitted
     chosen = choosing_tasks.choose_words(context, run, validation, terms, weights)
+    # They hold a second copy of the history.
+    del held_out, validation
     sequence = learning_tasks.learn_sequence(context, run, history, matrix)
     factors = learning_tasks.refit(context, run, history, matrix, sequence)
     factors, wider = learning_tasks.learn_list_words(context, factors, matrix, terms, chosen)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from batch.bulk import bulk_connection
+from batch.engines.engine import BatchEngine
 from batch.runs import model_runs
 from batch.settings import BatchSettings
 from domain.identifiers import RunId
@@ -41,8 +42,11 @@ listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 class NightlyContext:
     """One nightly run. A plain class, so that Prefect hands it on without looking inside."""
 
-    def __init__(self, engine: Engine, database_url: str, settings: BatchSettings) -> None:
+    def __init__(
+        self, engine: Engine, database_url: str, settings: BatchSettings, batch_engine: BatchEngine
+    ) -> None:
         self.engine = engine
+        self.batch_engine = batch_engine
         self.settings = settings
         self.run_id: RunId | None = None
         self.step_seconds: dict[str, float] = {}

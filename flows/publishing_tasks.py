@@ -58,7 +58,7 @@ def write_lists(
         length=settings.list_length,
         left_out=catalogue.unavailable,
         chunk_users=settings.chunk_users,
-        threads=settings.threads,
+        engine=context.batch_engine,
     )
     compared = inter_user_similarity.sampled_users(len(matrix.rows_who_like()), settings.seed)
     with context.bulk() as connection:

@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 from sqlalchemy.pool import NullPool
 
+from batch.engines.implicit_engine import ONE_MACHINE
 from batch.settings import BatchSettings, TuneSettings
 from batch.tuning.search import Found
 from batch.tuning.tuned_hyperparameters import tuning_lock
@@ -67,7 +68,7 @@ def _search(settings: TuneSettings) -> Found:
     with engine.connect() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
         with tuning_lock(session):
-            return _run(NightlyContext(engine, url, BatchSettings()), settings)
+            return _run(NightlyContext(engine, url, BatchSettings(), ONE_MACHINE), settings)
 
 
 def tune_now(

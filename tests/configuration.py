@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from batch.settings import BatchSettings, TuneSettings
+from batch.spark.settings import SparkSettings
 from flows.settings import DiagnoseSettings, HousekeepingSettings
 from loading.settings import LoadingSettings
 from serving.kafka.settings import KafkaSettings
@@ -35,6 +36,7 @@ SECTIONS: dict[str, tuple[type[BaseSettings], ...]] = {
     "Events from Kafka": (KafkaSettings,),
     "The speed worker": (SpeedSettings,),
     "The nightly run": (BatchSettings,),
+    "The nightly run on Spark": (SparkSettings,),
     "The weekly tuning": (TuneSettings,),
     "The daily housekeeping": (HousekeepingSettings,),
     "The diagnosis from Prefect": (DiagnoseSettings,),

@@ -27,16 +27,20 @@ PARTS = {
     "otel": ("serving/tracing",),
     "kafka": ("serving/kafka",),
     "nights": ("batch", "loading", "flows"),
+    "spark": ("batch/spark",),
     "local": ("stack",),
 }
-BESIDE_API = {"tracing", "kafka"}
-"""Folders of serving that are loaded only where their parts are installed."""
+BESIDE = {"serving": {"tracing", "kafka"}, "batch": {"spark"}}
+"""Folders of a layer that are loaded only where their parts are installed."""
+OWN_LOCK = {"spark": "requirements-spark.lock"}
+"""Parts whose packages are too large for everybody."""
 
 # Packages that are part of another one, for whoever imports them.
 ALSO = {
     "adbc-driver-postgresql": {"adbc_driver_manager"},
     "fastapi": {"starlette"},
     "jinja2": {"markupsafe"},
+    "pyspark": {"pyspark"},  # it may be missing here
     "pydantic-settings": {"annotated_types", "pydantic", "pydantic_core", "typing_extensions"},
 }
 
@@ -44,11 +48,8 @@ ALSO = {
 def files_in(layer: str) -> list[Path]:
     """The files of a layer, or of a folder of one, that need no part beside its own."""
     files = files_of(layer)
-    if layer != "serving":
-        return files
-    return [
-        path for path in files if path.parent.name not in BESIDE_API or path.name == "settings.py"
-    ]
+    beside = BESIDE.get(layer, set())
+    return [path for path in files if path.parent.name not in beside or path.name == "settings.py"]
 
 
 def parts_within(part: str) -> list[str]:
@@ -125,13 +126,27 @@ def test_a_part_names_nothing_it_does_not_use(part: str, layers: tuple[str, ...]
     ] == []
 
 
+def locked(name: str) -> dict[str, str]:
+    """The packages of a lock with their versions."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    pins = (line.split()[0].split("==") for line in lines if "==" in line)
+    return dict(pins)
+
+
 def test_the_lock_has_every_part() -> None:
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    locked = {line.split("==")[0] for line in lines if "==" in line}
-    extras = PROJECT["optional-dependencies"]
+    extras = PROJECT["optional-dependencies"].keys() - OWN_LOCK.keys()
     assert {
         requirement.name for part in (None, *extras) for requirement in required(part)
-    } <= locked
+    } <= locked("requirements.lock").keys()
+
+
+@pytest.mark.parametrize(("part", "lock"), OWN_LOCK.items(), ids=list(OWN_LOCK))
+def test_what_is_too_large_for_everybody_is_in_a_lock_of_its_own(part: str, lock: str) -> None:
+    pins = locked(lock)
+    assert all(
+        requirement.specifier.contains(pins[requirement.name]) for requirement in required(part)
+    )
+    assert not pins.keys() & locked("requirements.lock").keys()
 
 
 IMPORT_ALL = """

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from batch.choosing.paired import NO_EVIDENCE, Evidence, paired_difference
 from batch.choosing.validation import DEPTH, FEWEST_EVENTS, Validation
+from batch.engines.engine import BatchEngine
+from batch.engines.implicit_engine import ONE_MACHINE
 from batch.evaluation.ranks import gains_at
 from batch.fitting import Factors
 from batch.history.matrix import InteractionMatrix
@@ -66,7 +68,7 @@ def choose_lists(
     default: ListHyperparameters,
     *,
     seed: int = 0,
-    threads: int = 0,
+    engine: BatchEngine = ONE_MACHINE,
     on_fit: Callable[[int], None] = lambda _factors: None,
 ) -> ChosenLists:
     """Factors and exponents that foresee best what users who have a list come to like.
@@ -91,7 +93,7 @@ def choose_lists(
     for factors in sorted({*(few for few in FACTORS if few < most), most}):
         on_fit(factors)
         own = replace(default, factors=default.factors if factors == most else factors)
-        fits[own.factors] = fit_factors(matrix, own, threads=threads)
+        fits[own.factors] = fit_factors(matrix, own, engine=engine)
         listed = with_sequence(fits[own.factors], following, own)
         gains |= _gains(asked, listed, _scalings(matrix, own, lately))
     chosen = _chosen(gains, default, asked.user_nos)

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from batch.engines.engine import BatchEngine
+from batch.engines.implicit_engine import ONE_MACHINE
+from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix
 from batch.history.splitting import Split
 from batch.parameters import SpaceParameters
@@ -11,6 +15,8 @@ from batch.space.composing import ItemComponents, fit_item_components
 from batch.space.validation_events import Timeline, ValidationEvent
 
 MOST_EVENTS = 2_000
+MOST_INTERACTIONS = 5_000_000
+"""Of a longer log the events are drawn from those of so many interactions, of users drawn."""
 FEWEST_EVENTS = 200
 """With fewer events the defaults stand: they were right on more than one log."""
 DEPTH = 100
@@ -34,20 +40,34 @@ def make_validation(
     parameters: SpaceParameters,
     *,
     seed: int,
-    threads: int = 0,
+    engine: BatchEngine = ONE_MACHINE,
 ) -> Validation | None:
     """Learn from the past alone; `past` is its matrix. None if too little of the future counts."""
     if not len(split.past):
         return None
-    timeline = Timeline(split.past.followed_by(split.future))
-    events = _sample(timeline, len(split.past), seed)
+    events = _sample(split, seed)
     if len(events) < FEWEST_EVENTS:
         return None
-    components = fit_item_components(past, split.past, split.moment, parameters, threads=threads)
+    components = fit_item_components(past, split.past, split.moment, parameters, engine=engine)
     return Validation(tuple(events), split, past, components)
 
 
-def _sample(timeline: Timeline, cut_off: int, seed: int) -> list[ValidationEvent]:
+def _sample(split: Split, seed: int) -> list[ValidationEvent]:
+    past, future = split.past, split.future
+    if len(past) + len(future) > MOST_INTERACTIONS:
+        drawn = _drawn_users(past, future, seed)
+        past, future = past.where(drawn[past.user_nos]), future.where(drawn[future.user_nos])
+    timeline, cut_off = Timeline(past.followed_by(future)), len(past)
     rows = timeline.foreseeable(cut_off, len(timeline))
-    drawn = np.random.default_rng(seed).permutation(rows)[:MOST_EVENTS]
-    return list(timeline.events(np.sort(drawn), cut_off))
+    chosen = np.random.default_rng(seed).permutation(rows)[:MOST_EVENTS]
+    return list(timeline.events(np.sort(chosen), cut_off))
+
+
+def _drawn_users(past: Interactions, future: Interactions, seed: int) -> NDArray[np.bool_]:
+    """By user number whether a user is drawn, each as likely as any other.
+
+    So each event is as likely as any other to be among those of the users drawn.
+    """
+    users = int(max(past.user_nos.max(initial=0), future.user_nos.max(initial=0))) + 1
+    share = MOST_INTERACTIONS / (len(past) + len(future))
+    return np.asarray(np.random.default_rng(seed).random(users) < share)

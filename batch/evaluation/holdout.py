@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from batch.engines.engine import BatchEngine
+from batch.engines.implicit_engine import ONE_MACHINE
 from batch.evaluation.scoring import Figures, score
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
@@ -50,7 +52,7 @@ def fit_past(
     holdout: Holdout,
     hyperparameters: ListHyperparameters,
     *,
-    threads: int = 0,
+    engine: BatchEngine = ONE_MACHINE,
     on_iteration: Callable[[int], None] = lambda _iteration: None,
 ) -> Factors:
     """Learn from the past alone."""
@@ -60,7 +62,7 @@ def fit_past(
         holdout.split.moment,
         hyperparameters,
         sequence=holdout.sequence,
-        threads=threads,
+        engine=engine,
         on_iteration=on_iteration,
     )
 

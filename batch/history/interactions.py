@@ -1,19 +1,22 @@
 """The history: all interactions up to a position, as arrays."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from batch.bulk import fetch
+from batch.bulk import fetch, fetch_columns
 from domain.identifiers import Position
 from domain.interactions import KindTable
 from sql.statements import statements
 
 _BATCH = statements("batch")
+
+AT_ONCE = 2_000_000
+"""So many interactions are looked at at once, where each takes many times its own memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Contexts:
         known = self.by_no.keys() & set(np.unique(self.context_nos).tolist())
         return sorted({name for number in known for name in self.by_no[number]})
 
-    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> "Contexts":
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer] | slice) -> "Contexts":
         """Those that are chosen, as `Interactions.where`."""
         return Contexts(self.context_nos[chosen], self.by_no)
 
@@ -61,8 +64,11 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user_nos)
 
-    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> "Interactions":
-        """Those that `chosen` (n,) marks, or those at the indexes `chosen` (m,), in that order."""
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer] | slice) -> "Interactions":
+        """Those that `chosen` (n,) marks, or those at the indexes `chosen` (m,), in that order.
+
+        A slice copies nothing.
+        """
         return Interactions(
             self.kinds,
             self.user_nos[chosen],
@@ -72,6 +78,22 @@ class Interactions:
             self.occurred_at[chosen],
             None if self.contexts is None else self.contexts.where(chosen),
         )
+
+    def slices(self, at_once: int = AT_ONCE) -> Iterator[slice]:
+        """Slices of so many interactions, in their order."""
+        for start in range(0, len(self), at_once):
+            yield slice(start, start + at_once)
+
+    def by_users(self, at_once: int = AT_ONCE) -> Iterator["Interactions"]:
+        """All interactions of some users, and so on by rising numbers, about so many at once."""
+        if len(self) <= at_once:
+            yield self
+            return
+        # The part each user number belongs to, by how many interactions stand before its own.
+        parts = (np.cumsum(np.bincount(self.user_nos)) - 1) // at_once
+        firsts = np.flatnonzero(np.diff(parts, prepend=-1))
+        for first, end in zip(firsts, [*firsts[1:], len(parts)], strict=True):
+            yield self.where((self.user_nos >= first) & (self.user_nos < end))
 
     def in_time_order(self) -> "Interactions":
         """The same by time, then item, then kind, then user, in whatever order they are.
@@ -115,22 +137,32 @@ class Interactions:
 def load_interactions(
     connection: Any, kinds: KindTable, until: Position, *, with_contexts: bool = False
 ) -> Interactions:
-    """The log up to `until`, over an ADBC connection."""
-    name = "load_interactions_with_contexts" if with_contexts else "load_interactions"
-    table = fetch(connection, _BATCH[name], until=until)
-    contexts = None
+    """The log up to `until` by time, over an ADBC connection."""
+    types: dict[str, DTypeLike] = {
+        "user_no": np.int32,
+        "item_no": np.int32,
+        "kind_no": np.int16,
+        "strength": np.float32,
+        "occurred_at": "datetime64[us]",
+    }
+    name = "load_interactions"
     if with_contexts:
-        said = fetch(connection, _BATCH["load_contexts"])
-        numbers = said["context_no"].to_pylist()
-        texts = map(json.loads, said["context"].to_pylist())
-        by_no = dict(zip(numbers, texts, strict=True))
-        contexts = Contexts(table["context_no"].to_numpy().astype(np.int32), by_no)
-    return Interactions(
-        kinds,
-        table["user_no"].to_numpy(),
-        table["item_no"].to_numpy(),
-        table["kind_no"].to_numpy(),
-        table["strength"].to_numpy().astype(np.float32),
-        table["occurred_at"].to_numpy().astype("datetime64[us]"),
-        contexts,
-    )
+        name, types = "load_interactions_with_contexts", types | {"context_no": np.int32}
+    columns = fetch_columns(connection, _BATCH[name], types, until=until)
+    if not rises(columns[4]):
+        order = np.argsort(columns[4], kind="stable")
+        # One after the other: never are there two copies of all of them.
+        for index in range(len(columns)):
+            columns[index] = columns[index][order]
+    history = Interactions(kinds, columns[0], columns[1], columns[2], columns[3], columns[4])
+    if not with_contexts:
+        return history
+    said = fetch(connection, _BATCH["load_contexts"])
+    texts = map(json.loads, said["context"].to_pylist())
+    by_no = dict(zip(said["context_no"].to_pylist(), texts, strict=True))
+    return replace(history, contexts=Contexts(columns[5], by_no))
+
+
+def rises(times: NDArray[np.datetime64]) -> bool:
+    """Whether no time is earlier than the one before it."""
+    return bool((times[:-1] <= times[1:]).all())

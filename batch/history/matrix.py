@@ -47,21 +47,34 @@ def interaction_matrix(
     user_nos, rows = _dense(interactions.user_nos)
     item_nos, columns = _dense(interactions.item_nos)
     shape = (len(user_nos), len(item_nos))
-    half_lives = interactions.kinds.half_lives_days(interactions.kind_nos)
-    decay_rates = 1.0 / half_lives + decay_per_year / _DAYS_A_YEAR
-    decayed = interactions.weights() * 0.5 ** (interactions.ages_days(as_of) * decay_rates)
+    decayed = _decayed_weights(interactions, as_of, decay_per_year)
     summed = csr_matrix((decayed, (rows, columns)), shape=shape)
+    del decayed
     summed.data = bounded(summed.data)
     weights = summed.astype(np.float32)
+    del summed
     weights.eliminate_zeros()
-    dislikes = weights.tocoo()
-    negative, marked = dislikes.data < 0.0, interactions.mark_seen()
-    seen = _pattern(
-        np.concatenate([rows[marked], dislikes.row[negative]]),
-        np.concatenate([columns[marked], dislikes.col[negative]]),
-        shape,
-    )
+    marked = interactions.mark_seen()
+    disliked = np.flatnonzero(weights.data < 0.0)
+    # The row of a number is how many rows have ended before it.
+    disliked_rows = np.searchsorted(weights.indptr, disliked, side="right") - 1
+    rows = np.concatenate([rows[marked], disliked_rows.astype(np.int32)])
+    columns = np.concatenate([columns[marked], weights.indices[disliked]])
+    seen = _pattern(rows, columns, shape)
     return InteractionMatrix(user_nos, item_nos, weights, seen)
+
+
+def _decayed_weights(
+    interactions: Interactions, as_of: np.datetime64, decay_per_year: float
+) -> NDArray[np.float64]:
+    """(n,) the weight of each interaction at its age."""
+    decayed = np.empty(len(interactions))
+    for chosen in interactions.slices():
+        part = interactions.where(chosen)
+        half_lives = part.kinds.half_lives_days(part.kind_nos)
+        decay_rates = 1.0 / half_lives + decay_per_year / _DAYS_A_YEAR
+        decayed[chosen] = part.weights() * 0.5 ** (part.ages_days(as_of) * decay_rates)
+    return decayed
 
 
 def confidences(matrix: InteractionMatrix, parameters: AlsParameters) -> csr_matrix:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.history.interactions import Interactions
+from batch.history.interactions import Interactions, rises
 from batch.history.matrix import InteractionMatrix, interaction_matrix
 
 
@@ -44,6 +44,11 @@ def split_by_time(interactions: Interactions, holdout_share: float) -> Split:
         return Split(np.datetime64(0, "us"), interactions, interactions)
     index = min(int(len(interactions) * (1.0 - holdout_share)), len(interactions) - 1)
     moment = np.partition(interactions.occurred_at, index)[index]
+    if rises(interactions.occurred_at):
+        # Both are views of the history, which has gigabytes where there are many interactions.
+        first = int(np.searchsorted(interactions.occurred_at, moment))
+        past, future = slice(0, first), slice(first, None)
+        return Split(moment, interactions.where(past), interactions.where(future))
     in_future = interactions.occurred_at >= moment
     return Split(moment, interactions.where(~in_future), interactions.where(in_future))
 
@@ -61,12 +66,22 @@ def relevant_in_future(
     liked = sums.data > 0.0
     user_nos, item_nos = later.user_nos[sums.row[liked]], later.item_nos[sums.col[liked]]
     known = np.isin(user_nos, past.user_nos[past.rows_who_like()])
-    seen = past.seen.tocoo()
-    seen_pairs = pair_keys(past.user_nos[seen.row], past.item_nos[seen.col])
-    unseen = ~np.isin(pair_keys(user_nos, item_nos), seen_pairs)
-    kept = known & unseen
+    kept = known & ~_seen_before(past, user_nos, item_nos)
     order = np.argsort(pair_keys(user_nos[kept], item_nos[kept]))
     return Relevant(user_nos[kept][order], item_nos[kept][order])
+
+
+def _seen_before(
+    past: InteractionMatrix, user_nos: NDArray[np.int32], item_nos: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """(n,) whether each user had seen the item; memory is that of the answer."""
+    seen = np.zeros(len(user_nos), dtype=np.bool_)
+    known = np.isin(user_nos, past.user_nos) & np.isin(item_nos, past.item_nos)
+    rows = np.searchsorted(past.user_nos, user_nos[known])
+    columns = np.searchsorted(past.item_nos, item_nos[known])
+    if len(rows):
+        seen[known] = np.asarray(past.seen[rows, columns]).ravel() > 0.0
+    return seen
 
 
 def sample_users(user_nos: NDArray[np.int32], most: int, seed: int) -> NDArray[np.int32]:

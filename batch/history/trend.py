@@ -16,7 +16,11 @@ def trend(
 
     The 1 keeps an item with a single recent interaction from outranking all others.
     """
-    liked = interactions.where(interactions.weights() > 0.0)
-    weights = 0.5 ** (liked.ages_days(as_of) / half_life_days)
-    columns = np.searchsorted(item_nos, liked.item_nos)
-    return np.asarray(np.log1p(np.bincount(columns, weights, minlength=len(item_nos))))
+    recent = np.zeros(len(item_nos))
+    for chosen in interactions.slices():
+        part = interactions.where(chosen)
+        liked = part.where(part.weights() > 0.0)
+        weights = 0.5 ** (liked.ages_days(as_of) / half_life_days)
+        columns = np.searchsorted(item_nos, liked.item_nos)
+        recent += np.bincount(columns, weights, minlength=len(item_nos))
+    return np.asarray(np.log1p(recent))

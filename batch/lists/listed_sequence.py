@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from batch.fitting import Factors
+from batch.history.following import steps
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix
-from batch.space.sequence import SequenceVectors, steps
+from batch.space.sequence import SequenceVectors
 from domain.live_vector import LiveVectorParameters
 
 _LIVE = LiveVectorParameters(taste_dimensions=0)
@@ -32,6 +33,15 @@ def newest_liked(matrix: InteractionMatrix, interactions: Interactions) -> csr_m
 
     The weights are those of `domain.live_vector.sequence_weights`, of all users at once.
     """
+    shape = (len(matrix.user_nos), len(matrix.item_nos))
+    found = csr_matrix(shape)
+    for part in interactions.by_users():
+        found = found + _newest_weights(matrix, part)
+    return csr_matrix(found.multiply(1.0 / np.maximum(_sums(found), 1.0)[:, None]))
+
+
+def _newest_weights(matrix: InteractionMatrix, interactions: Interactions) -> csr_matrix:
+    """(u, i) the weights of some users' newest items."""
     liked = steps(interactions)
     rows = np.searchsorted(matrix.user_nos, liked.user_nos)[::-1]
     columns = np.searchsorted(matrix.item_nos, liked.item_nos)[::-1]
@@ -42,8 +52,7 @@ def newest_liked(matrix: InteractionMatrix, interactions: Interactions) -> csr_m
     recent = ages < _LIVE.sequence_events
     weights = _LIVE.sequence_decay ** ages[recent].astype(np.float64)
     shape = (len(matrix.user_nos), len(matrix.item_nos))
-    found = csr_matrix((weights, (rows[recent], columns[recent])), shape=shape)
-    return csr_matrix(found.multiply(1.0 / np.maximum(_sums(found), 1.0)[:, None]))
+    return csr_matrix((weights, (rows[recent], columns[recent])), shape=shape)
 
 
 def _sums(found: csr_matrix) -> NDArray[np.float64]:

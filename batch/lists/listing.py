@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.fitting import Factors, fit
+from batch.engines.engine import BatchEngine
+from batch.engines.implicit_engine import ONE_MACHINE, ImplicitEngine
+from batch.fitting import Factors
 from batch.history.interactions import Interactions
 from batch.history.matrix import (
     InteractionMatrix,
@@ -33,7 +35,7 @@ def fit_lists(
     hyperparameters: ListHyperparameters,
     *,
     sequence: SequenceVectors | None = None,
-    threads: int = 0,
+    engine: BatchEngine = ONE_MACHINE,
     on_iteration: Callable[[int], None] = lambda _iteration: None,
 ) -> Factors:
     """Factors whose inner products are the batch scores.
@@ -42,10 +44,12 @@ def fit_lists(
     hyperparameters. `sequence` is what was learned of its items, if it has been already.
     """
     matrix = decayed(matrix, interactions, as_of, hyperparameters)
-    fitted = fit_factors(matrix, hyperparameters, threads=threads, on_iteration=on_iteration)
+    fitted = fit_factors(matrix, hyperparameters, engine=engine, on_iteration=on_iteration)
     if hyperparameters.sequence_weight:
         if sequence is None:
-            sequence = sequence_vectors(interactions, matrix.item_nos, as_of, SpaceParameters())
+            sequence = sequence_vectors(
+                interactions, matrix.item_nos, as_of, SpaceParameters(), engine=engine
+            )
         following = sequence_factors(sequence, matrix, interactions)
         fitted = with_sequence(fitted, following, hyperparameters)
     lately = trend(interactions, matrix.item_nos, as_of, hyperparameters.trend_half_life_days)
@@ -71,7 +75,7 @@ def fit_timeless_lists(
     matrix: InteractionMatrix, hyperparameters: ListHyperparameters, *, threads: int = 0
 ) -> Factors:
     """The same of interactions whose times nobody knows: there is no trend."""
-    fitted = fit_factors(matrix, hyperparameters, threads=threads)
+    fitted = fit_factors(matrix, hyperparameters, engine=ImplicitEngine(threads))
     scales = scoring_scales(matrix, hyperparameters, np.zeros(len(matrix.item_nos)))
     return Factors(fitted.users, fitted.items * scales[:, None])
 
@@ -80,7 +84,7 @@ def fit_factors(
     matrix: InteractionMatrix,
     hyperparameters: ListHyperparameters,
     *,
-    threads: int = 0,
+    engine: BatchEngine = ONE_MACHINE,
     on_iteration: Callable[[int], None] = lambda _iteration: None,
 ) -> Factors:
     """Factors before items are weighed for scoring; those of both fits side by side.
@@ -89,14 +93,13 @@ def fit_factors(
     fits is nearer to the truth than either. `on_iteration` is told of the iterations of both.
     """
     als = als_parameters(matrix, hyperparameters)
-    first = fit(confidences(matrix, als), als, threads=threads, on_iteration=on_iteration)
+    first = engine.fit(confidences(matrix, als), als, on_iteration=on_iteration)
     if not hyperparameters.balanced:
         return first
     evenly = als_parameters(matrix, replace(hyperparameters, user_exponent=0.5, item_exponent=0.5))
-    other = fit(
+    other = engine.fit(
         confidences(matrix, evenly),
         evenly,
-        threads=threads,
         on_iteration=lambda done: on_iteration(hyperparameters.iterations + done),
     )
     return _mean_of(first, other, hyperparameters.seed)

@@ -6,20 +6,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from implicit.cpu.topk import topk
 from numpy.typing import NDArray
 
-from batch.blas import one_blas_thread
 from batch.bulk import append, array_column, constant_column
+from batch.engines.engine import LEFT_OUT, BatchEngine, BestItems
+from batch.engines.implicit_engine import ONE_MACHINE, best_items
 from batch.fitting import Factors
 from batch.history.matrix import InteractionMatrix
 from batch.lists.inter_user_similarity import DEPTH
 from domain.identifiers import RunId
 
 NO_ITEM = -1
-
-# topk scores what it must leave out with the lowest number there is.
-_LEFT_OUT = np.float32(-3e38)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +48,17 @@ def best_lists(
 
     `left_out` are item numbers that no list may hold. Memory is that of the answer.
     """
-    left_out_columns = None if left_out is None else matrix.columns_of(left_out)
-    with one_blas_thread():
-        columns, scores = topk(
-            factors.items,
-            factors.users[rows],
-            min(length, len(matrix.item_nos)),
-            filter_query_items=matrix.seen[rows],
-            filter_items=left_out_columns,
-            num_threads=threads,
-        )
-    item_nos = np.where(scores > _LEFT_OUT, matrix.item_nos[columns], NO_ITEM)
-    return Lists(matrix.user_nos[rows], item_nos.astype(np.int32), scores)
+    nothing = np.empty(0, dtype=np.intp)
+    left_out_columns = nothing if left_out is None else matrix.columns_of(left_out)
+    best = best_items(
+        factors.users[rows],
+        factors.items,
+        matrix.seen[rows],
+        length=length,
+        left_out=left_out_columns,
+        threads=threads,
+    )
+    return _lists(matrix, rows, best)
 
 
 def all_lists(
@@ -72,13 +68,23 @@ def all_lists(
     length: int,
     left_out: NDArray[np.integer],
     chunk_users: int,
-    threads: int = 0,
+    engine: BatchEngine = ONE_MACHINE,
 ) -> Iterator[Lists]:
     """The lists of every user who likes something, `chunk_users` at a time."""
     rows = matrix.rows_who_like()
-    for start in range(0, len(rows), chunk_users):
-        chunk = rows[start : start + chunk_users]
-        yield best_lists(matrix, factors, chunk, length=length, left_out=left_out, threads=threads)
+    chunks = [rows[start : start + chunk_users] for start in range(0, len(rows), chunk_users)]
+    found = engine.best_items(
+        factors, matrix.seen, chunks, length=length, left_out=matrix.columns_of(left_out)
+    )
+    for chunk, best in zip(chunks, found, strict=True):
+        yield _lists(matrix, chunk, best)
+
+
+def _lists(matrix: InteractionMatrix, rows: NDArray[np.intp], best: BestItems) -> Lists:
+    """The lists of the users in `rows` with the numbers of their items."""
+    columns, scores = best
+    item_nos = np.where(scores > LEFT_OUT, matrix.item_nos[columns], NO_ITEM)
+    return Lists(matrix.user_nos[rows], item_nos.astype(np.int32), scores)
 
 
 def store_lists(connection: Any, run_id: RunId, lists: Lists) -> None:

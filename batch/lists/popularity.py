@@ -4,6 +4,8 @@ It is what runs are compared with. The lists that are served are made by the sto
 log as it is just then; a test proves both equal.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,14 +23,15 @@ def popular(interactions: Interactions, as_of: np.datetime64, settings: BatchSet
     That of all time if fewer than `fewest_popular_items` items were liked lately.
     """
     recent = _since(interactions, as_of, settings.popular_days)
-    half_lives = recent.ages_days(as_of) / settings.popular_half_life_days
-    ranking = _ranking(recent, 0.5**half_lives)
+    ranking = _ranking(
+        recent, lambda part: 0.5 ** (part.ages_days(as_of) / settings.popular_half_life_days)
+    )
     return ranking if len(ranking) >= settings.fewest_popular_items else all_time(interactions)
 
 
 def all_time(interactions: Interactions) -> Ranking:
     """Items by the number of users who ever liked them."""
-    return _ranking(interactions, np.ones(len(interactions)))
+    return _ranking(interactions, lambda part: np.ones(len(part)))
 
 
 def popular_parameters(settings: BatchSettings) -> dict[str, float]:
@@ -62,15 +65,18 @@ def _since(interactions: Interactions, as_of: np.datetime64, days: float) -> Int
     return interactions.where(interactions.ages_days(as_of) <= days)
 
 
-def _ranking(interactions: Interactions, weights: NDArray[np.float64]) -> Ranking:
+def _ranking(
+    interactions: Interactions, weights_of: Callable[[Interactions], NDArray[np.float64]]
+) -> Ranking:
     """Items by the sum over users of the greatest weight of a positive interaction."""
-    positive = interactions.weights() > 0
-    keys = pair_keys(interactions.user_nos[positive], interactions.item_nos[positive])
-    if not len(keys):
+    if not len(interactions):
         return Ranking.empty()
-    order = np.lexsort((-weights[positive], keys))
-    first = np.concatenate([[True], np.diff(keys[order]) != 0])
-    chosen = order[first]
-    sums = np.bincount(interactions.item_nos[positive][chosen], weights=weights[positive][chosen])
+    sums = np.zeros(int(interactions.item_nos.max()) + 1)
+    for part in interactions.by_users():
+        liked = part.where(part.weights() > 0)
+        weights, keys = weights_of(liked), pair_keys(liked.user_nos, liked.item_nos)
+        order = np.lexsort((-weights, keys))
+        chosen = order[np.diff(keys[order], prepend=-1) != 0]
+        sums += np.bincount(liked.item_nos[chosen], weights[chosen], minlength=len(sums))
     item_nos = np.flatnonzero(sums)
     return Ranking.of(item_nos, sums[item_nos].astype(np.float64))

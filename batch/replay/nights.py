@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from batch.choosing.lists import choose_lists, choose_popular
 from batch.choosing.live_weights import choose_weights
 from batch.choosing.validation import Validation, make_validation
+from batch.engines.implicit_engine import ImplicitEngine
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix
@@ -52,7 +53,9 @@ def validation_of_night(
     """As the night does it: on the newest part of what it has read."""
     split = split_by_time(past, HOLDOUT_SHARE)
     before = interaction_matrix(split.past, split.moment)
-    return make_validation(split, before, parameters.space, seed=seed, threads=threads)
+    return make_validation(
+        split, before, parameters.space, seed=seed, engine=ImplicitEngine(threads)
+    )
 
 
 def choices_of(
@@ -63,7 +66,7 @@ def choices_of(
         return Choices()
     weights = choose_weights(validation, parameters.space).weights
     split, settings = validation.split, default_settings()
-    lists = choose_lists(validation, parameters.lists, seed=seed, threads=threads)
+    lists = choose_lists(validation, parameters.lists, seed=seed, engine=ImplicitEngine(threads))
     listed = choose_popular(validation, settings)
     fitted = lists.fitted or fit_lists(
         validation.past,
@@ -71,7 +74,7 @@ def choices_of(
         split.moment,
         lists.hyperparameters,
         sequence=validation.components.sequence,
-        threads=threads,
+        engine=ImplicitEngine(threads),
     )
     past = night_of_past(validation, parameters, weights, fitted, listed)
     policy = choose_policy(past, validation.events, seed=seed).policy
@@ -115,7 +118,7 @@ def night_with(
         as_of,
         parameters.space,
         ridges=weights.ridges,
-        threads=threads,
+        engine=ImplicitEngine(threads),
     )
     return FittedNight(
         cut_off=cut_off,
@@ -126,7 +129,7 @@ def night_with(
             as_of,
             choices.lists or parameters.lists,
             sequence=components.sequence,
-            threads=threads,
+            engine=ImplicitEngine(threads),
         ),
         space=item_space(components, parameters.space, weights),
         popular=popular_scores(past, matrix, as_of, choices.popular or default_settings()),

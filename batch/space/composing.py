@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from batch.fitting import fit, gramian
+from batch.engines.engine import BatchEngine
+from batch.engines.implicit_engine import ONE_MACHINE
+from batch.fitting import gramian
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix, confidences, item_degrees
 from batch.history.trend import trend
@@ -76,7 +78,7 @@ def fit_item_components(
     *,
     ridges: Sequence[float] = RIDGES,
     sequence: SequenceVectors | None = None,
-    threads: int = 0,
+    engine: BatchEngine = ONE_MACHINE,
 ) -> ItemComponents:
     """Learn the components; `matrix` must have been made of `interactions` as of `as_of`.
 
@@ -87,9 +89,10 @@ def fit_item_components(
     trends = [trend(interactions, item_nos, as_of, days) for days in TREND_HALF_LIVES_DAYS]
     return ItemComponents(
         item_nos=item_nos,
-        factors=fit(confidences(matrix, als), als, threads=threads).items,
+        factors=engine.fit(confidences(matrix, als), als).items,
         degrees=item_degrees(matrix),
-        sequence=sequence or sequence_vectors(interactions, item_nos, as_of, parameters),
+        sequence=sequence
+        or sequence_vectors(interactions, item_nos, as_of, parameters, engine=engine),
         trends=np.stack(trends),
         transitions=fit_transitions(interactions, item_nos, parameters.transitions, ridges),
     )

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 
+from batch.engines.engine import BatchEngine
+from batch.engines.implicit_engine import ONE_MACHINE
 from batch.history.interactions import Interactions
 from batch.parameters import SpaceParameters
 
@@ -39,45 +41,21 @@ def sequence_vectors(
     item_nos: NDArray[np.int32],
     as_of: np.datetime64,
     parameters: SpaceParameters,
+    *,
+    engine: BatchEngine = ONE_MACHINE,
 ) -> SequenceVectors:
     """The vectors of `item_nos` (i,), which rise and hold every item of `interactions`.
 
     A catalogue of fewer than s + 2 items, or one in which nothing follows anything, has fewer
     dimensions, down to none.
     """
-    counts = following_counts(interactions, item_nos, as_of, parameters)
+    counts = engine.following_counts(interactions, item_nos, as_of, parameters)
     information = positive_information(counts, parameters.smoothing)
     dimensions = min(parameters.sequence_dimensions, len(item_nos) - 2)
     if dimensions < 1 or not information.nnz:
         nothing = np.empty((len(item_nos), 0), dtype=np.float32)
         return SequenceVectors(nothing, nothing)
     return _factorised(information, dimensions, parameters.seed)
-
-
-def following_counts(
-    interactions: Interactions,
-    item_nos: NDArray[np.int32],
-    as_of: np.datetime64,
-    parameters: SpaceParameters,
-) -> csr_matrix:
-    """(i, i) how often the column's item came within `window` positions after the row's item.
-
-    Only what users liked counts, and an item used several times in a row counts once.
-    """
-    liked = steps(interactions)
-    columns = np.searchsorted(item_nos, liked.item_nos)
-    fresh = 0.5 ** (liked.ages_days(as_of) / parameters.sequence_half_life_days)
-    shape = (len(item_nos), len(item_nos))
-    counts = csr_matrix(shape)
-    for distance in range(1, min(parameters.window, len(liked) - 1) + 1):
-        same = np.flatnonzero(liked.user_nos[:-distance] == liked.user_nos[distance:])
-        # weight = distance^-p * 2^(-age of the later interaction / half-life)
-        weights = distance**-parameters.distance_exponent * fresh[same + distance]
-        indexes = (columns[same], columns[same + distance])
-        counts = counts + csr_matrix((weights, indexes), shape=shape)
-    counts.setdiag(0.0)
-    counts.eliminate_zeros()
-    return counts
 
 
 def positive_information(counts: csr_matrix, smoothing: float) -> csr_matrix:
@@ -89,18 +67,6 @@ def positive_information(counts: csr_matrix, smoothing: float) -> csr_matrix:
     information = np.log(pairs.data * contexts.sum() / (rows[pairs.row] * contexts[pairs.col]))
     kept = information > 0.0
     return csr_matrix((information[kept], (pairs.row[kept], pairs.col[kept])), shape=counts.shape)
-
-
-def steps(interactions: Interactions) -> Interactions:
-    """What users liked, by user and in time order, without an item's immediate repetitions."""
-    liked = interactions.where(interactions.weights() > 0.0)
-    ordered = liked.where(
-        np.lexsort((liked.kind_nos, liked.item_nos, liked.occurred_at, liked.user_nos))
-    )
-    repeated = (np.diff(ordered.user_nos, prepend=-1) == 0) & (
-        np.diff(ordered.item_nos, prepend=-1) == 0
-    )
-    return ordered.where(~repeated)
 
 
 def _factorised(information: csr_matrix, dimensions: int, seed: int) -> SequenceVectors:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_matrix, vstack
 
+from batch.history.following import steps
 from batch.history.interactions import Interactions
 from batch.parameters import TransitionParameters
-from batch.space.sequence import steps
 from domain.transitions import Transitions
 
 _COLUMNS_AT_ONCE = 10_000
@@ -97,10 +97,7 @@ def _moments(
     interactions: Interactions, item_nos: NDArray[np.int32], parameters: TransitionParameters
 ) -> tuple[csr_matrix, csr_matrix]:
     """S and T (m, i): for each step of a history what was used up to it, and what came next."""
-    liked = steps(interactions)
-    if len(liked) > parameters.most_moments:
-        newest = np.argsort(-liked.occurred_at.astype(np.int64), kind="stable")
-        liked = liked.where(np.sort(newest[: parameters.most_moments]))
+    liked = _newest_steps(interactions, parameters.most_moments)
     columns = np.searchsorted(item_nos, liked.item_nos)
     shape = (len(liked), len(item_nos))
     ages = range(parameters.history_items)
@@ -111,6 +108,18 @@ def _moments(
     successors = _shifted(liked.user_nos, columns, coming, shape)
     moments = np.flatnonzero(np.diff(successors.indptr))
     return histories[moments], successors[moments]
+
+
+def _newest_steps(interactions: Interactions, most: int) -> Interactions:
+    """The newest steps of all users, by user and in time order."""
+    newest: Interactions | None = None
+    for part in interactions.by_users():
+        liked = steps(part) if newest is None else newest.followed_by(steps(part))
+        if len(liked) > most:
+            order = np.argsort(-liked.occurred_at.astype(np.int64), kind="stable")
+            liked = liked.where(np.sort(order[:most]))
+        newest = liked
+    return steps(interactions) if newest is None else newest
 
 
 def _shifted(

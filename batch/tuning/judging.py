@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.engines.implicit_engine import ImplicitEngine
 from batch.evaluation.scoring import DEPTH
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
@@ -111,7 +112,9 @@ def judge(
     The scoring stays as it is unless another is better beyond chance.
     """
     fits = [
-        fit_factors(fold.learned_by(hyperparameters), hyperparameters, threads=threads)
+        fit_factors(
+            fold.learned_by(hyperparameters), hyperparameters, engine=ImplicitEngine(threads)
+        )
         for fold in folds
     ]
     (as_given,) = _over_all(folds, fits, [hyperparameters])

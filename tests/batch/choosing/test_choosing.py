@@ -9,6 +9,7 @@ from batch.choosing.lists import ChosenLists, choose_lists, choose_popular
 from batch.choosing.live_weights import DEFAULT, choose_weights
 from batch.choosing.paired import paired_difference
 from batch.choosing.validation import Validation
+from batch.engines.implicit_engine import ImplicitEngine
 from batch.history.interactions import Interactions
 from batch.lists.listing import fit_lists
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
@@ -95,7 +96,7 @@ def test_what_is_in_fashion_counts_more_where_it_is_liked_anyway() -> None:
 def test_lists_and_the_popular_list_follow_a_log_of_trends() -> None:
     validation = validation_of(trending())
     default = replace(SMALL.lists, trend_exponent=0.0)
-    chosen = choose_lists(validation, default, threads=1)
+    chosen = choose_lists(validation, default, engine=ImplicitEngine(1))
     assert chosen.hyperparameters.trend_exponent > 0.0
     assert chosen.evidence.gain > chosen.evidence.default_gain
     assert chosen.fitted is not None
@@ -112,16 +113,18 @@ def test_lists_know_what_comes_next_where_it_foresees_more() -> None:
     days = log.occurred_at.astype("datetime64[s]").astype(float) / SECONDS_A_DAY
     # Each user pauses in the middle of the chain: the night knows whoever comes back.
     spread = interactions(list(zip(log.user_nos, log.item_nos, days * 40 % 101, strict=True)))
-    chosen = choose_lists(validation_of(spread), SMALL.lists, threads=1)
+    chosen = choose_lists(validation_of(spread), SMALL.lists, engine=ImplicitEngine(1))
     assert chosen.hyperparameters.sequence_weight > 0.0
 
 
 def test_a_sequence_weight_that_is_set_is_measured_and_fitted() -> None:
     validation = validation_of(trending())
     default = replace(SMALL.lists, factors=32, sequence_weight=2.0)
-    chosen = choose_lists(validation, default, threads=1)
+    chosen = choose_lists(validation, default, engine=ImplicitEngine(1))
     assert chosen.hyperparameters.sequence_weight == 2.0
-    plain = choose_lists(validation, replace(default, sequence_weight=0.0), threads=1)
+    plain = choose_lists(
+        validation, replace(default, sequence_weight=0.0), engine=ImplicitEngine(1)
+    )
     assert chosen.evidence.default_gain != plain.evidence.default_gain
     again = fit_lists(
         validation.past,
@@ -129,7 +132,7 @@ def test_a_sequence_weight_that_is_set_is_measured_and_fitted() -> None:
         validation.split.moment,
         chosen.hyperparameters,
         sequence=validation.components.sequence,
-        threads=1,
+        engine=ImplicitEngine(1),
     )
     assert chosen.fitted is not None
     assert chosen.fitted.items.shape == again.items.shape
@@ -139,7 +142,7 @@ def test_a_sequence_weight_that_is_set_is_measured_and_fitted() -> None:
 def test_with_few_events_everything_stays() -> None:
     whole = validation_of(trending())
     validation = replace(whole, events=whole.events[:50])
-    chosen = choose_lists(validation, SMALL.lists, threads=1)
+    chosen = choose_lists(validation, SMALL.lists, engine=ImplicitEngine(1))
     assert chosen == ChosenLists(SMALL.lists)
     settings = default_settings()
     assert choose_popular(validation, settings) is settings

@@ -13,6 +13,7 @@ from batch.content.choosing_words import (
     foresee_with_words,
 )
 from batch.content.words import ItemTerms
+from batch.engines.implicit_engine import ImplicitEngine
 from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix
 from batch.history.splitting import split_by_time
@@ -61,7 +62,7 @@ def test_candidates_are_compared_on_one_held_out_future(
     groups = csr_matrix((np.ones(120), (np.arange(120), item_nos % 2)), shape=(120, 2))
     terms = ItemTerms(item_nos, ("even", "odd"), groups)
     asked = {"space": SPACE, "weights": LiveWeights(), "words": WordParameters()}
-    validation = make_validation(split, past, SPACE, seed=1, threads=1)
+    validation = make_validation(split, past, SPACE, seed=1, engine=ImplicitEngine(1))
     assert validation is not None
     figures = foresee_with_words(validation, terms, **asked)
     assert [candidate.pseudo_count for candidate in figures] == [0.0, 0.25, 0.5, 1.0, 2.0]
@@ -80,7 +81,7 @@ def test_where_no_term_is_known_there_is_nothing_to_choose(
     past = interaction_matrix(split.past, split.moment)
     silent = ItemTerms(np.arange(1, 121, dtype=np.int32), (), csr_matrix((120, 0)))
     words = WordParameters(pseudo_count=7.0)
-    validation = make_validation(split, past, SPACE, seed=1, threads=1)
+    validation = make_validation(split, past, SPACE, seed=1, engine=ImplicitEngine(1))
     same = choose_pseudo_count(validation, silent, space=SPACE, weights=LiveWeights(), words=words)
     assert (same.parameters, same.figures) == (words, ())
 

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batch.engines.implicit_engine import ImplicitEngine
 from batch.evaluation.holdout import fit_past, hold_out
 from batch.evaluation.scoring import CUT_OFFS, score
 from batch.fitting import Factors
@@ -63,6 +64,6 @@ def test_a_fit_on_the_past_takes_what_is_known_of_its_sequences(
     held_out = hold_out(log, BatchSettings.model_construct())
     known = SequenceVectors(*random.normal(size=(2, len(held_out.past.item_nos), 4)))
     hyperparameters = ListHyperparameters(factors=4, iterations=2, sequence_weight=0.5)
-    fitted = fit_past(replace(held_out, sequence=known), hyperparameters, threads=1)
+    fitted = fit_past(replace(held_out, sequence=known), hyperparameters, engine=ImplicitEngine(1))
     # Both fits side by side, and then what is known of sequences.
     assert fitted.items.shape[1] == 4 + 4 + 4

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from batch.engines.implicit_engine import ImplicitEngine
 from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix
 from batch.lists.listing import fit_lists
@@ -44,7 +45,9 @@ def lists_by_item(heard: int | None, value: float) -> dict[int, int]:
     )
     matrix = interaction_matrix(history, history.newest())
     hyperparameters = replace(BatchSettings().run_parameters().lists, factors=16, iterations=5)
-    factors = fit_lists(matrix, history, history.newest(), hyperparameters, threads=1)
+    factors = fit_lists(
+        matrix, history, history.newest(), hyperparameters, engine=ImplicitEngine(1)
+    )
     lists = best_lists(matrix, factors, matrix.rows_who_like(), length=20)
     listed, counts = np.unique(lists.item_nos, return_counts=True)
     return dict(zip(listed.tolist(), counts.tolist(), strict=True))

@@ -9,14 +9,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batch.history.following import following_counts
 from batch.history.interactions import Interactions
 from batch.history.trend import trend
 from batch.parameters import SpaceParameters
-from batch.space.sequence import (
-    following_counts,
-    positive_information,
-    sequence_vectors,
-)
+from batch.space.sequence import positive_information, sequence_vectors
 
 AS_OF = np.datetime64("2026-02-01", "us")
 PARAMETERS = SpaceParameters(window=3, sequence_half_life_days=10.0)

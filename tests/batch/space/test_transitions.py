@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from batch.history.following import steps
 from batch.history.interactions import Interactions
 from batch.parameters import TransitionParameters
-from batch.space.sequence import steps
 from batch.space.transitions import fit_transitions, weighed
 from tests.used_items import used_items
 

@@ -1,0 +1,28 @@
+"""The engine that the settings name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from batch.engines.engine import BatchEngine
+from batch.engines.implicit_engine import ImplicitEngine
+from batch.settings import BatchSettings
+from batch.spark.settings import SparkSettings
+from domain.errors import InvalidInputError
+
+
+@contextmanager
+def opened_engine(settings: BatchSettings) -> Iterator[BatchEngine]:
+    """An engine for one night; InvalidInputError says what the one that is asked for lacks."""
+    if settings.engine == "implicit":
+        yield ImplicitEngine(settings.threads)
+        return
+    if find_spec("pyspark") is None:
+        raise InvalidInputError(
+            "TANDEM_BATCH_ENGINE=spark needs PySpark:"
+            " pip install --require-hashes -r requirements-spark.lock"
+        )
+    from batch.spark.spark_engine import spark_engine  # noqa: PLC0415 -- an extra of its own
+
+    with spark_engine(SparkSettings()) as engine:
+        yield engine
