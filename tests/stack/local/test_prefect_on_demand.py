@@ -275,6 +275,7 @@ async def test_a_worker_with_a_process_of_a_run_is_not_stopped(play: Play) -> No
     assert child.status() != psutil.STATUS_STOPPED
     assert stage.states() == {"running"}
     assert stage.looked() <= before + 1
+    child.kill()
 
 
 async def test_a_request_that_the_server_takes_while_it_is_stopped_wakes_it(play: Play) -> None:
