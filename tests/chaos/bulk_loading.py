@@ -26,11 +26,16 @@ _KIND = "view"
 _LATELY = 100
 _DAYS = 20.0
 _PAUSE_SECONDS = 0.2
+_UNKNOWN_SECONDS = 10.0
+"""So long a process that is not notified may take a user for unknown of whom it was asked."""
 
 
 @dataclass(slots=True)
 class BulkLoader:
-    """Loads users of whom no process is notified; from the commit on, their items count as seen."""
+    """Loads users of whom no process is notified; from the commit on, their items count as seen.
+
+    Those of a user who was asked for before count when every process has to have looked again.
+    """
 
     engine: Engine
     dataset: Dataset
@@ -46,8 +51,10 @@ class BulkLoader:
         """The users that the next load is about: nobody has done anything for them so far."""
         return [f"loaded-{self.drawn.getrandbits(48):012x}" for _ in range(_USERS_AT_ONCE)]
 
-    async def load(self, users: list[str]) -> bool:
+    async def load(self, users: list[str], *, asked_for: str | None = None) -> bool:
         """Store the users' histories in one transaction, until that is done; whether it was.
+
+        `asked_for`: a list of this one was read before.
 
         There is one load at a time, as there is one loader.
         """
@@ -55,22 +62,26 @@ class BulkLoader:
             return False
         self._busy = True
         try:
-            return await self._load_until_stored(self._events(users), users)
+            return await self._load_until_stored(self._events(users), users, asked_for)
         finally:
             self._busy = False
 
-    async def _load_until_stored(self, events: list[Sent], users: list[str]) -> bool:
+    async def _load_until_stored(
+        self, events: list[Sent], users: list[str], asked_for: str | None
+    ) -> bool:
         stored_at = datetime.now(UTC)
         rows = [self._row(event, stored_at) for event in events]
         while not self.writer.stopped.is_set():
-            if await self._stored(rows, events):
+            if await self._stored(rows, events, asked_for):
                 self.lately = [*self.lately, *users][-_LATELY:]
                 self.writer.counters.users_loaded_in_bulk += len(users)
                 return True
             await asyncio.sleep(_PAUSE_SECONDS)
         return False
 
-    async def _stored(self, rows: list[NewEvent], events: list[Sent]) -> bool:
+    async def _stored(
+        self, rows: list[NewEvent], events: list[Sent], asked_for: str | None
+    ) -> bool:
         try:
             await in_thread(partial(self._record, rows))
         except DBAPIError as error:
@@ -78,7 +89,9 @@ class BulkLoader:
             _note(events, type(error.orig).__name__)
             return False
         _note(events, "committed")
-        self.writer.ledger.acknowledge(events, time.monotonic())
+        late, now = [event for event in events if event.user == asked_for], time.monotonic()
+        self.writer.ledger.acknowledge(late, now + _UNKNOWN_SECONDS)
+        self.writer.ledger.acknowledge(events, now)
         return True
 
     def _record(self, rows: list[NewEvent]) -> None:

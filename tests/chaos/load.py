@@ -138,9 +138,10 @@ class Load:
 
     async def _one_bulk_load(self) -> None:
         users = self.loader.next_users()
-        if self.drawn.random() < _ASKED_BEFORE:
-            await self.reader.read(self.request_generator.anything(users[0]))
-        if await self.loader.load(users):
+        asked_for = users[0] if self.drawn.random() < _ASKED_BEFORE else None
+        if asked_for is not None:
+            await self.reader.read(self.request_generator.anything(asked_for))
+        if await self.loader.load(users, asked_for=asked_for):
             for user, seconds in zip(users, _LOOK_AGAIN_SECONDS, strict=True):
                 await asyncio.sleep(seconds)
                 await self.reader.read(self.request_generator.anything(user))

@@ -1,6 +1,7 @@
 """Chaos: bulk loads while the API runs stand in the log, and in the ledger from their commit on."""
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,14 +30,15 @@ def loader(stage: Stage, film_nos: list[int]) -> BulkLoader:
 
 async def test_what_was_loaded_is_seen_from_the_commit_on(stage: Stage, loader: BulkLoader) -> None:
     users = loader.next_users()
-    assert await loader.load(users)
+    assert await loader.load(users, asked_for=users[0])
+    loaded_at = time.monotonic()
     assert stage.check_log() == {}
     assert loader.lately == users
-    for user in users:
+    for user, later in zip(users, (10, 0, 0), strict=True):
         stored = {event.item for event in stage.ledger.history(user)}
-        committed_at = max(event.acknowledged_at or 0 for event in stage.ledger.history(user))
-        seen = stage.ledger.certainly_seen(user, committed_at, committed_at)
+        seen = stage.ledger.certainly_seen(user, loaded_at + later, loaded_at + later)
         assert set(seen) == stored != set()
+    assert not stage.ledger.certainly_seen(users[0], loaded_at + 9, loaded_at + 9)
 
 
 def first_commit_cut_off(engine: Engine) -> Callable[[Connection], None]:
