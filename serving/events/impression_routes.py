@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from serving.access.callers import Caller
+from serving.access.callers import Caller, own_user
 from serving.access.own import user_of
 from serving.access.requirements import FromCaller, may_write_events
 from serving.events.impression_schemas import (
@@ -41,7 +41,7 @@ async def record_impressions(
     With a token for one user, lists of no other user are taken.
     """
     posted = [_of_caller(caller, shown) for shown in batch.impressions]
-    accepted = await recorder.record(posted)
+    accepted = await recorder.record(posted, of_user=own_user(caller))
     return RecordedImpressionsAnswer(accepted=accepted, duplicates=len(posted) - accepted)
 
 

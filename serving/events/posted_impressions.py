@@ -38,9 +38,12 @@ class ImpressionRecorder:
         self._placements = placements
         self._future = timedelta(seconds=future_seconds)
 
-    async def record(self, posted: Sequence[PostedImpression]) -> int:
+    async def record(
+        self, posted: Sequence[PostedImpression], *, of_user: UserId | None = None
+    ) -> int:
         """Store all, or none and say why (FaultyInputError); how many were not known before.
 
+        `of_user`: whose device has sent them; None: an app, which may say contexts that are new.
         When this returns they are committed. Sent again nothing changes. Lists that name no arm
         count for the one that their user was in at their placement when they were shown.
         """
@@ -61,6 +64,7 @@ class ImpressionRecorder:
                 **self._arm_of(shown, now),
                 "item_nos": [found[item_id] for item_id in shown.item_ids],
                 "context": self._kept_context.of(shown.context),
+                "adds_context": of_user is None,
             }
             for shown in reversed(posted)
         }

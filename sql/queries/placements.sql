@@ -147,10 +147,11 @@ limit :users;
 -- are held until the commit, as by store_impressions; of a user nobody knows it is written of nobody. Of an experiment it is
 -- noted who was shown it first, as there; what an app names and does not exist is noted of nobody.
 with given as materialized (
-    select given.*, context_number(context) as context_no
+    select given.*, context_number(context, coalesce(adds_context, false)) as context_no
     from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_id text, run_id integer, item_nos integer[], shown_at timestamptz, placement text,
-        placement_version integer, experiment_id text, arm text, context jsonb)
+        placement_version integer, experiment_id text, arm text, context jsonb,
+        adds_context boolean)
 ),
 present as (
     select user_id, user_no from users where user_id in (select user_id from given) order by user_no for key share

@@ -542,11 +542,11 @@ select 1;
 -- whoever forgets one finds what is. What the canary was shown, nobody was. Of an experiment it is noted who was shown it
 -- first, and how often whoever the log does not know.
 with given as materialized (
-    select given.*, context_number(context) as context_no
+    select given.*, context_number(context, coalesce(adds_context, false)) as context_no
     from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_no integer, run_id integer, source text, item_nos integer[], explored integer[],
         shown_at timestamptz, placement text, placement_version integer, experiment_id text, arm text, user_id text,
-        context jsonb)
+        context jsonb, adds_context boolean)
 ),
 present as (
     select user_no from users where user_no in (select user_no from given where user_no <> 0) order by user_no for key share
