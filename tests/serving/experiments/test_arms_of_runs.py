@@ -1,12 +1,15 @@
 """Arms that have the nightly lists of another run than the one being served."""
 
+import asyncio
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from batch.runs import model_runs
 from domain.identifiers import RunId
+from sql.promotion import lock_promotion
 from tests.serving.conftest import Seeds, Start, ids, recommended, until
 from tests.serving.placements.saved_placements import saved
 
@@ -90,3 +93,26 @@ async def test_a_run_that_is_not_retained_is_refused_when_it_is_to_start(
     popular = await drafted(operator, older, version="popular")
     assert popular.status_code == 422
     assert "he popular list is not of a run" in popular.text
+
+
+async def test_a_start_that_waits_for_a_night_holds_up_no_other_experiment(
+    operator: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    await drafted(operator, seeds.run(batch={}))
+    waiting = text(
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and wait_event_type = 'Lock' and query ~ 'start_experiment'"
+    )
+
+    async def waits() -> bool:
+        with seeds.engine.connect() as connection:
+            return bool(connection.execute(waiting).scalar_one())
+
+    with seeds.engine.begin() as night:
+        lock_promotion(night)
+        starting = asyncio.create_task(operator.post("/v1/experiments/trial/start"))
+        await until(waits)
+        with seeds.engine.begin() as other:
+            other.execute(text("set local lock_timeout = '1s'"))
+            other.execute(text("update experiments set items_until = items_until"))
+    assert (await starting).status_code == 200
