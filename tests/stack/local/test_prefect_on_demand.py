@@ -20,11 +20,12 @@ import httpx
 import psutil
 import pytest
 
-from serving.console.kept_schedule import find_schedule
-from serving.console.prefect_api import UNATTENDED, PrefectApi
+from serving.console.kept_schedule import KeptSchedule, find_schedule
+from serving.console.prefect_api import UNATTENDED, PrefectApi, PrefectAskedInVainError
 from stack.local.on_demand.held_port import HeldPort
-from stack.local.on_demand.outlook import Outlook
+from stack.local.on_demand.outlook import Outlook, look_ahead
 from stack.local.on_demand.prefect import Bounds, Files, PrefectOnDemand
+from stack.local.on_demand.rest import Clocks, Rest, read_clocks
 from stack.local.ports import free_port
 from stack.local.servers.child_process import wait_for_answer
 from stack.local.supervision.restarts import RestartPolicy
@@ -229,6 +230,86 @@ async def test_both_rest_and_run_again_before_a_run_is_due(play: Play) -> None:
     assert not (stage.folder / "rest.json").exists()
 
 
+async def test_it_is_started_when_the_clock_was_set_back(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = play.stage
+    stage.world()
+    await play.begin()
+    await stage.until(lambda: stage.states() == {"resting"} and stage.lines)
+    now = read_clocks()
+    back = Clocks(now.wall - timedelta(days=3), now.since_boot)
+    monkeypatch.setattr("stack.local.on_demand.prefect.read_clocks", lambda: back)
+    await stage.until(lambda: "the clock was set back: it is started" in stage.lines)
+    await stage.until(lambda: stage.states() == {"running"})
+
+
+async def test_what_nobody_thought_of_keeps_prefect_up_and_ends_nothing(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = play.stage
+    stage.world()
+    frozen_when_noted: list[bool] = []
+
+    def refuse(file: Path, _kept: KeptSchedule) -> None:
+        file.touch()
+        pid = stage.entries["prefect-worker"].pid
+        frozen_when_noted.append(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+        if len(frozen_when_noted) < 3:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("stack.local.on_demand.prefect.store_schedule", refuse)
+    await play.begin()
+    await stage.until(lambda: len([each for each in stage.lines if "new thread" in each]) == 2)
+    await stage.until(lambda: stage.states() == {"resting"})
+    assert not any("it is started" in line for line in stage.lines)
+    assert frozen_when_noted == [False, False, False, True], "who looks knows before it is frozen"
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        "null",
+        '{"deployments": null, "runs": []}',
+        '{"deployments": [{"id": "x"}], "runs": []}',
+        '{"deployments": [], "runs": [{"state_type": "RUNNING", "state": null}]}',
+        '{"deployments": [], "runs": [{"state_type": "SCHEDULED"}]}',
+    ],
+)
+def test_an_answer_that_is_not_understood_is_none(world: str) -> None:
+    said = json.loads(world)
+
+    class Answers(PrefectApi):
+        def post(self, path: str, body: dict[str, Any]) -> Any:
+            if said is None or path == "deployments/filter":
+                return said and said["deployments"]
+            states = body["flow_runs"]["state"]["type"]["any_"]
+            return [run for run in said["runs"] if run["state_type"] in states]
+
+    with pytest.raises(PrefectAskedInVainError, match="not understood"):
+        look_ahead(Answers("http://nobody", None), NOW, NOW)
+
+
+@pytest.mark.parametrize(
+    ("wall", "since_boot", "reason"),
+    [
+        (timedelta(hours=1), 3600, None),
+        (timedelta(hours=5), 5 * 3600, "Prefect is needed soon"),
+        (timedelta(hours=5), 60, "Prefect is needed soon"),
+        (timedelta(minutes=1), 24 * 3600, "Prefect has rested for a day"),
+        (timedelta(seconds=-1), 60, "the clock was set back"),
+    ],
+)
+def test_a_rest_ends_by_one_of_two_clocks(
+    *, wall: timedelta, since_boot: float, reason: str | None
+) -> None:
+    rest = Rest(Clocks(NOW, 100.0), needed_at=NOW + timedelta(hours=5))
+    now = Clocks(NOW + wall, 100.0 + since_boot)
+    assert rest.reason_to_end(now) == reason
+    assert (rest.seconds_left(now) <= 0) == (reason is not None and "set back" not in reason)
+    assert Rest(rest.began, None).until == NOW + timedelta(days=1)
+
+
 async def test_who_asks_while_it_rests_waits_and_is_answered(play: Play) -> None:
     stage = play.stage
     stage.world()
@@ -283,7 +364,8 @@ async def test_a_request_that_the_server_takes_while_it_is_stopped_wakes_it(play
     stage.world()
     (stage.folder / "asked at the end").touch()
     await play.begin()
-    await stage.until(lambda: "Prefect is needed soon: it is started" in stage.lines)
+    asked = "somebody asked Prefect while it stopped: it is started"
+    await stage.until(lambda: asked in stage.lines)
     assert not any(line.startswith("Prefect rests") for line in stage.lines)
     (stage.folder / "asked at the end").unlink()
     await stage.until(lambda: stage.lines[-1].startswith("Prefect rests"))
