@@ -21,11 +21,10 @@ import psutil
 import pytest
 
 from serving.console.kept_schedule import KeptSchedule, find_schedule
-from serving.console.prefect_api import UNATTENDED, PrefectApi, PrefectAskedInVainError
+from serving.console.prefect_api import UNATTENDED, PrefectApi
 from stack.local.on_demand.held_port import HeldPort
-from stack.local.on_demand.outlook import Outlook, look_ahead
 from stack.local.on_demand.prefect import Bounds, Files, PrefectOnDemand
-from stack.local.on_demand.rest import Clocks, Rest, read_clocks
+from stack.local.on_demand.rest import Clocks, read_clocks
 from stack.local.ports import free_port
 from stack.local.servers.child_process import wait_for_answer
 from stack.local.supervision.restarts import RestartPolicy
@@ -88,7 +87,6 @@ server.serve_forever()
 SLEEP = "import time; time.sleep(600)"
 WITH_A_RUN = f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{SLEEP}'])"
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
-AHEAD = timedelta(minutes=5)
 
 
 def silent(url: str) -> str | None:
@@ -266,50 +264,6 @@ async def test_what_nobody_thought_of_keeps_prefect_up_and_ends_nothing(
     assert frozen_when_noted == [False, False, False, True], "who looks knows before it is frozen"
 
 
-@pytest.mark.parametrize(
-    "world",
-    [
-        "null",
-        '{"deployments": null, "runs": []}',
-        '{"deployments": [{"id": "x"}], "runs": []}',
-        '{"deployments": [], "runs": [{"state_type": "RUNNING", "state": null}]}',
-        '{"deployments": [], "runs": [{"state_type": "SCHEDULED"}]}',
-    ],
-)
-def test_an_answer_that_is_not_understood_is_none(world: str) -> None:
-    said = json.loads(world)
-
-    class Answers(PrefectApi):
-        def post(self, path: str, body: dict[str, Any]) -> Any:
-            if said is None or path == "deployments/filter":
-                return said and said["deployments"]
-            states = body["flow_runs"]["state"]["type"]["any_"]
-            return [run for run in said["runs"] if run["state_type"] in states]
-
-    with pytest.raises(PrefectAskedInVainError, match="not understood"):
-        look_ahead(Answers("http://nobody", None), NOW, NOW)
-
-
-@pytest.mark.parametrize(
-    ("wall", "since_boot", "reason"),
-    [
-        (timedelta(hours=1), 3600, None),
-        (timedelta(hours=5), 5 * 3600, "Prefect is needed soon"),
-        (timedelta(hours=5), 60, "Prefect is needed soon"),
-        (timedelta(minutes=1), 24 * 3600, "Prefect has rested for a day"),
-        (timedelta(seconds=-1), 60, "the clock was set back"),
-    ],
-)
-def test_a_rest_ends_by_one_of_two_clocks(
-    *, wall: timedelta, since_boot: float, reason: str | None
-) -> None:
-    rest = Rest(Clocks(NOW, 100.0), needed_at=NOW + timedelta(hours=5))
-    now = Clocks(NOW + wall, 100.0 + since_boot)
-    assert rest.reason_to_end(now) == reason
-    assert (rest.seconds_left(now) <= 0) == (reason is not None and "set back" not in reason)
-    assert Rest(rest.began, None).until == NOW + timedelta(days=1)
-
-
 async def test_who_asks_while_it_rests_waits_and_is_answered(play: Play) -> None:
     stage = play.stage
     stage.world()
@@ -397,20 +351,3 @@ async def test_a_server_that_was_given_up_is_started_again(play: Play) -> None:
     await stage.until(lambda: any("does not start" in line for line in stage.lines))
     broken.unlink()
     await stage.until(lambda: stage.states() == {"running"})
-
-
-@pytest.mark.parametrize(
-    ("due", "working", "rests"),
-    [
-        (None, False, True),
-        (None, True, False),
-        (NOW + 2 * AHEAD, False, False),
-        (NOW + 3 * AHEAD, False, True),
-        (NOW + 3 * AHEAD, True, False),
-        (NOW - AHEAD, False, False),
-    ],
-)
-def test_it_can_rest_if_nothing_is_at_work_or_nearly_due(
-    *, due: datetime | None, working: bool, rests: bool
-) -> None:
-    assert Outlook(working, due, ()).can_rest(NOW, AHEAD) == rests
