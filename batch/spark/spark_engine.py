@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -252,7 +253,7 @@ def _session(settings: SparkSettings) -> SparkSession:
             .config("spark.ui.showConsoleProgress", "false")
             .getOrCreate()
         )
-    except (PySparkException, OSError) as error:
+    except (PySparkException, Py4JError, OSError) as error:
         raise InvalidInputError(
             f"Spark could not be started with TANDEM_SPARK_MASTER={settings.master}: {error} It"
             " needs Java 17 or later, and a master that answers."

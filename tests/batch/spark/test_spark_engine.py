@@ -1,8 +1,11 @@
 """What Spark's executors compute is what one machine computes, whoever of them dies."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -148,8 +151,45 @@ def test_executors_elsewhere_need_a_folder_that_they_see() -> None:
 def test_what_a_dead_night_left_is_removed_and_what_a_living_one_has_is_not(
     tmp_path: Path,
 ) -> None:
-    dead = tmp_path / "night-dead"
+    dead, killed_as_it_began = tmp_path / "night-dead", tmp_path / "night-early"
     dead.mkdir()
     (dead / "lock").touch()
+    killed_as_it_began.mkdir()
     with own_folder(tmp_path) as living, own_folder(tmp_path) as other:
         assert sorted(tmp_path.iterdir()) == sorted([living, other])
+
+
+def test_a_night_that_was_taken_for_dead_as_it_began_makes_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Path] = []
+    make = Path.mkdir
+
+    def make_and_lose(path: Path, *args: Any, **named: Any) -> None:
+        make(path, *args, **named)
+        if path.parent == tmp_path:
+            begun.append(path)
+            if len(begun) == 1:
+                with own_folder(tmp_path):
+                    assert not path.exists()
+
+    monkeypatch.setattr(Path, "mkdir", make_and_lose)
+    with own_folder(tmp_path) as folder:
+        assert folder == begun[-1] != begun[0]
+        assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_the_temporary_folder_is_of_one_account_and_closed_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = SparkSettings(master="local[*]", folder=None).checked_folder()
+    assert folder == SparkSettings(master="local[*]", folder=None).checked_folder()
+    assert (folder.parent, folder.stat().st_mode & 0o777) == (tmp_path, 0o700)
+    folder.chmod(0o777)
+    with pytest.raises(InvalidInputError, match="mode 0700"):
+        SparkSettings(master="local[*]", folder=None).checked_folder()
+    folder.rmdir()
+    monkeypatch.setattr(os, "getuid", lambda: 12_345)
+    with pytest.raises(InvalidInputError, match="account of the night"):
+        SparkSettings(master="local[*]", folder=None).checked_folder()
