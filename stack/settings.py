@@ -26,7 +26,7 @@ class StackSettings(LayerSettings):
     prefect: Literal["always", "when_needed"] = Field(
         default="always",
         description="whether Prefect's server and worker run all the time, or only while a run is"
-        " due or somebody asks; always takes 270 MiB more",
+        " due or somebody asks; always takes some 250 MiB more",
     )
     prefect_ahead_seconds: float = Field(
         default=300.0,
