@@ -21,7 +21,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 PARTS = ("local", "otel", "kafka", "client")
-"""What a release installs: everything but what documents it and tests it."""
+"""What a release installs: everything but what documents it and tests it, and Spark."""
+SPARK_LOCK = "requirements-spark.lock"
+"""What a night on Spark needs besides."""
 
 
 def main() -> None:
@@ -38,6 +40,7 @@ def main() -> None:
         released((ROOT / "requirements.lock").read_text(encoding="utf-8"), project),
         encoding="utf-8",
     )
+    shutil.copy(ROOT / SPARK_LOCK, folder)
     write_components(lock, folder / f"tandem-{version}.cdx.json", project)
     image = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
     (folder / "Dockerfile").write_text(image, encoding="utf-8")

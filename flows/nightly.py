@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
+from sqlalchemy import Engine
 from sqlalchemy.pool import NullPool
 
 from batch.evaluation.comparison import Comparison
@@ -110,16 +111,15 @@ def run_now(
 
 def _learn(settings: BatchSettings, asked: Mapping[str, float]) -> RunId:
     with _opened_context(settings) as context:
-        _refuse_if_made_up_for(context)
         return _run(context, asked)
 
 
-def _refuse_if_made_up_for(context: NightlyContext) -> None:
+def _refuse_if_made_up_for(engine: Engine) -> None:
     """Of several missed nights the first to run learns all there is: NightMadeUpForError."""
     due = due_by_schedule()
     if due is None:
         return
-    with context.begin() as connection:
+    with engine.begin() as connection:
         later = model_runs.find_judged_run_since(connection, due)
     if later is not None:
         raise NightMadeUpForError(
@@ -130,13 +130,16 @@ def _refuse_if_made_up_for(context: NightlyContext) -> None:
 
 @contextmanager
 def _opened_context(settings: BatchSettings) -> Iterator[NightlyContext]:
-    """Connections, and the certainty to be the only nightly run."""
+    """Connections, and the certainty to be the only nightly run, and a needed one."""
     url = DatabaseSettings().database_url.get_secret_value()
     engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
     with engine.connect() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
-        with nightly_lock(session), opened_engine(settings) as batch_engine:
-            yield NightlyContext(engine, url, settings, batch_engine)
+        with nightly_lock(session):
+            # Before the engine: a cluster is not asked for a night that is not needed.
+            _refuse_if_made_up_for(engine)
+            with opened_engine(settings) as batch_engine:
+                yield NightlyContext(engine, url, settings, batch_engine)
 
 
 def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:
@@ -172,7 +175,7 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
     choosing_tasks.choose_policy(context, run, validation, weights, fitted)
     del fitted
     chosen = choosing_tasks.choose_words(context, run, validation, terms, weights)
-    # They hold a second copy of the history.
+    # They hold the matrix of the past and what was fitted to it, and nothing needs them any more.
     del held_out, validation
     sequence = learning_tasks.learn_sequence(context, run, history, matrix)
     factors = learning_tasks.refit(context, run, history, matrix, sequence)

@@ -111,7 +111,7 @@ class AttributionSettings(LayerSettings):
     attribution_days: AttributionDays = Field(
         ATTRIBUTION_DAYS,
         description="days after a list in which what its user does counts for it, in the views of"
-        " analytics and in experiments that say nothing else",
+        " analytics (but for explored_items: always 7) and in experiments that say nothing else",
     )
 
 

@@ -33,6 +33,7 @@ HOMES = {
     "scipy": {"batch"},
     "pandas": {"batch"},
     "optuna": {"batch"},
+    "py4j": {"batch"},
     "pyspark": {"batch"},
     "argon2": {"serving"},
     "cachetools": {"serving"},

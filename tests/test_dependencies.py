@@ -40,6 +40,7 @@ ALSO = {
     "adbc-driver-postgresql": {"adbc_driver_manager"},
     "fastapi": {"starlette"},
     "jinja2": {"markupsafe"},
+    "py4j": {"py4j"},  # it may be missing here
     "pyspark": {"pyspark"},  # it may be missing here
     "pydantic-settings": {"annotated_types", "pydantic", "pydantic_core", "typing_extensions"},
 }

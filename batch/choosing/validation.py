@@ -54,13 +54,23 @@ def make_validation(
 
 def _sample(split: Split, seed: int) -> list[ValidationEvent]:
     past, future = split.past, split.future
+    known_items = None
     if len(past) + len(future) > MOST_INTERACTIONS:
+        known_items = _used_items(past, future)
         drawn = _drawn_users(past, future, seed)
         past, future = past.where(drawn[past.user_nos]), future.where(drawn[future.user_nos])
     timeline, cut_off = Timeline(past.followed_by(future)), len(past)
-    rows = timeline.foreseeable(cut_off, len(timeline))
+    rows = timeline.foreseeable(cut_off, len(timeline), known_items)
     chosen = np.random.default_rng(seed).permutation(rows)[:MOST_EVENTS]
     return list(timeline.events(np.sort(chosen), cut_off))
+
+
+def _used_items(past: Interactions, future: Interactions) -> NDArray[np.bool_]:
+    """By item number whether anybody used the item in the past, whether drawn or not."""
+    items = int(max(past.item_nos.max(initial=0), future.item_nos.max(initial=0))) + 1
+    used = np.zeros(items, dtype=np.bool_)
+    used[past.item_nos] = True
+    return used
 
 
 def _drawn_users(past: Interactions, future: Interactions, seed: int) -> NDArray[np.bool_]:

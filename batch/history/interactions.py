@@ -30,20 +30,26 @@ class Contexts:
 
     def names(self) -> list[str]:
         """What contexts say anything of, in order."""
-        known = self.by_no.keys() & set(np.unique(self.context_nos).tolist())
+        known = self.by_no.keys() & set(np.flatnonzero(np.bincount(self.context_nos)).tolist())
         return sorted({name for number in known for name in self.by_no[number]})
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer] | slice) -> "Contexts":
         """Those that are chosen, as `Interactions.where`."""
         return Contexts(self.context_nos[chosen], self.by_no)
 
-    def values(self, name: str) -> NDArray[np.object_]:
-        """(n,) what each says of a name; None where it says nothing."""
-        said = np.full(max(self.by_no, default=0) + 1, None, dtype=object)
-        for number, context in self.by_no.items():
-            said[number] = context.get(name)
-        found: NDArray[np.object_] = said[self.context_nos]
-        return found
+    def value(self, index: int, name: str) -> str | None:
+        """What the context of one interaction says of a name; None: nothing."""
+        return self.by_no.get(int(self.context_nos[index]), {}).get(name)
+
+    def codes(self, name: str) -> tuple[list[str], NDArray[np.int32]]:
+        """What contexts say of a name, in order; and by context number its index, -1: nothing."""
+        said = {number: of[name] for number, of in self.by_no.items() if name in of}
+        values = sorted(set(said.values()))
+        code_of = {value: code for code, value in enumerate(values)}
+        codes = np.full(max(self.by_no, default=0) + 1, -1, dtype=np.int32)
+        for number, value in said.items():
+            codes[number] = code_of[value]
+        return values, codes
 
 
 @dataclass(frozen=True, slots=True)

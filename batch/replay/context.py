@@ -9,7 +9,7 @@ with n_iv interactions of the item where the context says v, as many as n_i * n_
 k of a prior that says it does not matter (gamma-Poisson shrinkage, as DuMouchel 1999 has it).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -48,17 +48,19 @@ class Lifts:
     def of(cls, past: Interactions, name: str) -> "Lifts":
         """From what users liked in contexts that say something of the name."""
         assert past.contexts is not None  # noqa: S101 -- whoever asks has looked
-        values = past.contexts.values(name)
-        liked = (past.weights() > 0.0) & (values != None)  # noqa: E711 -- of each
-        said, sizes = np.unique(values[liked].astype(str), return_counts=True)
-        said = np.sort(said[np.argsort(-sizes, kind="stable")[:MOST_VALUES]])
-        counted = liked & np.isin(np.where(liked, values, "").astype(str), said)
-        item_nos, items = np.unique(past.item_nos[counted], return_inverse=True)
-        found = np.zeros((len(said), len(item_nos)))
-        np.add.at(found, (np.searchsorted(said, values[counted].astype(str)), items), 1.0)
+        values, code_of = past.contexts.codes(name)
+        sizes = np.zeros(len(values), dtype=np.int64)
+        for codes, _ in _liked(past, code_of):
+            sizes += np.bincount(codes, minlength=len(values))
+        said = np.sort(np.argsort(-sizes, kind="stable")[:MOST_VALUES])
+        said = said[sizes[said] > 0]
+        row_of = np.full(len(values) + 1, -1, dtype=np.int32)
+        row_of[said] = np.arange(len(said))
+        # Code -1, of contexts that say nothing, takes the last one.
+        item_nos, found = _counts(past, row_of[code_of], len(said))
         expected = found.sum(axis=1, keepdims=True) * found.sum(axis=0) / max(found.sum(), 1.0)
         lifts = (found + PSEUDO_COUNT) / (expected + PSEUDO_COUNT)
-        return cls(item_nos, dict(zip(said.tolist(), lifts, strict=True)))
+        return cls(item_nos, dict(zip([values[code] for code in said], lifts, strict=True)))
 
     def lift_of(self, item_nos: NDArray[np.integer], value: str | None) -> NDArray[np.float64]:
         """(n,) of items (n,); 1 where nothing is known."""
@@ -68,6 +70,32 @@ class Lifts:
         places = np.searchsorted(self.item_nos, item_nos).clip(max=len(self.item_nos) - 1)
         known = self.item_nos[places] == item_nos
         return np.where(known, lifts[places], 1.0)
+
+
+def _liked(
+    past: Interactions, code_of: NDArray[np.int32]
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Codes and items (m,) of what was liked in contexts with a code, some of it at a time."""
+    for part in past.slices():
+        log = past.where(part)
+        assert log.contexts is not None  # noqa: S101 -- whoever asks has looked
+        codes = code_of[log.contexts.context_nos]
+        liked = (codes >= 0) & (log.weights() > 0.0)
+        yield codes[liked], log.item_nos[liked]
+
+
+def _counts(
+    past: Interactions, row_of: NDArray[np.int32], rows: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The items (i,) liked in contexts with a row, rising, and how often in each row (rows, i)."""
+    listed = np.zeros(int(past.item_nos.max(initial=0)) + 1, dtype=np.bool_)
+    for _, liked in _liked(past, row_of):
+        listed[liked] = True
+    item_nos = np.flatnonzero(listed).astype(np.int32)
+    found = np.zeros((rows, len(item_nos)))
+    for where, liked in _liked(past, row_of):
+        np.add.at(found, (where, np.searchsorted(item_nos, liked)), 1.0)
+    return item_nos, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +142,19 @@ class ContextRanking:
 
     def __init__(self, log: Interactions, policy: BlendPolicy) -> None:
         """`log`: as the timeline has it, with contexts."""
-        contexts = log.contexts
-        self._values = {} if contexts is None else {n: contexts.values(n) for n in contexts.names()}
+        self._contexts = log.contexts
+        names = [] if log.contexts is None else log.contexts.names()
         self._policy = policy
-        self._ranks: dict[str, list[list[int]]] = {name: [] for name in self._values}
-        self._said: dict[str, list[bool]] = {name: [] for name in self._values}
+        self._ranks: dict[str, list[list[int]]] = {name: [] for name in names}
+        self._said: dict[str, list[bool]] = {name: [] for name in names}
 
     def add(self, night: FittedNight, events: Sequence[ValidationEvent]) -> None:
         """The events of one night."""
-        lifts = {name: Lifts.of(night.past, name) for name in self._values}
+        lifts = {name: Lifts.of(night.past, name) for name in self._ranks}
         for event in events if lifts else ():
             item_nos, scores = blended_as_of(night, event, self._policy)
             for name, of_name in lifts.items():
-                value = self._values[name][event.row]
+                value = None if self._contexts is None else self._contexts.value(event.row, name)
                 lift = of_name.lift_of(item_nos, value)
                 self._said[name].append(value is not None)
                 self._ranks[name].append(

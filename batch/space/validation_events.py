@@ -46,19 +46,27 @@ class Timeline:
         """The first `row` interactions."""
         return self.interactions.where(np.arange(row))
 
-    def foreseeable(self, cut_off: int, end: int) -> NDArray[np.intp]:
+    def foreseeable(
+        self, cut_off: int, end: int, known_items: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.intp]:
         """Rows in [cut_off, end) that count for a run that stopped reading at `cut_off`.
 
         The first interaction of its user and item counts if it says that the user likes it, the
-        user has an earlier one, and somebody used the item before the cut-off.
+        user has an earlier one, and somebody used the item before the cut-off. `known_items` says
+        that by item number where these are not the interactions of all users.
         """
         rows = np.arange(cut_off, end)
         log = self.interactions
+        item_nos = log.item_nos[rows]
         counts = (
             (self._first_of_pair[rows] == rows)
             & (self._weights[rows] > 0.0)
             & (self._first_of_user[rows] < rows)
-            & np.isin(log.item_nos[rows], log.item_nos[:cut_off])
+            & (
+                np.isin(item_nos, log.item_nos[:cut_off])
+                if known_items is None
+                else known_items[item_nos]
+            )
         )
         return np.asarray(rows[counts])
 

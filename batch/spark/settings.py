@@ -1,5 +1,7 @@
 """Settings of the engine `spark`."""
 
+import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from domain.errors import InvalidInputError
 from sql.environment import LayerSettings
 
 _THIS_MACHINE = "local"
+_OWN = 0o700
+"""The mode of a folder that nobody else sees into."""
 
 
 class SparkSettings(LayerSettings):
@@ -40,4 +44,20 @@ class SparkSettings(LayerSettings):
                 f"TANDEM_SPARK_MASTER={self.master} needs TANDEM_SPARK_FOLDER: a folder that the"
                 " night and all executors see by the same path, such as one of NFS."
             )
-        return Path(tempfile.gettempdir()) / "tandem-spark"
+        return _temporary_folder()
+
+
+def _temporary_folder() -> Path:
+    """A folder of this account alone, below that for temporary files."""
+    folder = Path(tempfile.gettempdir()) / f"tandem-spark-{os.getuid()}"
+    try:
+        folder.mkdir(mode=_OWN, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise InvalidInputError(f"{error}: TANDEM_SPARK_FOLDER can name another folder.") from error
+    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != _OWN:
+        raise InvalidInputError(
+            f"{folder} must belong to the account of the night, with mode 0700. Remove it, or name"
+            " another folder in TANDEM_SPARK_FOLDER."
+        )
+    return folder

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -24,6 +25,7 @@ from batch.history.interactions import Interactions
 from batch.parameters import AlsParameters, SpaceParameters
 from batch.spark import blocks
 from batch.spark.folders import own_folder
+from batch.spark.masters import check_reachable
 from batch.spark.settings import SparkSettings
 from batch.spark.tasks import (
     Counting,
@@ -234,6 +236,7 @@ class SparkEngine:
 @contextmanager
 def spark_engine(settings: SparkSettings) -> Iterator[SparkEngine]:
     """An engine with a Spark session of its own; InvalidInputError if there can be none."""
+    check_reachable(settings.master)
     with own_folder(settings.checked_folder()) as folder:
         session = _session(settings)
         try:
@@ -252,8 +255,10 @@ def _session(settings: SparkSettings) -> SparkSession:
             .config("spark.ui.showConsoleProgress", "false")
             .getOrCreate()
         )
-    except (PySparkException, OSError) as error:
+    except (PySparkException, Py4JError, OSError) as error:
+        # Where Java failed, without the lines of its stack.
+        reason = str(error).split("\n\tat ")[0]
         raise InvalidInputError(
-            f"Spark could not be started with TANDEM_SPARK_MASTER={settings.master}: {error} It"
+            f"Spark could not be started with TANDEM_SPARK_MASTER={settings.master}: {reason} It"
             " needs Java 17 or later, and a master that answers."
         ) from error

@@ -559,22 +559,9 @@ stored as (
     from given
     where user_no is null or user_no in (select user_no from present)
     on conflict do nothing
-    returning recommendation_id
+    returning recommendation_id, user_no
 ),
-exposed as (
-    insert into experiment_users (experiment_id, user_id, arm, first_at, visits)
-    select experiment_id, user_id, (array_agg(arm order by shown_at))[1], min(shown_at),
-           count(*) filter (where user_no is null)
-    from given join stored using (recommendation_id)
-    where experiment_id is not null and user_id is not null
-      and (user_no is null or not exists (
-          select from experiment_users as known
-          where known.experiment_id = given.experiment_id and known.user_id = given.user_id))
-    group by experiment_id, user_id
-    -- In one order by everybody, who may write of the same users.
-    order by experiment_id, user_id
-    on conflict (experiment_id, user_id) do update set visits = experiment_users.visits + excluded.visits
-)
+{exposed}
 select recommendation_id from stored;
 
 -- name: load_unused

@@ -173,7 +173,7 @@ comment on column analytics.explored_items.title is 'Title of the item as it is 
 comment on column analytics.explored_items.day is 'Day the lists were given, in UTC.';
 comment on column analytics.explored_items.shown is 'How many lists showed the item so.';
 comment on column analytics.explored_items.users is 'To how many different users.';
-comment on column analytics.explored_items.taken is 'Lists whose user used or liked the item within seven days.';
+comment on column analytics.explored_items.taken is 'Lists whose user used or liked the item within seven days, whatever TANDEM_ATTRIBUTION_DAYS says.';
 
 create view analytics.impressions_daily as
 select day, run_id, source, arm, placement, placement_version,

@@ -122,8 +122,8 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
         connection.execute(
             text(
                 "insert into context_days (day, name, value, lists, shown, clicked, taken)"
-                " select current_date - 100 * n, 'device', 'phone', 1, 1, 0, 0"
-                " from generate_series(1, 3) as n"
+                " select current_date - 300 - n, 'device', 'phone', 1, 1, 0, 0"
+                " from generate_series(1, 2) as n"
             )
         )
         connection.execute(

@@ -78,6 +78,7 @@ def test_a_release_has_its_version_its_changes_and_the_sums_of_its_files(release
     assert {
         "CHANGES.md",
         "Dockerfile",
+        "requirements-spark.lock",
         "requirements.lock",
         f"tandem-{version}.cdx.json",
         f"tandem_recommender-{version}-py3-none-any.whl",

@@ -8,9 +8,10 @@ import pytest
 from batch.choosing.lists import ChosenLists, choose_lists, choose_popular
 from batch.choosing.live_weights import DEFAULT, choose_weights
 from batch.choosing.paired import paired_difference
-from batch.choosing.validation import Validation
+from batch.choosing.validation import Validation, _sample
 from batch.engines.implicit_engine import ImplicitEngine
 from batch.history.interactions import Interactions
+from batch.history.splitting import split_by_time
 from batch.lists.listing import fit_lists
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
 from batch.replay.choosing_policy import ChosenPolicy, choose_policy
@@ -148,6 +149,24 @@ def test_with_few_events_everything_stays() -> None:
     assert choose_popular(validation, settings) is settings
     assert choose_policy(None, whole.events) == ChosenPolicy()
     assert choices_of(None, SMALL) == Choices()
+
+
+def test_rare_items_are_as_often_foreseen_of_users_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    users, rare, popular, events = 4_000, 2_000, 40, 60_000
+    is_rare = random.random(events) < 0.5
+    item_nos = np.where(
+        is_rare, random.integers(0, rare, events), rare + random.integers(0, popular, events)
+    )
+    log = used_items(random.integers(0, users, events), item_nos, np.arange(events))
+    split = split_by_time(log, 0.5)
+    shares = []
+    for most in (events, events // 10):
+        monkeypatch.setattr("batch.choosing.validation.MOST_INTERACTIONS", most)
+        sample = _sample(split, seed=1)
+        assert len(sample) > 1_500
+        shares.append(np.mean([event.item_no < rare for event in sample]))
+    assert shares[1] == pytest.approx(shares[0], abs=0.05)
 
 
 def test_the_learned_blend_leaves_out_a_nightly_list_that_says_nothing() -> None:

@@ -38,8 +38,11 @@ def test_an_event_has_its_own_context_or_that_of_the_list_it_names(
         assert load_interactions(bulk, kinds, Position(2**40)).contexts is None
     assert log.contexts is not None
     assert log.contexts.names() == ["daypart", "device"]
-    assert log.contexts.values("device").tolist() == ["phone", "tv", None, "phone"]
-    assert log.contexts.values("daypart").tolist() == ["evening", None, None, "evening"]
+    for name, said in (
+        ("device", ["phone", "tv", None, "phone"]),
+        ("daypart", ["evening", None, None, "evening"]),
+    ):
+        assert [log.contexts.value(row, name) for row in range(4)] == said
     with engine.connect() as connection:
         kept = text("select context from analytics.interactions order by occurred_at")
         found = connection.execute(kept).scalars().all()

@@ -1,5 +1,7 @@
 """Whether the context of a log foretells what its users like, told only where it does."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +87,29 @@ def test_an_item_is_lifted_as_much_as_it_is_liked_more_and_little_of_what_is_rar
     assert lifts.lift_of(np.array([1]), None).tolist() == [1.0]
 
 
+def test_of_many_values_those_most_often_liked_are_known_a_part_of_the_log_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(3)
+    contexts = Contexts(
+        random.integers(0, 80, 600).astype(np.int32),
+        {number: {"at": f"v{number % 70}"} if number % 7 else {} for number in range(1, 80)},
+    )
+    log = replace(used_items(np.arange(600), np.arange(600) % 9, np.arange(600)), contexts=contexts)
+    whole = Lifts.of(log, "at")
+    monkeypatch.setattr("batch.history.interactions.Interactions.slices", in_parts_of_100)
+    parts = Lifts.of(log, "at")
+    counted = Counter(value for row in range(600) if (value := contexts.value(row, "at")))
+    assert set(whole.by_value) == set(sorted(counted, key=lambda at: (-counted[at], at))[:50])
+    assert list(parts.by_value) == list(whole.by_value)
+    assert all(np.array_equal(parts.by_value[at], whole.by_value[at]) for at in whole.by_value)
+
+
+def in_parts_of_100(log: Interactions) -> Iterator[slice]:
+    for start in range(0, len(log), 100):
+        yield slice(start, start + 100)
+
+
 def test_nothing_is_said_of_what_few_interactions_name() -> None:
     ranks = ContextRanks({"at": np.zeros((50, 5), np.int64)}, {"at": np.ones(50, np.bool_)})
     assert context_sentence(foretellings(ranks, np.arange(50))).startswith("Too few interactions")
@@ -97,8 +122,8 @@ def test_columns_of_a_file_are_contexts(tmp_path: Path) -> None:
     contexts = read_event_file(path, ["device", "room"]).contexts
     assert contexts is not None
     assert contexts.names() == ["device", "room"]
-    assert contexts.values("device").tolist() == ["tv", None, "phone"]
-    assert contexts.values("room").tolist() == [None, None, "hall"]
+    assert [contexts.value(row, "device") for row in range(3)] == ["tv", None, "phone"]
+    assert [contexts.value(row, "room") for row in range(3)] == [None, None, "hall"]
     assert read_event_file(path).contexts is None
     with pytest.raises(InvalidInputError, match="lacks the column place"):
         read_event_file(path, ["place"])

@@ -1,8 +1,12 @@
 """What Spark's executors compute is what one machine computes, whoever of them dies."""
 
+import os
+import socket
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +22,11 @@ from batch.lists.nightly_lists import NO_ITEM, all_lists
 from batch.parameters import ListHyperparameters, SpaceParameters
 from batch.settings import BatchSettings
 from batch.spark.folders import own_folder
+from batch.spark.masters import check_reachable
 from batch.spark.settings import SparkSettings
 from domain.errors import InvalidInputError
 from flows.batch_engine import opened_engine
+from stack.local.ports import free_port
 from tests import spark_cluster
 
 LISTS = ListHyperparameters(factors=32, iterations=5)
@@ -148,8 +154,75 @@ def test_executors_elsewhere_need_a_folder_that_they_see() -> None:
 def test_what_a_dead_night_left_is_removed_and_what_a_living_one_has_is_not(
     tmp_path: Path,
 ) -> None:
-    dead = tmp_path / "night-dead"
+    dead, killed_as_it_began = tmp_path / "night-dead", tmp_path / "night-early"
     dead.mkdir()
     (dead / "lock").touch()
+    killed_as_it_began.mkdir()
     with own_folder(tmp_path) as living, own_folder(tmp_path) as other:
         assert sorted(tmp_path.iterdir()) == sorted([living, other])
+
+
+def test_a_night_that_was_taken_for_dead_as_it_began_makes_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Path] = []
+    make = Path.mkdir
+
+    def make_and_lose(path: Path, *args: Any, **named: Any) -> None:
+        make(path, *args, **named)
+        if path.parent == tmp_path:
+            begun.append(path)
+            if len(begun) == 1:
+                with own_folder(tmp_path):
+                    assert not path.exists()
+
+    monkeypatch.setattr(Path, "mkdir", make_and_lose)
+    with own_folder(tmp_path) as folder:
+        assert folder == begun[-1] != begun[0]
+        assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_the_temporary_folder_is_of_one_account_and_closed_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = SparkSettings(master="local[*]", folder=None).checked_folder()
+    assert folder == SparkSettings(master="local[*]", folder=None).checked_folder()
+    assert (folder.parent, folder.stat().st_mode & 0o777) == (tmp_path, 0o700)
+    folder.chmod(0o777)
+    with pytest.raises(InvalidInputError, match="mode 0700"):
+        SparkSettings(master="local[*]", folder=None).checked_folder()
+    folder.rmdir()
+    monkeypatch.setattr(os, "getuid", lambda: 12_345)
+    with pytest.raises(InvalidInputError, match="account of the night"):
+        SparkSettings(master="local[*]", folder=None).checked_folder()
+
+
+def test_a_master_that_nobody_listens_for_is_named_before_java_is_started() -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    with pytest.raises(InvalidInputError, match=f"{nobody}.*refused.*; there: .*host:port"):
+        check_reachable(f"spark://{nobody},there")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        check_reachable(f"spark://{nobody},127.0.0.1:{listening.getsockname()[1]}")
+    check_reachable("local[*]")
+
+
+def test_what_java_says_of_a_session_that_cannot_be_had_is_reported_without_its_stack(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spark_cluster.skip_without_spark()
+    from py4j.protocol import Py4JError  # noqa: PLC0415 -- it may be missing
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    def fail(_builder: object) -> None:
+        raise Py4JError("java.lang.IllegalStateException: no master\n\tat org.apache.spark")
+
+    monkeypatch.setattr(SparkSession.Builder, "getOrCreate", fail)
+    monkeypatch.setenv("TANDEM_SPARK_MASTER", "local[1]")
+    monkeypatch.setenv("TANDEM_SPARK_FOLDER", str(tmp_path))
+    with (
+        pytest.raises(InvalidInputError, match=r"no master It needs Java 17"),
+        opened_engine(BatchSettings(engine="spark")),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
