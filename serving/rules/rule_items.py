@@ -92,8 +92,9 @@ class RuleItems:
         default_factory=lambda: LRUCache(_MOST_RESOLVED), init=False
     )
     """By the key of the rules, as long as nothing changes."""
-    _due: set[int] = field(default_factory=set, init=False)
-    """What changed and is to be read again."""
+    _due: dict[int, int] = field(default_factory=dict, init=False)
+    """What changed and is to be read again, until it has been; by the position that it is known
+    from."""
     _due_position: int = field(default=-1, init=False)
     _read_everything_at: float = field(default=0.0, init=False)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -133,7 +134,7 @@ class RuleItems:
     def note_changes(self, item_nos: Collection[int], position: int) -> None:
         """These items changed, and no others up to a position of the log; 0 stands for any."""
         if self._items or self._values or self._reading.locked():
-            self._due |= set(item_nos)
+            self._due |= dict.fromkeys(item_nos, position)
         self._due_position = position
         if not self._due:
             self.position = position
@@ -146,17 +147,15 @@ class RuleItems:
         if _ANY in self._due and rested < _EVERYTHING_SECONDS:
             return
         async with self._reading:
-            due, position, self._due = self._due, self._due_position, set()
-            try:
-                with spending(Budget.of("background", _READING_SECONDS)), reading_primary():
-                    if _ANY in due:
-                        await self._read(list(self._items), list(self._values))
-                        self._read_everything_at = time.monotonic()
-                    else:
-                        await self._read_changed(np.array(sorted(due), dtype=np.int32))
-            except BaseException:
-                self._due |= due
-                raise
+            # While they are read they stay due: lists that are made meanwhile lack them.
+            due, position = sorted(self._due), self._due_position
+            with spending(Budget.of("background", _READING_SECONDS)), reading_primary():
+                if _ANY in due:
+                    await self._read(list(self._items), list(self._values))
+                    self._read_everything_at = time.monotonic()
+                else:
+                    await self._read_changed(np.array(due, dtype=np.int32))
+            self._due = {no: known for no, known in self._due.items() if known > position}
             self.position = position
 
     async def follow_time(self) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.flows.test_missed_nights import carried_out, due_runs, work_once
 from tests.flows.test_nightly import ask_prefect, ignore, rows, value
 from tests.serving.conftest import Seeds
 from tests.serving.process import RunningApi, running_api
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -30,7 +32,15 @@ DAY = rf"[1-9]\d? ({MONTHS})"
 
 
 def post(path: str, body: Any) -> httpx.Response:
-    return httpx.post(f"{PREFECT_API_URL.value()}/{path}", json=body, timeout=60)
+    """What Prefect answers; as its own client does, again while its database is locked."""
+    answers: list[httpx.Response] = []
+
+    def answered() -> bool:
+        answers.append(httpx.post(f"{PREFECT_API_URL.value()}/{path}", json=body, timeout=60))
+        return answers[-1].status_code != HTTPStatus.SERVICE_UNAVAILABLE
+
+    wait_until(answered)
+    return answers[-1]
 
 
 async def start(deployment: str, **parameters: Any) -> httpx.Response:

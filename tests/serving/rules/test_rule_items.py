@@ -1,0 +1,47 @@
+"""What the items of rules know of the catalogue, while it changes."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from serving.postgres.store import ReadStore
+from serving.rules.rule import Rule
+from serving.rules.rule_items import RuleItems
+from serving.rules.rule_set import HoldingRules
+
+
+@dataclass
+class SlowStore:
+    """Has no item for anything, and answers when it is let."""
+
+    let: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def rows(self, _query: object, _parameters: Mapping[str, Any] = {}) -> Sequence[Any]:
+        self.asked.set()
+        await self.let.wait()
+        return []
+
+
+async def test_what_is_being_read_is_not_known_yet_however_quiet_it_is_meanwhile() -> None:
+    store = SlowStore()
+    items = RuleItems(cast("ReadStore", store))
+    rule = Rule.model_validate({"name": "hide", "do": "hide", "category": "Drama"})
+    store.let.set()
+    await items.resolve(HoldingRules.of([rule]))
+    items.note_changes([], 10)
+    assert items.position == 10
+    store.let.clear()
+    store.asked.clear()
+    items.note_changes([7], 20)
+    reading = asyncio.create_task(items.catch_up())
+    await store.asked.wait()
+    items.note_changes([], 30)
+    assert items.position == 10
+    items.note_changes([8], 40)
+    store.let.set()
+    await reading
+    assert items.position == 30
+    await items.catch_up()
+    assert items.position == 40
