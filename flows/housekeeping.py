@@ -49,6 +49,10 @@ class Cleared:
     """Messages of Kafka that could not be recorded."""
     reports: int
     """Loads over HTTP whose reports lost the rows of files they had."""
+    contexts: int
+    """Contexts that no list and no event had any more."""
+    context_counts: int
+    """Counts of a day by what a context said."""
 
     def to_text(self) -> str:
         """In plain sentences."""
@@ -57,7 +61,8 @@ class Cleared:
             f" as counts by day, {self.runs:,} old flow runs with their task runs, logs and"
             f" {self.artifacts:,} artifacts, {self.audit_entries:,} entries of the audit log,"
             f" {self.rejects:,} messages of Kafka that could not be recorded, the rows of files in"
-            f" the reports of {self.reports:,} loads, and"
+            f" the reports of {self.reports:,} loads, {self.context_counts:,} counts by context,"
+            f" {self.contexts:,} contexts that no list and no event has, and"
             f" {self.sign_ins:,} sessions, tokens, links and attempts to sign in that were over."
         )
 
@@ -87,7 +92,8 @@ def housekeeping(
 
     Args:
         prefect_days: days after their end flow runs are kept, with their logs and artifacts
-        impression_days: days impressions are kept; after that they are counts by day
+        impression_days: days impressions are kept, and counts by context; after that impressions
+            are counts by day
         audit_days: days entries of the audit log are kept
         reject_days: days messages of Kafka that could not be recorded are kept, and rows of files
             in the reports of loads over HTTP
@@ -111,6 +117,7 @@ def housekeeping(
     entries = clear_audit_log(now - timedelta(days=settings.audit_days))
     rejects = clear_kafka_rejects(now - timedelta(days=settings.reject_days))
     reports = clear_reports_of_loads(now - timedelta(days=settings.reject_days))
+    counts, contexts = clear_contexts(oldest_day)
     cleared = Cleared(
         impressions=sum(cleared_days.values()),
         impression_days=len(cleared_days),
@@ -120,6 +127,8 @@ def housekeeping(
         audit_entries=entries,
         rejects=rejects,
         reports=reports,
+        contexts=contexts,
+        context_counts=counts,
     )
     get_run_logger().info(cleared.to_text())
     create_markdown_artifact(
@@ -180,6 +189,17 @@ def clear_reports_of_loads(before: datetime) -> int:
     with _engine().begin() as connection:
         statement = statements("uploads")["clear_old_upload_rows"]
         return int(connection.execute(statement, {"before": before}).scalar_one())
+
+
+@_part("Clear away contexts that nothing has")
+def clear_contexts(before: date) -> tuple[int, int]:
+    """How many counts by context of days before `before` were deleted, and how many contexts."""
+    asked = statements("housekeeping")
+    with _engine().begin() as connection:
+        statement = asked["clear_context_days"]
+        counts = connection.execute(statement, {"before": before}).scalar_one()
+    with _engine().begin() as connection:
+        return int(counts), int(connection.execute(asked["clear_unused_contexts"]).scalar_one())
 
 
 @_part("Clear away old audit entries")

@@ -18,7 +18,10 @@ class HousekeepingSettings(LayerSettings):
         30.0, ge=1, description="days after their end flow runs are kept, with logs and artifacts"
     )
     impression_days: int = Field(
-        180, ge=8, description="days impressions are kept; after that they are counts by day"
+        180,
+        ge=8,
+        description="days impressions are kept, and counts by context; after that impressions are"
+        " counts by day",
     )
     audit_days: int = Field(400, ge=30, description="days entries of the audit log are kept")
     reject_days: int = Field(

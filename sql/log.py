@@ -40,6 +40,8 @@ class NewEvent:
     """What the weight of the kind is multiplied by: `EventKind.strengths`; None: 1."""
     context: str | None = None
     """The context it occurred in, as JSON; None: nothing is said of it, or kept."""
+    adds_context: bool = True
+    """Whether that is kept though nobody has said it before."""
 
 
 def record_parameters(events: Sequence[NewEvent]) -> dict[str, object]:
@@ -59,6 +61,7 @@ def record_parameters(events: Sequence[NewEvent]) -> dict[str, object]:
         "recommendation_ids": as_array([_or_null(event.recommendation_id) for event in events]),
         "times_given": as_array([event.time_given for event in events]),
         "contexts": [event.context for event in events],
+        "adding_contexts": as_array([event.adds_context for event in events]),
     }
 
 

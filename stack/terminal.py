@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from rich.console import Console
@@ -73,7 +73,9 @@ class Terminal:
         self.console.print(text)
 
     def _print(self, text: str) -> None:
-        self.console.print(text, overflow="ignore", no_wrap=True, crop=False)
+        # Into a file on a full disk: no reason to stop what runs.
+        with suppress(OSError):
+            self.console.print(text, overflow="ignore", no_wrap=True, crop=False)
 
     def _time(self) -> str:
         return f"[dim]{datetime.now().astimezone():%H:%M:%S}[/] " if self._settled else ""

@@ -59,6 +59,8 @@ class Impression:
     """Of an experiment: who counts in it, known to the log or not."""
     context: Mapping[str, str] | None = None
     """Where it was shown, as the request says; of what is written it is what is kept."""
+    adds_context: bool = True
+    """Whether it is kept though nobody has said it before."""
 
 
 class Impressions:

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from domain.errors import ForbiddenError, StoreUnavailableError
 from domain.identifiers import UserId
-from serving.access.callers import Caller, may_see_users
+from serving.access.callers import Caller, may_see_users, own_user
 from serving.access.requirements import find_caller
 from serving.answering.schemas import written_filter
 from serving.candidates.filters import Filters, Passes
@@ -44,16 +44,28 @@ class _ReadOnce:
 class OwnValues:
     """Puts the values of the user's attributes into filters."""
 
-    def __init__(self, users: AttributesReader, *, may_see_users: bool = False) -> None:
+    def __init__(
+        self,
+        users: AttributesReader,
+        *,
+        may_see_users: bool = False,
+        is_for_own_user: bool = False,
+    ) -> None:
         self._users = users
         self._may_see_users = may_see_users
+        self.is_for_own_user = is_for_own_user
+        """Whether an end user asks, and no app: what such a request says is no app's word."""
 
     def asked_by(self, caller: Caller) -> "OwnValues":
         """The same for one request of this caller.
 
         By comparing with known items it could be found out what an attribute holds.
         """
-        return OwnValues(_ReadOnce(self._users), may_see_users=may_see_users(caller))
+        return OwnValues(
+            _ReadOnce(self._users),
+            may_see_users=may_see_users(caller),
+            is_for_own_user=own_user(caller) is not None,
+        )
 
     async def written(self, text: str | None, user_id: str | None) -> Passes | None:
         """The filter that was written, as it is for this user; see `resolved`."""

@@ -14,6 +14,7 @@ from serving.catalogue.catalogue import Item
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.placements.current_placements import CurrentPlacements
 from serving.placements.definition import EVERYWHERE
+from serving.placements.placement import Placement
 from serving.postgres.store import ReadStore
 from serving.rules.rule import Rule
 from serving.runs.live_runs import LiveRuns
@@ -98,6 +99,9 @@ class PlacedRule:
 
     placement: str
     rule: Rule
+    experiment_id: str | None = None
+    arm: str | None = None
+    """The arm of a running experiment that alone has it; None: everybody who is in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class ItemPage:
     days: ItemDays | None
     standing: Standing | None
     """None too if no run is served."""
+    is_run_served: bool
     rules: Sequence[PlacedRule]
     alike: SimilarList | None
 
@@ -139,6 +144,7 @@ class ItemPageReader:
             origin,
             days,
             standing,
+            self.live_runs.current is not None,
             self._rules(item),
             await _or_none(self._alike(item_id)),
         )
@@ -173,15 +179,36 @@ class ItemPageReader:
         return Standing(**row._asdict(), popular=popular)
 
     def _rules(self, item: Item) -> list[PlacedRule]:
-        """Rules that name it, each once: those of all placements are in every one of them."""
-        found: dict[str, PlacedRule] = {}
-        for name, placement in sorted(self.placements.current.by_name.items()):
-            own = [(name, rule) for rule in placement.definition.rules]
-            everywhere = [(EVERYWHERE, rule) for rule in placement.everywhere_rules]
-            for of, rule in own + everywhere:
-                if item.item_id in (rule.item_ids or ()) or rule.category in item.categories:
-                    found[f"{of} {rule.name}"] = PlacedRule(of, rule)
+        """Rules that name it, each once: those of all placements are in every one of them.
+
+        Of the arms of experiments only those that the placement itself has not.
+        """
+        found: dict[tuple[str, ...], PlacedRule] = {}
+        current = self.placements.current
+        for name, for_everybody in sorted(current.by_name.items()):
+            everybodys = _rules_about(item, for_everybody)
+            found.update({(of, rule.name): PlacedRule(of, rule) for of, rule in everybodys})
+            for placement in current.of_anybody(name):
+                arm = placement.arm
+                # Of an arm that was stopped the users get what the control decides.
+                if arm is None:
+                    continue
+                for of, rule in _rules_about(item, placement):
+                    if (of, rule) not in everybodys:
+                        placed = PlacedRule(of, rule, placement.experiment_id, arm)
+                        found[of, rule.name, str(placed.experiment_id), arm] = placed
         return list(found.values())
+
+
+def _rules_about(item: Item, placement: Placement) -> list[tuple[str, Rule]]:
+    """Those of a placement that name an item or one of its categories, with whose they are."""
+    own = [(placement.name, rule) for rule in placement.definition.rules]
+    everywhere = [(EVERYWHERE, rule) for rule in placement.everywhere_rules]
+    return [
+        (of, rule)
+        for of, rule in own + everywhere
+        if item.item_id in (rule.item_ids or ()) or rule.category in item.categories
+    ]
 
 
 async def _or_none(found: Awaitable[Answer]) -> Answer | None:

@@ -46,6 +46,12 @@ class Contents:
     """Those of them that have not happened yet."""
     upload_waits_since: datetime | None
     """None: no upload waits, or one is being loaded."""
+    contexts: int = 0
+    """How many different contexts are kept."""
+    context_values: int = 0
+    """How many different values the name has that has the most."""
+    context_name: str | None = None
+    """That name; None: no context is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,10 @@ _MANY = 0.5
 _UPLOADS_WAIT = timedelta(minutes=1)
 _APART = timedelta(minutes=1)
 """Clocks that differ by less do no harm."""
+_MOST_CONTEXTS = 10_000
+_MOST_CONTEXT_VALUES = 200
+"""Of a name; see the table `contexts`."""
+_NEARLY = 0.8
 _SEND = "Send some to POST /v1/events, or load a history with `tandem load PATH`."
 _KINDS = "`tandem kind list` tells what each kind weighs, `tandem kind set` changes it."
 
@@ -29,7 +33,7 @@ def judge_store(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Fi
         read_at = figures.read_at
         findings += [_items(figures.contents), _words(figures.contents)]
         findings += [_events(figures.contents, bounds, read_at), _times(figures.contents)]
-        findings += [_uploads(figures.contents, read_at)]
+        findings += [_uploads(figures.contents, read_at), _contexts(figures.contents)]
         findings += judge_run(figures, bounds, read_at)
         findings += judge_speed(figures, bounds, read_at)
     return findings
@@ -161,4 +165,22 @@ def _uploads(contents: Contents, now: datetime) -> Finding:
         since=since,
         advice="See that the loading worker runs (`tandem status`, or `python -m loading.worker`)"
         " and what its log says.",
+    )
+
+
+def _contexts(contents: Contents) -> Finding:
+    name, values = contents.context_name, contents.context_values
+    many_values = name is not None and values >= _NEARLY * _MOST_CONTEXT_VALUES
+    if not many_values and contents.contexts < _NEARLY * _MOST_CONTEXTS:
+        return Finding("contexts", "ok", "There is room for new contexts of lists and events.")
+    what = f"{contents.contexts:,} of {_MOST_CONTEXTS:,} different contexts are kept"
+    if many_values:
+        what = f"{values} of {_MOST_CONTEXT_VALUES} different values of {name} are kept"
+    return Finding(
+        "contexts",
+        "notice",
+        f"In contexts of lists and events {what}: beyond that, new ones are not.",
+        advice="Let apps send a few values, such as phone and tablet, or leave the name out of"
+        " TANDEM_KEPT_CONTEXT. The daily housekeeping makes room of those that no list and no"
+        " event has.",
     )

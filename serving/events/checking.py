@@ -117,7 +117,14 @@ class EventChecker:
             for each in good
         ]
         new = [
-            new_event(each.event, as_sent, known, scale_nos, self.kept_context)
+            new_event(
+                each.event,
+                as_sent,
+                known,
+                scale_nos,
+                self.kept_context,
+                adds_context=wanted.of_user is None,
+            )
             for each, as_sent in zip(good, sent, strict=True)
         ]
         return CheckedBatch(sent, new, known.kinds.values(), ids, faults)

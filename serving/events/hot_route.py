@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -50,7 +49,6 @@ from serving.http.errors import internal_problem, problem_of
 from serving.http.refusals import request_id_of
 from serving.http.routing import Services
 from serving.runtime.budget import RequestBudgets
-from serving.runtime.faults import MalformedBodyError
 from serving.runtime.metrics import ServingMetrics
 
 log = structlog.get_logger()
@@ -198,8 +196,11 @@ def _problem(response: Response) -> DirectAnswer:
 
 
 def _events(body: bytes) -> list[EventBody] | None:
-    """The events of an app in a body; None: something is wrong with it."""
-    with suppress(MalformedBodyError, ValidationError):
+    """The events of an app in a body; None: something is wrong with it.
+
+    Or with us: whatever fails here goes the whole way, which counts it, logs it and answers it.
+    """
+    with suppress(Exception):
         batch = EventBatch.model_validate(parsed(body))
         events = [of_app(event) for event in batch.events if isinstance(event, EventBody)]
         good = [event for event in events if isinstance(event, EventBody)]

@@ -1,11 +1,11 @@
 """POST /v1/impressions: what apps have shown themselves."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 
-from serving.access.callers import Caller
+from serving.access.callers import Caller, TokenUser, own_user
 from serving.access.own import user_of
 from serving.access.requirements import FromCaller, may_write_events
 from serving.events.impression_schemas import (
@@ -38,14 +38,19 @@ async def record_impressions(
     however often it is sent, and not again if Tandem kept it when it was given: so a placement for
     mails decides `impressions: false`, and the app posts what was opened.
 
-    With a token for one user, lists of no other user are taken.
+    With a token for one user, lists of no other user are taken, and they count for the arm that
+    the user was in, whatever `experiment` says.
     """
     posted = [_of_caller(caller, shown) for shown in batch.impressions]
-    accepted = await recorder.record(posted)
+    accepted = await recorder.record(posted, of_user=own_user(caller))
     return RecordedImpressionsAnswer(accepted=accepted, duplicates=len(posted) - accepted)
 
 
 def _of_caller(caller: Caller, shown: PostedImpression) -> PostedImpression:
-    if shown.user_id is None:
-        return shown
-    return shown.model_copy(update={"user_id": user_of(caller, shown.user_id)})
+    of_caller: dict[str, Any] = {}
+    if shown.user_id is not None:
+        of_caller["user_id"] = user_of(caller, shown.user_id)
+    if isinstance(caller, TokenUser):
+        # Whoever has a token may send anything: the arm is computed.
+        of_caller["experiment"] = None
+    return shown.model_copy(update=of_caller)

@@ -68,7 +68,11 @@ class PostedImpression(BaseModel):
         AfterValidator(_distinct),
     ]
     placement: ShownPlacement | None = None
-    experiment: ShownArm | None = None
+    experiment: ShownArm | None = Field(
+        None,
+        description="Left out: the arm that the user was in at `placement` then. With a token for"
+        " one user it is always that.",
+    )
     context: AskedContextByName = None
     run_id: Annotated[int, Ge(1), Le(_GREATEST), Field(strict=True)] | None = Field(
         None, description="`run.id` of the answer."

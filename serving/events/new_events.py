@@ -74,6 +74,8 @@ def new_event(
     known: Known,
     scale_nos: Mapping[Scale, ScaleNo],
     kept_context: KeptContext,
+    *,
+    adds_context: bool = True,
 ) -> NewEvent:
     """The event as the log takes it."""
     kind, value, scale = known.kinds[event.kind], sent.content.value, sent.content.scale
@@ -91,4 +93,5 @@ def new_event(
         scale_no=None if scale is None else scale_nos[scale],
         strength=strength,
         context=None if context is None else orjson.dumps(context).decode(),
+        adds_context=adds_context,
     )

@@ -38,9 +38,12 @@ class ImpressionRecorder:
         self._placements = placements
         self._future = timedelta(seconds=future_seconds)
 
-    async def record(self, posted: Sequence[PostedImpression]) -> int:
+    async def record(
+        self, posted: Sequence[PostedImpression], *, of_user: UserId | None = None
+    ) -> int:
         """Store all, or none and say why (FaultyInputError); how many were not known before.
 
+        `of_user`: whose device has sent them; None: an app, which may say contexts that are new.
         When this returns they are committed. Sent again nothing changes. Lists that name no arm
         count for the one that their user was in at their placement when they were shown.
         """
@@ -51,7 +54,11 @@ class ImpressionRecorder:
             for place, item_id in enumerate(shown.item_ids)
         }
         found = await self._items.find(named.values())
-        faults = [*self._wrong_times(posted, now), *unknown_items(named, found)]
+        faults = [
+            *self._wrong_times(posted, now),
+            *unknown_items(named, found),
+            *await self._wrong_placements(posted),
+        ]
         if faults:
             raise invalid_request(faults)
         # Of one that is sent twice at once, the first counts.
@@ -61,6 +68,7 @@ class ImpressionRecorder:
                 **self._arm_of(shown, now),
                 "item_nos": [found[item_id] for item_id in shown.item_ids],
                 "context": self._kept_context.of(shown.context),
+                "adds_context": of_user is None,
             }
             for shown in reversed(posted)
         }
@@ -77,6 +85,29 @@ class ImpressionRecorder:
         if in_arm is None:
             return {}
         return {"experiment_id": in_arm.experiment_id, "arm": in_arm.arm}
+
+    async def _wrong_placements(self, posted: Sequence[PostedImpression]) -> Sequence[Fault]:
+        """Of lists that name an experiment which decides for something else.
+
+        One that does not exist is no fault; it counts nowhere.
+        """
+        named = {shown.experiment.experiment_id for shown in posted if shown.experiment}
+        if not named:
+            return ()
+        parameters = {"experiment_ids": [*named]}
+        rows = await self._store.rows(_PLACEMENTS["find_placements_of_experiments"], parameters)
+        placements = {row.experiment_id: row.placement for row in rows}
+        return [
+            Fault(
+                f"/impressions/{index}/experiment",
+                f"The experiment {experiment_id!r} decides for the placement"
+                f" {placements[experiment_id]!r}. Name both as the answer had them.",
+            )
+            for index, shown in enumerate(posted)
+            if shown.experiment
+            and (experiment_id := shown.experiment.experiment_id) in placements
+            and (shown.placement is None or shown.placement.name != placements[experiment_id])
+        ]
 
     def _wrong_times(self, posted: Sequence[PostedImpression], now: datetime) -> list[Fault]:
         return [

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-"""Shares are sums of decimal fractions."""
-
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -18,6 +16,14 @@ class Arm:
     name: str
     share: float
     version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierArms:
+    """The arms with the shares that were in force before `until`."""
+
+    until: datetime
+    arms: tuple[Arm, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +40,9 @@ class RunningExperiment:
 
     Experiments of one `layer` exclude one another: each has the users of a part of the layer, which
     begins at `layer_from` and is as long as the last step of the ramp. `ramp` has at least one
-    step; days and shares rise, and the first step has 0 days. `ends_at`: None, or from when on
-    nobody is in it.
+    step; days and shares rise, and the first step has 0 days. `arms` have the shares of now.
+    `ends_at`: None, or from when on nobody is in it. `earlier`: shares of before, in the order of
+    time; there are some if shares follow the evidence.
     """
 
     experiment_id: str
@@ -47,6 +54,7 @@ class RunningExperiment:
     arms: tuple[Arm, ...]
     started_at: datetime
     ends_at: datetime | None = None
+    earlier: tuple[EarlierArms, ...] = ()
 
     def share_at(self, now: datetime) -> float:
         """The share of all users who are in it: 0 before the start and from the end on."""
@@ -57,15 +65,16 @@ class RunningExperiment:
         ]
         return reached[-1] if reached else 0.0
 
-    def arm_of(self, user_id: str, now: datetime) -> Arm | None:
-        """The arm of a user; None: the user is not in it.
+    def arm_of(self, user_id: str, at: datetime) -> Arm | None:
+        """The arm of a user at a time; None: the user is not in it then.
 
         A user who is in it stays in the same arm when more users come in.
         """
         place = point(f"layer/{self.layer}", user_id) - self.layer_from
-        if not 0 <= place < self.share_at(now):
+        if not 0 <= place < self.share_at(at):
             return None
-        return arm_at(self.arms, point(self.salt, user_id))
+        arms = next((held.arms for held in self.earlier if at < held.until), self.arms)
+        return arm_at(arms, point(self.salt, user_id))
 
 
 def point(salt: str, user_id: str) -> float:

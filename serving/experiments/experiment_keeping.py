@@ -121,7 +121,8 @@ class ExperimentKeeping:
         """Decide for the placement as an arm does, and end the experiment, in one act.
 
         Twice is once. UnknownExperimentError; InvalidInputError if there is no such arm, or it has
-        no version; ExperimentConflictError if another arm was adopted, or it was never started.
+        no version; ExperimentConflictError if another arm was adopted, this one was stopped, or it
+        was never started.
         """
         parameters = {"experiment_id": experiment_id, "arm": arm, **actor.doing("adopt arm")}
         (row,) = await self._store.write(_EXPERIMENTS["adopt_arm"], parameters)
@@ -134,6 +135,8 @@ class ExperimentKeeping:
                 f"The arm {arm!r} has the lists of a run, which are no decision for a placement:"
                 " stop the experiment, and serve the run with tandem rollback."
             )
+        if row.outcome == "stopped":
+            raise ExperimentConflictError(await self._why_arm_stopped(found, arm))
         if row.outcome == "placement":
             raise ExperimentConflictError(f"There is no placement {found.placement!r} any more.")
         if found.adopted_arm != arm:
@@ -143,6 +146,15 @@ class ExperimentKeeping:
                 else f"The arm {found.adopted_arm!r} of it was adopted before."
             )
         return found
+
+    async def _why_arm_stopped(self, found: Experiment, arm: str) -> str:
+        parameters = {"experiment_id": found.experiment_id}
+        stopped = await self._store.rows(_EXPERIMENTS["load_stopped_arms"], parameters)
+        (because,) = [row.stopped_because for row in stopped if row.arm == arm]
+        return (
+            f"The arm {arm!r} was stopped ({because}), and is not adopted. To decide so all the"
+            f" same, save the placement {found.placement!r} yourself."
+        )
 
 
 def _why_not_started(outcome: str, found: Experiment) -> str:
@@ -154,6 +166,7 @@ def _why_not_started(outcome: str, found: Experiment) -> str:
         "run": "An arm has a run that is not retained (any more). GET /v1/runs lists runs.",
         "kind": "There is no kind of events among "
         f"{', '.join(map(repr, found.kinds))}, or not for each. GET /v1/event-kinds lists them.",
+        "changed": f"Somebody changed {name!r} meanwhile. Look at it, and start it again.",
         "layer": f"Another experiment on {placement!r} is in another layer than {found.layer!r}:"
         " a list can be of one experiment alone. Name its layer.",
         "full": f"The layer {found.layer!r} has no room for another {found.ramp[-1].share:.0%} of"

@@ -30,6 +30,8 @@ class Decision:
     keeps_impressions: bool = True
     context: Mapping[str, str] = field(default_factory=dict, compare=False)
     """What the request says of where the list is shown: kept with it, and no part of `key`."""
+    adds_context: bool = field(default=True, compare=False)
+    """Whether it is kept though nobody has said it before: not if an end user says it."""
 
     def key(self) -> str:
         """What tells its lists from those of all others."""

@@ -77,6 +77,10 @@ Made_co = TypeVar("Made_co", bound=RuledList, covariant=True)
 class UnruledList(Protocol[Made_co]):
     """How one list is made without rules."""
 
+    @property
+    def excluded(self) -> Collection[ItemNo]:
+        """What may not be in it: of its user, the pages before, and what it is asked for with."""
+
     async def listed(self, count: int, left_out: Collection[ItemNo]) -> Made_co:
         """The list with up to `count` items; of any count it is the beginning of a longer one."""
 
@@ -123,7 +127,7 @@ class ListRuler:
                 count = min(_POOL * count, _MOST)
                 whole = await unruled.listed(count, rules.hidden)
                 arranging = _arranging(whole, rules, request.limit)
-            wanted = arranging.lacking([*rules.hidden, *request.shown])
+            wanted = arranging.lacking([*rules.hidden, *request.shown, *unruled.excluded])
             if rules.arranges and wanted:
                 arranging.add(await unruled.looked_up(wanted))
         except StoreUnavailableError as error:

@@ -50,4 +50,5 @@ def _impression(
         arm=decision.arm,
         user_id=user_id,
         context=decision.context,
+        adds_context=decision.adds_context,
     )

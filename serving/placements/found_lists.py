@@ -122,7 +122,7 @@ async def find_placed(
     attributes = await own_values.attributes(user_id) if placement.rules.asks_user else None
     return Placed(
         values,
-        placement.decision(values, context),
+        replace(placement.decision(values, context), adds_context=not own_values.is_for_own_user),
         f"{name} {sorted(context.items())}",
         placement.rules.holding(datetime.now(UTC), context, attributes),
     )

@@ -59,6 +59,8 @@ class PlacedList:
     ) -> RecommendationRequest:
         """The request with filters and rules as they are for this user. Raises as `resolved`."""
         request = self.request
+        if request.decision is not None and own_values.is_for_own_user:
+            request = replace(request, decision=replace(request.decision, adds_context=False))
         if self.rules_of_users is not None:
             attributes = await own_values.attributes(user_id)
             request = replace(request, rules=self.rules_of_users.holding(attributes))

@@ -272,4 +272,5 @@ def _impression(user_id: UserId | None, recommendation: Recommendation) -> Impre
         arm=decision.arm if decision else None,
         user_id=user_id if decision and decision.experiment_id else None,
         context=decision.context if decision else None,
+        adds_context=decision is None or decision.adds_context,
     )

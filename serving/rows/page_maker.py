@@ -331,4 +331,5 @@ def _impression(
         arm=decision.arm if decision else None,
         user_id=user_id if decision and decision.experiment_id else None,
         context=decision.context if decision else None,
+        adds_context=decision is None or decision.adds_context,
     )

@@ -9,7 +9,7 @@ select clock_timestamp();
 -- What there is to recommend and to learn from, counted up to :most; of users with an event of positive weight no more
 -- than :most_users are counted. Of the :newest items: of how many nothing is known but an id, or no word. Of the :newest
 -- events: how many lie more than :seconds_ahead in the future.
--- Since when an upload waits to be loaded, if nobody loads any.
+-- Since when an upload waits to be loaded, if nobody loads any. How many contexts are kept, and of which name the most values.
 select (select count(*) from (select from items limit :most) as counted) as items,
        (select count(*)
         from (
@@ -38,7 +38,10 @@ select (select count(*) from (select from items limit :most) as counted) as item
            select min(greatest(queued_at, started_at)) from uploads
            where state in ('queued', 'running', 'undoing')
            having not bool_or(upload_is_held(upload_id))
-       ) as upload_waits_since
+       ) as upload_waits_since,
+       (select count(*) from contexts) as contexts,
+       coalesce(most_values.count, 0) as context_values,
+       most_values.name as context_name
 from (
     select count(*) as items, count(*) filter (where mute) as mute
     from (
@@ -50,7 +53,10 @@ cross join (
     select count(*) as events,
            count(*) filter (where occurred_at > clock_timestamp() + make_interval(secs => :seconds_ahead)) as ahead
     from (select occurred_at from interactions where user_no <> 0 order by position desc limit :newest) as newest
-) as newest_events;
+) as newest_events
+left join (
+    select name, count(*) from context_values group by name order by count(*) desc, name limit 1
+) as most_values on true;
 
 -- name: load_served_run
 -- The run being served, or no row before the first is published. Its index_recall is null if its items are so few that

@@ -121,8 +121,9 @@ select experiment_id from experiments
 where started_at <= now()
   and (state = 'running' or items_until < stopped_at or exists (
       select from experiment_users as exposed
+      left join experiment_stopped_arms as over using (experiment_id, arm)
       where exposed.experiment_id = experiments.experiment_id and completed_at is null
-        and first_at <= stopped_at - make_interval(secs => window_days * 86400)))
+        and first_at <= least(experiments.stopped_at, over.stopped_at) - make_interval(secs => window_days * 86400)))
 order by experiment_id;
 
 -- name: complete_users
@@ -227,7 +228,8 @@ select count(*) as users from completed;
 
 -- name: note_items
 -- Notes the items of the lists since they were noted last, twenty minutes of them at the most; whether there is more.
--- Impressions are written a little after they were shown, and in an outage later: ten minutes are looked at again.
+-- Impressions are written a little after they were shown, and in an outage later: ten minutes are looked at again. Those that
+-- are posted note theirs themselves.
 with
 span as (
     select experiment_id, items_until - interval '10 minutes' as since,

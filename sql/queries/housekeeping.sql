@@ -37,3 +37,11 @@ counted as (
         users = impression_days.users + excluded.users
 )
 select count(*) from deleted;
+
+-- name: clear_context_days
+-- Takes counts by context of the days before :before out; how many.
+with cleared as (delete from context_days where day < cast(:before as date) returning 1)
+select count(*) from cleared;
+
+-- name: clear_unused_contexts
+select clear_unused_contexts(make_interval(hours => 12));

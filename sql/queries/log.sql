@@ -9,7 +9,7 @@ select event_horizon();
 cast(:event_ids as uuid[]), cast(:user_ids as text[]), cast(:item_nos as integer[]), cast(:kind_nos as smallint[]),
 cast(:event_values as real[]), cast(:scale_nos as smallint[]), cast(:strengths as real[]),
 cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]), cast(:times_given as boolean[]),
-cast(cast(:contexts as text[]) as jsonb[])
+cast(cast(:contexts as text[]) as jsonb[]), cast(:adding_contexts as boolean[])
 
 -- part: on_disk
 -- What is answered must be on disk, so a database or role that does not wait for that waits here, to the end of the

@@ -4,8 +4,9 @@
 name, version, definition, note, saved_by, saved_at
 
 -- name: load_placements
--- The placements in force as one JSON object, by name, and the running experiments with what each arm decides and the shares
--- that hold now. With a text that is another one after every change; both are null if that text is still :known.
+-- The placements in force as one JSON object, by name, and the running experiments with what each arm decides, and the shares
+-- that hold now and held in the days of which lists are still posted. With a text that is another one after every change; both
+-- are null if that text is still :known.
 with
 state as (
     select concat(
@@ -18,22 +19,27 @@ state as (
     ) as known
 ),
 arms as (
-    select experiment_id, jsonb_agg(jsonb_build_object(
-               'name', arm ->> 'name', 'version', arm -> 'version', 'share', shares[ordinal],
-               'run_id', arm -> 'run_id',
-               'stopped', exists (
-                   select from experiment_stopped_arms as over
-                   where over.experiment_id = experiments.experiment_id and over.arm = kept.arm ->> 'name'),
+    select experiments.experiment_id, jsonb_agg(jsonb_build_object(
+               'name', kept.arm ->> 'name', 'version', kept.arm -> 'version', 'run_id', kept.arm -> 'run_id',
+               'stopped_at', over.stopped_at,
                'definition', coalesce(definition, '{}')) order by ordinal) as arms
     from experiments
-    cross join lateral (
-        select shares from experiment_strata where experiment_strata.experiment_id = experiments.experiment_id
-        order by stratum desc limit 1
-    ) as last
     cross join lateral jsonb_array_elements(arms) with ordinality as kept (arm, ordinal)
+    left join experiment_stopped_arms as over on over.experiment_id = experiments.experiment_id
+        and over.arm = kept.arm ->> 'name'
     left join placement_versions on placement_versions.name = placement
-        and placement_versions.version = cast(arm ->> 'version' as integer)
+        and placement_versions.version = cast(kept.arm ->> 'version' as integer)
     where state = 'running'
+    group by experiments.experiment_id
+),
+held as (
+    select experiment_id, shares, lead(since) over (partition by experiment_id order by stratum) as until
+    from experiment_strata
+),
+strata as (
+    select experiment_id, jsonb_agg(jsonb_build_object('shares', shares, 'until', until) order by until) as strata
+    from held
+    where until is null or until > now() - interval '8 days'
     group by experiment_id
 )
 select state.known,
@@ -45,8 +51,9 @@ select state.known,
        case when state.known is distinct from cast(:known as text) then coalesce((
            select jsonb_agg(jsonb_build_object(
                'experiment_id', experiment_id, 'placement', placement, 'layer', layer, 'layer_from', layer_from, 'salt', salt,
-               'ramp', ramp, 'started_at', started_at, 'ends_at', ends_at, 'arms', arms.arms) order by experiment_id)
-           from experiments join arms using (experiment_id)
+               'ramp', ramp, 'started_at', started_at, 'ends_at', ends_at, 'arms', arms.arms, 'strata', strata)
+               order by experiment_id)
+           from experiments join arms using (experiment_id) join strata using (experiment_id)
        ), '[]') end as experiments
 from state;
 
@@ -78,23 +85,12 @@ select
 from placement_versions where name = :name and version = :version;
 
 -- name: save_placement
--- The next version, if :base_version is in force (0: if there is no placement of this name); no row if another one is. Who
--- comes second waits for the first, and then finds another version.
+-- The next version, if :base_version is in force (0: if there is no placement of this name); no row if another one is.
 with
-next as (
-    insert into placements (name, version)
-    select :name, 1
-    where :base_version = 0 or exists (select from placements where name = :name)
-    on conflict (name) do update
-    set version = placements.version + 1, deleted_at = null
-    where case when placements.deleted_at is null then placements.version else 0 end = :base_version
-    returning name, version
-),
-saved as (
-    insert into placement_versions (name, version, definition, note, saved_by)
-    select name, version, cast(:definition as jsonb), :note, :actor from next
-    returning
+saved as materialized (
+    select
 {saved_columns}
+    from save_next_version(:name, :base_version, cast(:definition as jsonb), :note, cast(:actor as text))
 ),
 done as (
     select name as subject, jsonb_build_object('version', version, 'note', note) as details from saved
@@ -145,12 +141,14 @@ limit :users;
 -- name: store_posted_impressions
 -- Writes what apps have shown elsewhere, each once: what is there already, as the list that was given, stays as it is. Users
 -- are held until the commit, as by store_impressions; of a user nobody knows it is written of nobody. Of an experiment it is
--- noted who was shown it first, as there; what an app names and does not exist is noted of nobody.
+-- noted who was shown it first, as there, and which items, as they may be posted later than note_items looks back; what an app
+-- names and does not exist is noted of nobody.
 with given as materialized (
-    select given.*, context_number(context) as context_no
+    select given.*, context_number(context, coalesce(adds_context, false)) as context_no
     from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_id text, run_id integer, item_nos integer[], shown_at timestamptz, placement text,
-        placement_version integer, experiment_id text, arm text, context jsonb)
+        placement_version integer, experiment_id text, arm text, context jsonb,
+        adds_context boolean)
 ),
 present as (
     select user_id, user_no from users where user_id in (select user_id from given) order by user_no for key share
@@ -164,24 +162,17 @@ stored as (
     on conflict do nothing
     returning recommendation_id, user_no
 ),
-exposed as (
-    insert into experiment_users (experiment_id, user_id, arm, first_at, visits)
-    select experiment_id, user_id, (array_agg(given.arm order by shown_at))[1], min(shown_at),
-           count(*) filter (where user_no is null)
-    from given join stored using (recommendation_id)
-    join experiments using (experiment_id)
-    where user_id is not null
-      and state = 'running' and shown_at >= started_at
-      and exists (select from jsonb_to_recordset(arms) as known (name text) where name = given.arm)
-      and not exists (
-          select from experiment_stopped_arms as over
-          where over.experiment_id = given.experiment_id and over.arm = given.arm and over.stopped_at <= shown_at)
-      and (user_no is null or not exists (
-          select from experiment_users as known
-          where known.experiment_id = given.experiment_id and known.user_id = given.user_id))
-    group by experiment_id, user_id
-    -- In one order by everybody, who may write of the same users.
-    order by experiment_id, user_id
-    on conflict (experiment_id, user_id) do update set visits = experiment_users.visits + excluded.visits
+{exposed}
+, noted as (
+    insert into experiment_items (experiment_id, arm, item_no)
+    select distinct experiment_id, arm, item_no
+    from counting cross join lateral unnest(item_nos) as item_no
+    -- In one order by everybody, who may write of the same items.
+    order by experiment_id, arm, item_no
+    on conflict do nothing
 )
 select recommendation_id from stored;
+
+-- name: find_placements_of_experiments
+-- What each of some experiments decides for.
+select experiment_id, placement from experiments where experiment_id = any(cast(:experiment_ids as text[]));

@@ -542,11 +542,11 @@ select 1;
 -- whoever forgets one finds what is. What the canary was shown, nobody was. Of an experiment it is noted who was shown it
 -- first, and how often whoever the log does not know.
 with given as materialized (
-    select given.*, context_number(context) as context_no
+    select given.*, context_number(context, coalesce(adds_context, false)) as context_no
     from jsonb_to_recordset(cast(:shown as jsonb)) as given (
         recommendation_id uuid, user_no integer, run_id integer, source text, item_nos integer[], explored integer[],
         shown_at timestamptz, placement text, placement_version integer, experiment_id text, arm text, user_id text,
-        context jsonb)
+        context jsonb, adds_context boolean)
 ),
 present as (
     select user_no from users where user_no in (select user_no from given where user_no <> 0) order by user_no for key share
@@ -559,22 +559,9 @@ stored as (
     from given
     where user_no is null or user_no in (select user_no from present)
     on conflict do nothing
-    returning recommendation_id
+    returning recommendation_id, user_no
 ),
-exposed as (
-    insert into experiment_users (experiment_id, user_id, arm, first_at, visits)
-    select experiment_id, user_id, (array_agg(arm order by shown_at))[1], min(shown_at),
-           count(*) filter (where user_no is null)
-    from given join stored using (recommendation_id)
-    where experiment_id is not null and user_id is not null
-      and (user_no is null or not exists (
-          select from experiment_users as known
-          where known.experiment_id = given.experiment_id and known.user_id = given.user_id))
-    group by experiment_id, user_id
-    -- In one order by everybody, who may write of the same users.
-    order by experiment_id, user_id
-    on conflict (experiment_id, user_id) do update set visits = experiment_users.visits + excluded.visits
-)
+{exposed}
 select recommendation_id from stored;
 
 -- name: load_unused

@@ -121,16 +121,25 @@ where state = 'running' and arm ->> 'run_id' is not null;
 
 -- Starts a draft, or says why not: `unknown`, `state`, `placement` (there is none), `version` (an arm's is none of it), `run`
 -- (an arm's is not retained), `kind` (there is none),
--- `layer` (another experiment on the placement is in another layer), `full` (the layer has no part as long as that free). The
--- first free part of the layer is taken that is long enough for the last step of the ramp. One at a time.
+-- `layer` (another experiment on the placement is in another layer), `full` (the layer has no part as long as that free),
+-- `changed` (somebody gave an arm a run meanwhile). The first free part of the layer is taken that is long enough for the last
+-- step of the ramp. One at a time.
 create function start_experiment(given_id text) returns text
 language plpgsql as $$
 declare
     given      experiments;
+    has_runs   boolean;
     needed     double precision;
     begins     double precision := 0;
     taken      record;
 begin
+    -- Nobody retires a run meanwhile. Before the table: a night holds this long, and others write to experiments.
+    has_runs := exists (
+        select from experiments cross join lateral jsonb_to_recordset(arms) as arm (run_id integer)
+        where experiment_id = given_id and arm.run_id is not null);
+    if has_runs then
+        perform lock_promotion();
+    end if;
     lock table experiments in share row exclusive mode;
     select * into given from experiments where experiment_id = given_id;
     if not found then
@@ -146,12 +155,11 @@ begin
             select from placement_versions where name = given.placement and version = arm.version)
     ) then
         return 'version';
-    end if;
-    -- Nobody retires a run meanwhile.
-    if exists (select from jsonb_to_recordset(given.arms) as arm (run_id integer) where arm.run_id is not null) then
-        perform lock_promotion();
-    end if;
-    if exists (
+    elsif not has_runs and exists (
+        select from jsonb_to_recordset(given.arms) as arm (run_id integer) where arm.run_id is not null
+    ) then
+        return 'changed';
+    elsif exists (
         select from jsonb_to_recordset(given.arms) as arm (run_id integer)
         where arm.run_id is not null
           and not (run_is_kept(arm.run_id) and exists (
@@ -231,7 +239,8 @@ end
 $$;
 
 -- Decides for the placement as an arm does: its version is saved again as the next one, which is answered, and the experiment
--- ends. Or why not: `unknown`, `state`, `arm` (there is none, or it has the popular list), `run` (it has a run's lists), `placement` (it was deleted).
+-- ends. Or why not: `unknown`, `state`, `arm` (there is none, or it has the popular list), `run` (it has a run's lists),
+-- `stopped` (the arm was, as it did harm), `placement` (it was deleted).
 create function adopt_arm(given_id text, given_arm text, given_actor text)
 returns table (outcome text, version integer)
 language plpgsql as $$
@@ -257,27 +266,25 @@ begin
     elsif run_no is not null then
         return query select 'run', null::integer;
         return;
+    elsif exists (select from experiment_stopped_arms as over where over.experiment_id = given_id and over.arm = given_arm) then
+        return query select 'stopped', null::integer;
+        return;
     end if;
 
-    if arm_no = 0 then
-        -- Nothing was decided then.
-        insert into placements as kept (name, version) values (given.placement, 1)
-        on conflict (name) do update set version = kept.version + 1, deleted_at = null
-        returning kept.version into saved_no;
-    else
-        update placements as kept set version = kept.version + 1
-        where kept.name = given.placement and kept.deleted_at is null
-        returning kept.version into saved_no;
-        if saved_no is null then
+    -- With version 0 nothing was decided then.
+    if arm_no > 0 then
+        perform from placements where name = given.placement and deleted_at is null for update;
+        if not found then
             return query select 'placement', null::integer;
             return;
         end if;
     end if;
-    insert into placement_versions (name, version, definition, note, saved_by)
-    select given.placement, saved_no,
-           coalesce((select older.definition from placement_versions as older
-                     where older.name = given.placement and older.version = arm_no), '{}'),
-           format('arm %s of the experiment %s', given_arm, given_id), given_actor;
+    select saved.version into saved_no
+    from save_next_version(
+        given.placement, null,
+        coalesce((select older.definition from placement_versions as older
+                  where older.name = given.placement and older.version = arm_no), '{}'),
+        format('arm %s of the experiment %s', given_arm, given_id), given_actor) as saved;
     update experiments
     set state = 'adopted', revision = revision + 1, adopted_arm = given_arm, adopted_version = saved_no,
         stopped_at = coalesce(stopped_at, now()),

@@ -142,29 +142,91 @@ $$;
 -- ---------------------------------------------------------------- contexts
 
 -- In what contexts lists were asked for and events occurred, each once: {"device": "phone", "daypart": "evening"}. Only names
--- that the operator has listed come here, and no more than 10,000 rows: what apps say should be a few words. No row is a user's,
--- and none is ever deleted.
+-- that the operator has listed come here, no more than 10,000 rows and no more than 200 different values of a name: what apps
+-- say should be a few words. No row is a user's. `unused_since`: when housekeeping found no list and no event of it.
 create table contexts (
-    context_no  integer generated always as identity primary key,
-    context     jsonb not null unique check (jsonb_typeof(context) = 'object')
+    context_no    integer generated always as identity primary key,
+    context       jsonb not null unique check (jsonb_typeof(context) = 'object'),
+    unused_since  timestamptz
 );
 
--- The number of a context, which is added if it is new; null: there are too many. To be asked before anything else is locked:
--- whoever adds one waits for others who do, to the end of their transactions.
-create function context_number(given jsonb) returns integer
+-- The different values of each name in them, at least.
+create table context_values (
+    name   text not null,
+    value  text not null,
+    primary key (name, value)
+);
+
+-- Whether there is room for another context.
+create function context_fits(given jsonb) returns boolean
+language sql as $$
+    select (select count(*) from contexts) < 10000
+       and not exists (
+           select from jsonb_each_text(given) as said (name, value)
+           where not exists (select from context_values as known where (known.name, known.value) = (said.name, said.value))
+             and (select count(*) from context_values as known where known.name = said.name) >= 200)
+$$;
+
+-- The number of a context, which is added if it is new; null: there are too many, or it may not be added. To be asked before
+-- anything else is locked: whoever adds one waits for others who do, to the end of their transactions.
+create function context_number(given jsonb, may_add boolean default true) returns integer
 language plpgsql strict as $$
 declare
     found_no  integer;
+    since     timestamptz;
 begin
-    select context_no into found_no from contexts where context = given;
-    if found or coalesce((select max(context_no) from contexts), 0) >= 10000 then
+    select context_no, unused_since into found_no, since from contexts where context = given;
+    if found and since is not null then
+        -- Nobody clears it away from now on; it may just have been.
+        update contexts set unused_since = null where context_no = found_no;
+    end if;
+    if found then
         return found_no;
     end if;
+    if not may_add or not context_fits(given) then
+        return null;
+    end if;
     perform pg_advisory_xact_lock(31310, 12);
-    -- Another statement, so that it sees what was added while we waited.
-    insert into contexts (context) values (given) on conflict do nothing;
+    -- Other statements, so that they see what was added while we waited.
+    if context_fits(given) then
+        insert into contexts (context) values (given) on conflict do nothing;
+        insert into context_values select name, value from jsonb_each_text(given) as said (name, value) on conflict do nothing;
+    end if;
     select context_no into found_no from contexts where context = given;
     return found_no;
+end
+$$;
+
+-- Clears away contexts that no list and no event has, and had none a while ago: a transaction that was about to write of one
+-- is over by then, and whoever names one meanwhile keeps it (context_number). How many that was.
+create function clear_unused_contexts(unused_for interval) returns bigint
+language plpgsql as $$
+declare
+    cleared  bigint;
+begin
+    with used as materialized (
+        select context_no from interactions where context_no is not null and user_no <> 0
+        union
+        select context_no from impressions where context_no is not null
+    ),
+    in_use as (
+        update contexts set unused_since = null
+        where unused_since is not null and context_no in (select context_no from used)
+    ),
+    unused as (
+        update contexts set unused_since = now()
+        where unused_since is null and context_no not in (select context_no from used)
+    ),
+    gone as (
+        delete from contexts where unused_since < now() - unused_for and context_no not in (select context_no from used)
+        returning 1
+    )
+    select count(*) into cleared from gone;
+    perform pg_advisory_xact_lock(31310, 12);
+    delete from context_values
+    where (name, value) not in (
+        select said.name, said.value from contexts cross join lateral jsonb_each_text(context) as said (name, value));
+    return cleared;
 end
 $$;
 
@@ -395,6 +457,7 @@ create function record_events(
     recommendation_ids  uuid[],
     times_given         boolean[],
     given_contexts      jsonb[],
+    adding_contexts     boolean[],
     all_or_none         boolean
 ) returns table (
     accepted integer, duplicates integer, touched_user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[],
@@ -414,7 +477,8 @@ declare
 begin
     if array_remove(given_contexts, null) <> '{}' then
         context_nos := array(
-            select context_number(context) from unnest(given_contexts) with ordinality as said (context, ordinal)
+            select context_number(context, may_add)
+            from unnest(given_contexts, adding_contexts) with ordinality as said (context, may_add, ordinal)
             order by ordinal);
     end if;
     if exists (select from unnest(kind_nos) as given (kind_no)

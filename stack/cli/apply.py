@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from domain.errors import InvalidInputError
 from serving.access.acting import Actor
 from serving.placements.placement_keeping import PlacementKeeping
 from serving.runtime.faults import PlacementConflictError
@@ -35,9 +36,11 @@ def command(
 ) -> None:
     """Exit code 0: all is as the file says. 1: it is not, as somebody said no or saved meanwhile.
 
-    With `--json`, which asks nothing: an array with `name`, `change` (new, changed, ended, same),
-    `base_version` and `differences` of each.
+    With `--json`, which asks nothing and needs `--yes` or `--plan`: an array with `name`, `change`
+    (new, changed, ended, same), `base_version` and `differences` of each, once that is done.
     """
+    if as_json and not (yes or plan):
+        raise InvalidInputError("With --json nobody is asked: add --yes, or --plan to only see.")
     wanted = read_placements(file)
 
     async def compare(keeping: PlacementKeeping, _actor: Actor) -> list[PlannedChange]:
@@ -45,18 +48,20 @@ def command(
 
     changes = keep_placements(*prepare(), compare)
     ahead = [change for change in changes if change.kind != "same"]
+    if not as_json:
+        typer.echo(format_plan(changes))
+    applying = bool(ahead) and not plan
+    if applying:
+        if not (yes or typer.confirm("Apply this?")):
+            typer.echo("Nothing was changed.")
+            raise typer.Exit(1)
+        keep_placements(*prepare(), lambda keeping, actor: _apply(ahead, keeping, actor))
     if as_json:
         typer.echo(json.dumps([change.to_dict() for change in changes]))
-    else:
-        typer.echo(format_plan(changes))
-    if plan or not ahead:
-        raise typer.Exit(CHANGES_PLANNED if ahead else 0)
-    if not (yes or as_json or typer.confirm("Apply this?")):
-        typer.echo("Nothing was changed.")
-        raise typer.Exit(1)
-    keep_placements(*prepare(), lambda keeping, actor: _apply(ahead, keeping, actor))
-    if not as_json:
+    elif applying:
         typer.echo(f"{len(ahead)} placements are as {file} says.")
+    if plan and ahead:
+        raise typer.Exit(CHANGES_PLANNED)
 
 
 async def _apply(planned: Sequence[PlannedChange], keeping: PlacementKeeping, actor: Actor) -> None:

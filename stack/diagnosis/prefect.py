@@ -26,7 +26,8 @@ def check_schedules(
     kept = find_schedule(home.prefect_rest_file)
     if server is not None and server.state != "stopped" and kept is not None:
         # To ask it would start it.
-        resting = Nights(scheduled_names(), kept.at(now).deployments, True, None)
+        needed_since = kept.until if kept.until <= now else None
+        resting = Nights(scheduled_names(), kept.at(now).deployments, True, None, needed_since)
         return [judge_schedules(resting, now, prefect_url, *logs)]
     api = PrefectApi(prefect_url, credentials(home.prefect_password_file))
     try:

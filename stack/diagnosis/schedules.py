@@ -1,7 +1,7 @@
 """Judging whether the scheduled flows will run by themselves. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from serving.diagnosis.finding import Finding, format_duration
 CHECK = "schedule"
 _NOT_ALONE = "It does not run by itself."
 _LATE_AFTER = timedelta(minutes=5)
+_STARTED_WITHIN = timedelta(minutes=2)
+"""So long a start of Prefect may take."""
 _FIRST_RUN_WITHIN = timedelta(minutes=2)
 """Prefect makes the runs of a new or changed schedule within seconds, of all within a minute."""
 
@@ -25,6 +27,8 @@ class Nights:
     worker_online: bool
     worker_since: datetime | None
     """When the worker was started: what was due before then could not begin."""
+    needed_since: datetime | None = None
+    """Since when a Prefect that rests should have been started; None: it runs, or may rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ def judge_schedules(
         if deployment.name in nights.expected or deployment.scheduled
     ]
     troubles = [_missing(name, deployments_log) for name in missing]
+    if nights.needed_since is not None and now - nights.needed_since > _STARTED_WITHIN:
+        troubles.append(_not_started(nights.needed_since, now, server_log))
     if not nights.worker_online:
         troubles.append(_no_worker(prefect_url))
     troubles += [
@@ -56,6 +62,8 @@ def judge_schedules(
     coming = _format_runs(watched)
     if troubles:
         return _problem(troubles, coming)
+    if nights.needed_since is not None:
+        return Finding(CHECK, "notice", f"Prefect is being started. {coming}".rstrip())
     if any(deployment.next_run_at is None for deployment in watched):
         return Finding(CHECK, "notice", f"Prefect is making the next runs. {coming}".rstrip())
     return Finding(CHECK, "ok", coming)
@@ -79,6 +87,9 @@ def _trouble(
         what = f"The deployment {name} has no active schedule. {_NOT_ALONE}"
         return _Trouble(what, f"Add one, or switch it on, {in_prefect}")
     late = _late(deployment, nights, now)
+    if nights.needed_since is not None:
+        # Neither its scheduler nor its worker can do anything.
+        return late and replace(late, advice=_why_not_started(server_log))
     if late is not None:
         return late
     if deployment.next_run_at is None and now - deployment.changed_at > _FIRST_RUN_WITHIN:
@@ -100,6 +111,16 @@ def _late(deployment: Deployment, nights: Nights, now: datetime) -> _Trouble | N
     what = f"A run of {deployment.name} was due {format_duration(now - due)} ago and has not begun."
     advice = "The worker does not take it: see the log of prefect-worker and `tandem status`"
     return _Trouble(what, advice, due)
+
+
+def _not_started(needed_since: datetime, now: datetime, server_log: Path) -> _Trouble:
+    ago = format_duration(now - needed_since)
+    what = f"Prefect does not start: its rest was to end {ago} ago. Nothing runs by itself."
+    return _Trouble(what, _why_not_started(server_log), needed_since)
+
+
+def _why_not_started(server_log: Path) -> str:
+    return f"It is tried again all the time; why it does not start: {server_log}"
 
 
 def _missing(name: str, log: Path) -> _Trouble:

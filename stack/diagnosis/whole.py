@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -21,12 +21,13 @@ from stack.diagnosis.schedules import server_in_trouble
 from stack.diagnosis.stores import check_postgres, check_redis
 from stack.local.home import Home, is_up
 from stack.local.supervision.background import in_thread
-from stack.local.supervision.state import StackState, checked, find_state
+from stack.local.supervision.state import ProcessEntry, StackState, checked, find_state
 from stack.settings import StackSettings
 
 Check = Callable[[], list[Finding]]
 
 PATIENCE_SECONDS = 15.0
+_WORKER = "prefect-worker"
 
 
 async def diagnose(settings: StackSettings, home: Home, bounds: Bounds) -> list[Finding]:
@@ -48,13 +49,24 @@ async def _running(state: StackState | None, home: Home, bounds: Bounds) -> list
     checks.append((partial(api.check_api, state.api_url, home.diagnose_key_file), []))
     entries = checked(state, supervised=True)
     # The worker is started last, after the deployments were registered.
-    if "prefect-worker" in state.processes:
+    if _WORKER in state.processes:
         checks.append(
             (partial(check_schedules, state.prefect_url, home, entries), [_no_prefect(state)])
         )
-    frozen = [name for name, entry in entries.items() if entry.is_frozen()]
-    processes = judge_processes(entries, home.log, frozen)
+    processes = judge_processes(entries, home.log, frozen_names(entries, home))
     return [*processes, *merged(*await _all(checks))]
+
+
+def frozen_names(entries: Mapping[str, ProcessEntry], home: Home) -> list[str]:
+    """The processes that a signal has stopped, but for the worker while it is put to rest.
+
+    The file is there before the worker is frozen and until it has gone or goes on.
+    """
+    before = home.prefect_rest_file.exists()
+    frozen = [name for name, entry in entries.items() if entry.is_frozen()]
+    if before or home.prefect_rest_file.exists():
+        return [name for name in frozen if name != _WORKER]
+    return frozen
 
 
 def _no_prefect(state: StackState) -> Finding:

@@ -119,7 +119,22 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
                 " from generate_series(1, 3) as n"
             )
         )
+        connection.execute(
+            text(
+                "insert into context_days (day, name, value, lists, shown, clicked, taken)"
+                " select current_date - 300 - n, 'device', 'phone', 1, 1, 0, 0"
+                " from generate_series(1, 2) as n"
+            )
+        )
+        connection.execute(
+            text(
+                "insert into contexts (context, unused_since)"
+                " select jsonb_build_object('device', n), now() - n * interval '8 hours'"
+                " from generate_series(1, 2) as n"
+            )
+        )
     cleared = housekeeping()
+    assert (cleared.context_counts, cleared.contexts) == (2, 1)
     kept = "select coalesce(result #>> '{report,rejected_rows}', '-') from uploads order by file"
     with engine.connect() as connection:
         assert connection.execute(text(kept)).scalars().all() == ["[1]", "[]", "-"]

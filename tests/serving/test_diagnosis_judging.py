@@ -55,7 +55,8 @@ from tests.serving.good_health import (
 def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
     assert {finding.severity for finding in judged(WELL).values()} == {"ok"}
     assert set(judged(WELL)) == {
-        "postgres", "migrations", "clock", "items", "words", "events", "times", "uploads", "run",
+        "postgres", "migrations", "clock", "items", "words", "events", "times", "uploads",
+        "contexts", "run",
         "night", "gate", "index", "lists", "worker", "version", "speed", "new-items", "popular",
     }  # fmt: skip
 
@@ -85,6 +86,11 @@ def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
         (contents(upload_waits_since=ago(seconds=30)), "uploads", "ok", "No file"),
         (contents(upload_waits_since=ago(minutes=5)), "uploads", "problem",
          "waits to be loaded, for 5 minutes"),
+        (contents(contexts=7_999, context_values=159, context_name="device"), "contexts", "ok",
+         "There is room"),
+        (contents(contexts=8_000), "contexts", "notice", "8,000 of 10,000 different contexts"),
+        (contents(context_values=160, context_name="device"), "contexts", "notice",
+         "160 of 200 different values of device"),
         ({"served": None, "kept_up": None}, "run", "problem", "No model run is published yet"),
         (served(cut_off_at=ago(days=3)), "run", "problem",
          "older than 3 days. That is older than 2 days"),

@@ -61,7 +61,7 @@ OF_NOBODY = {
     "item_similarity_embeddings", "item_transitions", "items", "popular_items",
     "popular_refreshes", "replaced_items", "term_embeddings",
     # Words of apps about where lists are shown, which hold nothing of anybody.
-    "contexts",
+    "context_values", "contexts",
     # Kinds and receipts of events, and how far what was read.
     "event_kinds", "event_receipts", "imported_files", "kafka_offsets", "rating_scales",
     "speed_progress",

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from starlette.types import Receive, Scope, Send
 
 from domain.identifiers import event_uuid
+from serving.events import hot_route, own_events
 from serving.events.hot_route import HotEvents
 from tests.examples import examples
 from tests.serving.conftest import Gate, Seeds, Start, counts, event, send, token_of
@@ -258,6 +259,25 @@ async def test_what_the_store_refuses_is_told_the_short_way_too(
     assert {row.event_id for row in seeds.write(text("select event_id from interactions"))} == {
         event_uuid("e-1")
     }
+
+
+async def test_what_fails_while_events_are_checked_is_answered_the_whole_way(
+    start: Start, seeds: Seeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await start()
+    client.headers["X-API-Key"] = seeds.key("write", "admin", name="operator")
+    await send(client, event("ann", 1))
+
+    def fail(_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(hot_route, "of_app", fail)
+    monkeypatch.setattr(own_events, "of_app", fail)
+    answer = await send(client, event("ann", 2))
+    assert answer.status_code == 500
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    figures = (await client.get("/metrics")).text
+    assert 'serving_requests_total{method="POST",route="/v1/events",status="500"} 1.0' in figures
 
 
 async def _status(client: httpx.AsyncClient, body: bytes, *pieces: bytes) -> int:

@@ -1,5 +1,7 @@
 """A forgotten user is gone, whoever else is writing at the time."""
 
+import json
+import re
 import uuid
 from typing import Any
 
@@ -281,3 +283,78 @@ def test_the_horizon_waits_for_who_is_being_forgotten(engine: Engine) -> None:
         forgetter.commit()
         position = reader.execute(text("select position from forgotten_users")).scalar_one()
         assert before < position <= event_horizon(reader)
+
+
+IDS = ("7", "é\N{GRINNING FACE}", 'a"b', "a\\b", "a/b", "o'x", "ann", "ann@x.org", "a (b)|c*")
+
+
+def written(user_id: str) -> list[str]:
+    """Rows of files, as texts, that name a user."""
+    as_json = {"user": user_id, "item": "film-1"}
+    texts = [f"{user_id},film-1", f"film-1\t{user_id}", f"1::{user_id}::5", f"{user_id}.0,film-1"]
+    texts += [json.dumps(as_json), json.dumps(as_json, ensure_ascii=False), str(as_json)]
+    texts += [json.dumps(as_json).replace("/", "\\/"), json.dumps(json.dumps(as_json))]
+    in_capitals = re.sub(r"\\u(\w{4})", lambda found: rf"\u{found[1].upper()}", texts[4])
+    texts.append(in_capitals)
+    quoted = user_id.replace('"', '""')
+    return [*texts, f'"{quoted}",film-1', json.dumps({"row": f'"{quoted}",film-1'})]
+
+
+@pytest.mark.parametrize("user_id", IDS)
+def test_rows_of_files_that_name_a_user_are_found_however_they_are_written(
+    engine: Engine, user_id: str
+) -> None:
+    ask = text(
+        "select names_user(cast(:content as jsonb), :user_id, id_pattern(:user_id)), :content"
+    )
+    objects = [{"user": user_id}, {"row": [{"user": f" {user_id}"}]}, {"user": f'="{user_id}"'}]
+    named = [*written(user_id), *objects, *([{"user": 7}, {"user": 7.0}] if user_id == "7" else [])]
+    others = [f"x{user_id},film", f"{user_id}x,film", f"film-{user_id}", {user_id: 1}, None]
+    others += [{"user": f"{user_id}1"}, {"user": f"1{user_id}"}, "2026-03-07,17,4.7", {"n": 17}]
+    with engine.connect() as connection:
+        for content, expected in [(each, True) for each in named] + [
+            (each, False) for each in others
+        ]:
+            given = {"content": json.dumps(content), "user_id": user_id}
+            found = connection.execute(ask, given).scalar_one()
+            assert bool(found) == expected, content
+
+
+def test_only_what_names_the_user_goes_from_reports_and_previews(engine: Engine) -> None:
+    def row(content: Any) -> dict[str, Any]:
+        return {"file": "a.csv", "row": 7, "reason": "no such item", "content": content}
+
+    kept = [row("17,film-7"), row({"user": "8", "year": "1977"})]
+    report = {"report": {"items_new": 7, "rejected_rows": [kept[0], row("7,film-1"), kept[1]]}}
+
+    def file(samples: list[str], users: list[str], first: dict[str, str]) -> dict[str, Any]:
+        return {
+            "rows": 7,
+            "rejected": [{"reason": "no such item", "rows": 7, "samples": samples}],
+            "columns": [{"name": "user", "meaning": "user_id", "sample": users}],
+            "events": {"users": 7, "first_row": first},
+        }
+
+    first = {"user_id": "7", "item_id": "film-1"}
+    preview = {"preview": {"files": [file(["7,x", "17,y"], ["7", "17"], first)], "skipped": {}}}
+    others = {"preview": {"files": [file(["17,y"], ["17"], {"user_id": "17"})], "skipped": {}}}
+    error = {"detail": "Row 3 is no event: 7,film-1."}
+    results = [report, preview, others, error, {"detail": "There are 17 columns."}]
+    with engine.begin() as connection:
+        for n, result in enumerate(results):
+            connection.execute(
+                text(
+                    "insert into uploads (filename, file, bytes, options, is_preview, uploaded_by,"
+                    " result) values ('a.csv', :n, 1, '{}', false, 'x', cast(:result as json))"
+                ),
+                {"n": str(n), "result": json.dumps(result)},
+            )
+        assert connection.execute(text("select forget_in_loads('7')")).scalar_one() == 3
+        left = connection.execute(text("select result from uploads order by upload_id")).scalars()
+        assert left.all() == [
+            {"report": {"items_new": 7, "rejected_rows": kept}},
+            {"preview": {"files": [file(["17,y"], ["17"], {})], "skipped": {}}},
+            others,
+            None,
+            results[-1],
+        ]

@@ -34,21 +34,29 @@ function contextOf(text) {
     const values = words.slice(2).filter((word) => word !== ",");
     if (words[1] !== ":" || !values.length || values.includes(":"))
       throw new Error(`Write a name, a colon and values, as device: phone, not ${line}`);
-    said[plain(words[0])] = values.map(plain);
+    add(said, plain(words[0]), values.map(plain));
   }
   return said;
+}
+
+// A name that is said again would replace what was said of it before.
+function add(said, name, value) {
+  if (Object.hasOwn(said, name)) throw new Error(`${name} stands here twice: say it once.`);
+  said[name] = value;
 }
 
 function pairsOf(text) {
   const pairs = split(text, ",").map((each) => each.match(/^([^:]+):(.+)$/));
   if (pairs.includes(null)) throw new Error("Write names and values, as device:phone.");
-  return Object.fromEntries(pairs.map(([, name, value]) => [name.trim(), value.trim()]));
+  const said = {};
+  for (const [, name, value] of pairs) add(said, name.trim(), value.trim());
+  return said;
 }
 
 function objectOf(text) {
   const value = JSON.parse(text);
   if (value === null || typeof value !== "object" || Array.isArray(value))
-    throw new Error('This is to be an object, such as {"exclude_seen": false}.');
+    throw new Error('This is to be an object, such as {"name": "value"}.');
   return value;
 }
 
@@ -192,13 +200,20 @@ function isComplete(form) {
 
 const isAway = "The server does not answer. Look whether it is running, then try again.";
 
-async function post(address, body, method = "POST") {
+// Of the whole form: a notice would stand behind a dialog.
+function sayOfWhole(form, text) {
+  const place = form.closest("dialog") && form.querySelector(".fault.whole");
+  if (place) sayAt(place, text);
+  else notice(text);
+}
+
+async function post(address, body, method = "POST", away = notice) {
   try {
     const answer = await fetch(address, { method, headers: jsonHeaders(), body: JSON.stringify(body) });
     if (answer.status === 401) toSignIn();
     return answer;
   } catch {
-    notice(isAway);
+    away(isAway);
   }
 }
 
@@ -229,7 +244,8 @@ async function send(form, method, address, bodyOf, from = "") {
     sayAt(placeOf(error.field), error.message, error.field);
     return;
   }
-  const answer = await post(address, body, method);
+  const ofWhole = (text) => sayOfWhole(form, text);
+  const answer = await post(address, body, method, ofWhole);
   if (!answer || answer.ok) return answer;
   const problem = await answer.json();
   if (answer.status === 409 && form.querySelector(".conflict")) await sayConflict(form, problem.detail);
@@ -237,5 +253,5 @@ async function send(form, method, address, bodyOf, from = "") {
     for (const { pointer, detail } of problem.errors)
       sayFault(form, (pointer ?? "").replace(from, "").split("/").slice(1), detail);
     form.querySelector("[aria-invalid]")?.focus();
-  } else notice(problem.detail);
+  } else ofWhole(problem.detail);
 }

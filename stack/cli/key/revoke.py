@@ -25,7 +25,7 @@ def command(
 ) -> None:
     """Exit code 0 once the key is not in force; one that was revoked before is named so.
 
-    As JSON: `name`, `prefix`, `revoked_at`, and whether it was `in_force` until now.
+    As JSON: `name`, `prefix`, `revoked_at`, and `was_in_force`: whether it was until now.
     """
     with (
         opened_stores(*prepare(), "tandem key") as stores,
@@ -36,4 +36,4 @@ def command(
     fields = {"name": key.name, "prefix": key.prefix, "revoked_at": revoked_at}
     when = "is revoked" if was_in_force else f"was revoked before, on {key.revoked_at:%Y-%m-%d}"
     text = f"{key.name} ({key.prefix}) {when}."
-    print_answer(fields | {"in_force": was_in_force}, text, as_json=as_json)
+    print_answer(fields | {"was_in_force": was_in_force}, text, as_json=as_json)

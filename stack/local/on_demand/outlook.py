@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from serving.console.prefect_api import Deployment, PrefectApi
+from serving.console.prefect_api import Deployment, PrefectApi, PrefectAskedInVainError
 
 _PAGE = 200
 _AT_WORK = ["PENDING", "RUNNING", "CANCELLING"]
@@ -31,8 +31,16 @@ def look_ahead(prefect: PrefectApi, now: datetime, since: datetime) -> Outlook:
     """Let Prefect make the next runs of all active schedules, and ask what there is.
 
     Its scheduler makes them within a minute; it is not waited for. Runs that began before `since`
-    are left out: their process has gone, or asks Prefect by itself. Raises PrefectAskedInVainError.
+    are left out: their process has gone, or asks Prefect by itself. Raises PrefectAskedInVainError,
+    also if an answer is not as it is expected, as another version of Prefect may give it.
     """
+    try:
+        return _look_ahead(prefect, now, since)
+    except (LookupError, TypeError, ValueError) as error:
+        raise PrefectAskedInVainError("its answer is not understood") from error
+
+
+def _look_ahead(prefect: PrefectApi, now: datetime, since: datetime) -> Outlook:
     for deployment in _all_deployments(prefect):
         active = any(schedule["active"] for schedule in deployment["schedules"])
         if active and not deployment["paused"]:

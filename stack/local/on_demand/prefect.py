@@ -16,12 +16,11 @@ from serving.console.kept_schedule import KeptSchedule, store_schedule
 from serving.console.prefect_api import PrefectApi, PrefectAskedInVainError
 from stack.local.on_demand.held_port import HeldPort
 from stack.local.on_demand.outlook import Outlook, look_ahead
+from stack.local.on_demand.rest import Clocks, Rest, read_clocks
 from stack.local.supervision.background import in_thread
 from stack.local.supervision.service import Service
 from stack.local.supervision.supervisor import Reporter, Supervisor
 
-LONGEST_REST = timedelta(days=1)
-"""Then it is started in any case: Prefect has work of its own, and a mistake lasts no longer."""
 _NOT_RUNNING = {"resting", "failed"}
 """And not about to run by itself."""
 
@@ -35,7 +34,7 @@ class Bounds:
     idle_seconds: float
     """So long after the last request it is stopped."""
     look_seconds: float = 5.0
-    """How often it is seen whether that time has come, by the clock of the wall.
+    """How often it is seen whether that time has come.
 
     A machine that was suspended, or whose clock was set, is right again after as long.
     """
@@ -50,7 +49,7 @@ class Files:
     asked: Path
     """Touched by the server when somebody asks."""
     rest: Path
-    """There while it rests."""
+    """There while it rests, and while it is put to rest or started again."""
 
     def begin(self) -> None:
         """Before the first start of the server: it runs."""
@@ -86,18 +85,22 @@ class PrefectOnDemand:
             await asyncio.sleep(self.bounds.look_seconds)
             try:
                 await self._keep_once()
-            except (OSError, psutil.Error) as error:
+            except Exception as error:  # noqa: BLE001 - it would end the stack, API included
                 # As without room on the disk. Whatever rests is started in the next turn.
-                self.reporter.warn(f"Prefect cannot be stopped while nobody needs it: {error}")
+                why = f"{type(error).__name__}: {error}"
+                self.reporter.warn(f"Prefect cannot be stopped while nobody needs it: {why}")
                 self._needed_at = time.time()
+                with suppress(OSError):
+                    self.files.rest.unlink(missing_ok=True)
 
     async def _keep_once(self) -> None:
         if any(self._state(each) in _NOT_RUNNING for each in (self.server, self.worker)):
             await self._wake("Prefect does not run")
         elif self._idle_seconds() >= self.bounds.idle_seconds:
-            until = await self._rest_if_possible()
-            if until is not None:
-                await self._wake(await self._reason_to_wake(until))
+            asked_at = self.files.asked_at()
+            rest = await self._rest_if_possible(asked_at)
+            if rest is not None:
+                await self._wake(await self._reason_to_wake(rest, asked_at))
 
     def _idle_seconds(self) -> float:
         """Since it was started or somebody asked; a clock that was set back does not count."""
@@ -109,29 +112,38 @@ class PrefectOnDemand:
         entry = self.supervisor.entry(service.name)
         return None if entry is None else entry.state
 
-    async def _rest_if_possible(self) -> datetime | None:
-        """Stop both unless something is to be done; until when they rest, None: they run.
+    async def _rest_if_possible(self, asked_at: int) -> Rest | None:
+        """Stop both unless something is to be done or somebody asks; None: they run.
 
         Nothing can begin in between: the worker is frozen before Prefect is asked, and of a request
         that the server still took after that, its file tells.
         """
-        asked_at = self.files.asked_at()
+        began = read_clocks()
         worker = self.supervisor.entry(self.worker.name)
-        if worker is None or worker.pid is None or await self._possible_rest(worker.pid) is None:
+        if worker is None or worker.pid is None:
             return None
+        outlook = await self._possible_rest(worker.pid)
+        if outlook is None:
+            return None
+        # Who only looks reads this from now on: it does not ask a server that is stopping, and
+        # knows why the worker is frozen.
+        self._keep_schedule(began, outlook)
         with _frozen(worker.pid):
             outlook = await self._possible_rest(worker.pid)
-            if outlook is None or self.files.asked_at() != asked_at:
-                return None
-            until = self._until(outlook)
-            # Who only looks reads this from now on, and does not ask a server that is stopping.
-            store_schedule(self.files.rest, KeptSchedule(until, outlook.deployments))
-            await self.supervisor.rest(self.server.name)
-            await self.supervisor.rest(self.worker.name, killed=True)
-        if self.files.asked_at() != asked_at:
-            return datetime.now(UTC)
-        self.reporter.say(f"Prefect rests until {_format(until)} or until somebody asks it")
-        return until
+            if outlook is not None and self.files.asked_at() == asked_at:
+                rest = self._keep_schedule(began, outlook)
+                await self.supervisor.rest(self.server.name)
+                await self.supervisor.rest(self.worker.name, killed=True)
+                return rest
+        self.files.rest.unlink(missing_ok=True)
+        return None
+
+    def _keep_schedule(self, began: Clocks, outlook: Outlook) -> Rest:
+        """Write down what comes; the rest that allows."""
+        due = outlook.next_due
+        rest = Rest(began, None if due is None else due - self.bounds.ahead)
+        store_schedule(self.files.rest, KeptSchedule(rest.until, outlook.deployments))
+        return rest
 
     async def _possible_rest(self, worker_pid: int) -> Outlook | None:
         """What comes if Prefect can rest now; None: it cannot, or that is not known."""
@@ -145,20 +157,18 @@ class PrefectOnDemand:
             return None
         return outlook if outlook.can_rest(datetime.now(UTC), self.bounds.ahead) else None
 
-    def _until(self, outlook: Outlook) -> datetime:
-        latest = datetime.now(UTC) + LONGEST_REST
-        if outlook.next_due is None:
-            return latest
-        return min(latest, outlook.next_due - self.bounds.ahead)
-
-    async def _reason_to_wake(self, until: datetime) -> str:
+    async def _reason_to_wake(self, rest: Rest, asked_at: int) -> str:
         """Wait until there is one; what it is."""
+        if self.files.asked_at() != asked_at:
+            return "somebody asked Prefect while it stopped"
+        self.reporter.say(f"Prefect rests until {_format(rest.until)} or until somebody asks it")
         with self.port.watched() as connected:
-            while (left := (until - datetime.now(UTC)).total_seconds()) > 0:
+            while (reason := rest.reason_to_end(now := read_clocks())) is None:
+                seconds = min(rest.seconds_left(now), self.bounds.look_seconds)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(connected.wait(), min(left, self.bounds.look_seconds))
+                    await asyncio.wait_for(connected.wait(), seconds)
                     return "somebody asks Prefect"
-        return "Prefect is needed soon"
+        return reason
 
     async def _wake(self, reason: str) -> None:
         """Start what does not run, however often it has to be tried."""

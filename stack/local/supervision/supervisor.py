@@ -54,11 +54,14 @@ class Supervisor:
     reporter: Reporter
     log_of: Callable[[str], Path]
     changed: Callable[[dict[str, ProcessEntry]], None]
-    """Called with all processes whenever one of them changes."""
+    """Called with all processes whenever one of them changes; again later if it raises OSError."""
     policy: RestartPolicy = field(default_factory=RestartPolicy)
+    again_seconds: float = 5.0
+    """How long after `changed` failed it is called again."""
     _children: dict[str, _Child] = field(default_factory=dict)
     _entries: dict[str, ProcessEntry] = field(default_factory=dict)
     _stopping: bool = False
+    _retry: asyncio.TimerHandle | None = None
 
     async def start(self, service: Service) -> None:
         """Start a process and return when it is ready; from then on it is kept alive.
@@ -81,7 +84,14 @@ class Supervisor:
         `killed`: without a chance to clean up.
         """
         child = self._children[name]
-        await self._end(child, () if killed else child.service.shutdown)
+        try:
+            await self._end(child, () if killed else child.service.shutdown)
+        except (OSError, RuntimeError):
+            # As without a thread to be had. Nobody tends it now, so it must not run on.
+            if child.process is not None:
+                child.process.kill()
+            self._enter(child, "failed")
+            raise
         self._enter(child, "resting")
 
     async def keep_logs_bounded(self, *, seconds: float = _LOG_SECONDS) -> None:
@@ -154,7 +164,7 @@ class Supervisor:
                 **launch.options(),
             )
         self._entries[child.service.name] = entry_of(child.process.pid)
-        self.changed(self._entries)
+        self._notify()
         return child.process
 
     async def _stop(self, child: _Child) -> None:
@@ -182,7 +192,21 @@ class Supervisor:
             self._entries[name] = ProcessEntry(state)
         else:
             self._entries[name] = ProcessEntry(state, known.pid, known.created_at)
-        self.changed(self._entries)
+        self._notify()
+
+    def _notify(self) -> None:
+        """Call `changed`. Without room on the disk the processes are tended all the same."""
+        was_written = self._retry is None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        try:
+            self.changed(self._entries)
+        except OSError as error:
+            loop = asyncio.get_running_loop()
+            self._retry = loop.call_later(self.again_seconds, self._notify)
+            if was_written:
+                self.reporter.warn(f"What runs cannot be written down, tried again: {error}")
 
     def _report_ending(self, child: _Child, ending: str, pause: float | None) -> None:
         self._enter(child, "restarting")
@@ -191,14 +215,13 @@ class Supervisor:
         self.reporter.warn(f"{child.service.name} {ending}{again}")
 
     def _give_up(self, child: _Child, reason: str) -> None:
-        self._enter(child, "failed")
+        details = last_lines(child.log, REPORTED_LOG_LINES)
         if child.ready.done():
-            details = [f"the end of {child.log}:", *last_lines(child.log, REPORTED_LOG_LINES)]
-            self.reporter.warn(reason, details)
+            self.reporter.warn(reason, [f"the end of {child.log}:", *details])
         else:
-            details = last_lines(child.log, REPORTED_LOG_LINES)
             message = "\n".join([reason, f"The end of {child.log}:", *details])
             child.ready.set_exception(ServiceFailedError(message))
+        self._enter(child, "failed")
 
 
 def _ending(process: subprocess.Popen[Any] | None) -> str:

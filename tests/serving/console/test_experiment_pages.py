@@ -140,11 +140,14 @@ async def test_the_form_of_a_draft_has_all_that_was_saved(
 
 
 async def test_an_arm_that_was_stopped_is_said(signed_in: SignedIn, engine: Engine) -> None:
-    client = await signed_in("viewer")
+    client = await signed_in("operator")
     made = measured(engine)
+    assert "adopt-other" in (await client.get(f"/console/experiments/{NAME}")).text
     made.ask("stop_arm", arm="other", because="the arm other harms value")
     page = (await client.get(f"/console/experiments/{NAME}")).text
     assert "The arm other harms value. Its users get what now decides." in page
+    assert "adopt-now" in page
+    assert "adopt-other" not in page
 
 
 def test_the_interval_is_seen_and_the_better_arm_adopted(visit: Visit, engine: Engine) -> None:

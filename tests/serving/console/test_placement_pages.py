@@ -158,6 +158,9 @@ def test_what_is_wrong_is_said_beside_the_field_and_what_others_saved_is_kept(
     page.fill("[name=context]", "phone")
     page.click("#preview")
     expect(fault_of(page.locator("[name=context]"))).to_contain_text("device:phone")
+    page.fill("[name=context]", "device:phone, device:tv")
+    page.click("#preview")
+    expect(fault_of(page.locator("[name=context]"))).to_contain_text("device stands")
     page.fill("[name=context]", "")
     assert save(visit, seeds, 0, limit=9).status_code == 200
     page.click("text=Save version 1")

@@ -96,6 +96,9 @@ def test_what_is_wrong_with_a_rule_is_said_at_its_field(visit: Visit, seeds: See
     page.fill("#rule [name=when]", "device")
     page.click("#rule .primary")
     expect(page.locator("#rule .field:has([name=when]) .fault")).to_contain_text("device: phone")
+    page.fill("#rule [name=when]", "device: phone\ndevice: tablet")
+    page.click("#rule .primary")
+    expect(page.locator("#rule .field:has([name=when]) .fault")).to_contain_text("device stands")
     page.fill("#rule [name=when]", 'device: phone, "a, b"')
     assert serious(page) == []
     page.click("#rule .primary")

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, text
 from serving.experiments.definition import ExperimentDefinition
 from sql.statements import statements
 
-EXPERIMENTS, SERVING = statements("experiments"), statements("serving")
+EXPERIMENTS, PLACEMENTS = statements("experiments"), statements("placements")
+SERVING = statements("serving")
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 ACT = {"actor": "ann", "act": "do", "request_id": None}
@@ -74,6 +75,7 @@ class MadeExperiment:
             "item_nos": [*item_nos],
             "explored": [],
             "shown_at": shown_at.isoformat(),
+            "placement": "default",
             "experiment_id": self.name,
             "arm": arm,
             "user_id": user_id,
@@ -82,6 +84,22 @@ class MadeExperiment:
             statement = SERVING["store_impressions"]
             connection.execute(statement, {"shown": json.dumps([shown])})
         return recommendation_id
+
+    def post(self, user_id: str, arm: str, shown_at: datetime, **said: Any) -> None:
+        """A list that an app showed, and posted some time later."""
+        shown = {
+            "recommendation_id": str(uuid.uuid4()),
+            "user_id": user_id,
+            "item_nos": [1],
+            "shown_at": shown_at.isoformat(),
+            "placement": "default",
+            "experiment_id": self.name,
+            "arm": arm,
+            **said,
+        }
+        with self.engine.begin() as connection:
+            statement = PLACEMENTS["store_posted_impressions"]
+            connection.execute(statement, {"shown": json.dumps([shown])})
 
     def complete(self) -> int:
         """Count whoever's window is over."""

@@ -1,12 +1,16 @@
 """Arms that have the nightly lists of another run than the one being served."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from batch.runs import model_runs
 from domain.identifiers import RunId
+from sql.promotion import lock_promotion
 from tests.serving.conftest import Seeds, Start, ids, recommended, until
 from tests.serving.placements.saved_placements import saved
 
@@ -90,3 +94,47 @@ async def test_a_run_that_is_not_retained_is_refused_when_it_is_to_start(
     popular = await drafted(operator, older, version="popular")
     assert popular.status_code == 422
     assert "he popular list is not of a run" in popular.text
+
+
+def starts_and_waits(seeds: Seeds) -> Callable[[], Awaitable[bool]]:
+    waiting = text(
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and wait_event_type = 'Lock' and query ~ 'start_experiment'"
+    )
+
+    async def waits() -> bool:
+        with seeds.engine.connect() as connection:
+            return bool(connection.execute(waiting).scalar_one())
+
+    return waits
+
+
+async def test_a_start_that_waits_for_a_night_holds_up_no_other_experiment(
+    operator: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    await drafted(operator, seeds.run(batch={}))
+    with seeds.engine.begin() as night:
+        lock_promotion(night)
+        starting = asyncio.create_task(operator.post("/v1/experiments/trial/start"))
+        await until(starts_and_waits(seeds))
+        with seeds.engine.begin() as other:
+            other.execute(text("set local lock_timeout = '1s'"))
+            other.execute(text("update experiments set items_until = items_until"))
+    assert (await starting).status_code == 200
+
+
+async def test_an_arm_that_is_given_a_run_while_the_experiment_starts_is_a_conflict(
+    operator: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    run_id = seeds.run(batch={})
+    await drafted(operator, run_id)
+    without = text("update experiments set arms = arms #- '{1,run_id}'")
+    with_run = text("update experiments set arms = jsonb_set(arms, '{1,run_id}', to_jsonb(:run))")
+    seeds.write(without)
+    with seeds.engine.begin() as other:
+        other.execute(with_run, {"run": run_id})
+        starting = asyncio.create_task(operator.post("/v1/experiments/trial/start"))
+        await until(starts_and_waits(seeds))
+    assert (await starting).status_code == 409
+    assert "start it again" in (await starting).json()["detail"]
+    assert (await operator.post("/v1/experiments/trial/start")).status_code == 200

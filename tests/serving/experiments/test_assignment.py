@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from serving.experiments.assignment import (
     Arm,
+    EarlierArms,
     RampStep,
     RunningExperiment,
     arm_at,
@@ -73,6 +74,16 @@ def test_a_user_never_changes_arm_while_the_experiment_grows(
         found = [experiment.arm_of(user, moment) for moment in moments]
         first = next((n for n, arm in enumerate(found) if arm is not None), len(found))
         assert len(set(found[first:])) <= 1
+
+
+def test_a_user_had_the_arm_of_the_shares_that_were_in_force_then() -> None:
+    mostly_a, mostly_b = (Arm("a", 0.9, 1), Arm("b", 0.1, 2)), (Arm("a", 0.1, 1), Arm("b", 0.9, 2))
+    experiment = an_experiment(
+        earlier=(EarlierArms(START + DAY, mostly_a), EarlierArms(START + 2 * DAY, mostly_b))
+    )
+    for days, arms in ((0, mostly_a), (1, mostly_b), (2, experiment.arms), (9, experiment.arms)):
+        found = [experiment.arm_of(user, START + days * DAY) for user in USERS[:100]]
+        assert found == [arm_at(arms, point("s", user)) for user in USERS[:100]]
 
 
 def test_a_ramp_lets_in_its_share() -> None:

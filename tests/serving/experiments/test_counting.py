@@ -162,8 +162,7 @@ def test_users_are_of_the_shares_that_were_in_force_when_they_came(
     with engine.begin() as connection:
         statement = "insert into experiment_strata values ('trial', 2, :since, '{0.4, 0.6}')"
         connection.execute(text(statement), {"since": START + 2 * HOUR})
-    # A clock that is behind that of the database.
-    for n, shown_at in enumerate((START - HOUR, START, START + 2 * HOUR, START + 3 * HOUR)):
+    for n, shown_at in enumerate((START, START + HOUR, START + 2 * HOUR, START + 3 * HOUR)):
         made.show(f"user-{n}", "now", shown_at)
     made.show("other-user", "other", START + HOUR)
     assert made.complete() == 5
@@ -183,6 +182,59 @@ def test_items_of_lists_are_noted_once_for_each_arm(made: MadeExperiment) -> Non
         ("now", 4),
         ("other", 1),
     ]
+
+
+def test_items_of_posted_lists_are_noted_however_late_they_come(made: MadeExperiment) -> None:
+    made.ask("note_items")
+    made.ask("note_items")
+    made.post("ann", "other", START, item_nos=[1, 2])
+    made.post("ben", "nothing", START, item_nos=[3])
+    made.ask("note_items")
+    found = [(row.arm, row.items) for row in made.ask("count_experiment_items")]
+    assert found == [("other", 2)]
+
+
+def test_an_earlier_list_that_comes_later_is_the_first(
+    engine: Engine, made: MadeExperiment
+) -> None:
+    known(engine, did("ann", VIEW, START - DAY))
+    made.show("ann", "other", START + 2 * DAY, user_no=number_of(engine, "ann"))
+    made.show("new", "other", START + 2 * DAY)
+    for user in ("ann", "new"):
+        made.post(user, "now", START + DAY)
+        made.post(user, "other", START + 3 * DAY)
+    users = made.users()
+    assert {(row.arm, row.first_at) for row in users.values()} == {("now", START + DAY)}
+    assert (users["ann"].visits, users["new"].visits) == (0, 3)
+    assert made.complete() == 2
+    # Whoever was counted stays as counted.
+    for user in ("ann", "new"):
+        made.post(user, "other", START)
+    assert {(row.arm, row.first_at) for row in made.users().values()} == {("now", START + DAY)}
+
+
+@pytest.mark.parametrize("way", ["show", "post"])
+def test_only_what_ran_on_its_placement_at_that_time_counts(
+    engine: Engine, film_nos: list[int], way: str
+) -> None:
+    arms = [{"name": name, "version": 0, "share": 0.25} for name in ("now", "bad", "b", "c")]
+    made = MadeExperiment(engine, arms=arms)
+    made.ask("stop_arm", arm="bad", because="harm")
+    made.ask("stop_experiment", because="enough")
+    with engine.begin() as connection:
+        for table, days in (("experiment_stopped_arms", 2), ("experiments", 3)):
+            moved = text(f"update {table} set stopped_at = :at")
+            connection.execute(moved, {"at": START + days * DAY})
+    shown = made.show if way == "show" else made.post
+    shown("early", "now", START - HOUR)
+    shown("in time", "bad", START + DAY)
+    shown("too late", "bad", START + 2 * DAY)
+    shown("goes on", "now", START + 2 * DAY)
+    shown("after the end", "now", START + 3 * DAY)
+    shown("of none", "nothing", START)
+    if way == "post":
+        made.post("elsewhere", "now", START, placement="home")
+    assert made.users().keys() == {"in time", "goes on"}
 
 
 def test_whoever_is_forgotten_is_in_no_experiment_any_more(

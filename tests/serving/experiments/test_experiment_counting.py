@@ -49,6 +49,7 @@ def running(engine: Engine, rates: dict[str, float], **values: Any) -> MadeExper
                     "item_nos": [1, 2],
                     "explored": [],
                     "shown_at": (START + timedelta(minutes=n)).isoformat(),
+                    "placement": "default",
                     "experiment_id": made.name,
                     "arm": arm,
                     "user_id": user,
@@ -167,6 +168,27 @@ def test_shares_that_follow_the_evidence_leave_out_an_arm_that_was_stopped(
     counted = Counted(days=[], strata=[], exposed={}, items={}, catalogue=0, stopped=stopped)
     moved = moved_shares(experiment, counted, [0.3, 0.3, 0.4])
     assert moved == pytest.approx([0.35, 0.3, 0.35])
+
+
+def test_nothing_is_counted_for_ever_of_an_arm_that_was_stopped_first(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    arms = [{"name": name, "version": 0, "share": 0.25} for name in ("now", "bad", "b", "c")]
+    made = MadeExperiment(engine, arms=arms)
+    # The window of this user is over before the experiment ends, and not before the arm does.
+    made.show("late", "bad", START + DAY)
+    made.ask("stop_arm", arm="bad", because="harm")
+    made.ask("stop_experiment", because="enough")
+    with engine.begin() as connection:
+        for moved in (
+            "update experiment_stopped_arms set stopped_at = :start + interval '2 days'",
+            "update experiments set stopped_at = :end, items_until = :end",
+        ):
+            given = text(moved.replace(":start", "cast(:start as timestamptz)"))
+            times = {"start": START} if ":start" in moved else {"end": START + 20 * DAY}
+            connection.execute(given, times)
+    assert made.complete() == 0
+    assert made.ask("find_counted") == []
 
 
 async def test_its_time_ends_it(

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.serving.conftest import Seeds, Start
-from tests.serving.experiments.made_experiments import a_definition
+from tests.serving.experiments.made_experiments import ACT, EXPERIMENTS, a_definition
 
 ARMS = [
     {"name": "now", "version": 0, "share": 0.5},
@@ -185,3 +185,17 @@ async def test_what_cannot_be_stopped_or_adopted_is_told(operator: httpx.AsyncCl
         answer = await acted(operator, "adopt", arm=arm)
         assert answer.status_code == 422
         assert answer.json()["detail"].endswith("There are: now.")
+
+
+async def test_an_arm_that_did_harm_is_not_adopted(
+    operator: httpx.AsyncClient, engine: Engine
+) -> None:
+    await saved(operator)
+    await acted(operator, "start")
+    stopped = {"experiment_id": "trial", "arm": "other", "because": "it harms value"}
+    with engine.begin() as connection:
+        connection.execute(EXPERIMENTS["stop_arm"], {**stopped, **ACT})
+    refused = await acted(operator, "adopt", arm="other")
+    assert refused.status_code == 409
+    assert "was stopped (it harms value), and is not adopted" in refused.json()["detail"]
+    assert (await acted(operator, "adopt", arm="now")).json()["adopted_version"] == 3

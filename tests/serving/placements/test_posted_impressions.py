@@ -8,7 +8,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from serving.experiments.assignment import Arm, arm_at, point
 from tests.serving.conftest import Seeds, faults, recommended, token_of, until
+from tests.serving.experiments.made_experiments import ACT, EXPERIMENTS
 from tests.serving.placements.saved_placements import saved
 
 
@@ -98,7 +100,8 @@ async def test_a_list_that_names_no_arm_counts_for_the_one_its_user_was_in(
     early = shown(user_id="early", placement=mail, shown_at=before.isoformat())
     others = [shown(), shown(user_id="bob"), shown(placement=mail), early]
     cached = [shown(user_id=user, placement=mail) for user in users]
-    wrong = shown(user_id="carl", experiment={"experiment_id": "mails", "arm": "other"})
+    other = {"experiment_id": "mails", "arm": "other"}
+    wrong = shown(user_id="carl", experiment=other, placement=mail)
     posted = await post(operator, *cached, *others, wrong)
     assert posted.json() == {"accepted": 13, "duplicates": 0}
     by_id = {row[0]: row[5:7] for row in written(seeds)}
@@ -123,6 +126,90 @@ async def test_a_list_that_names_no_arm_counts_for_the_one_its_user_was_in(
         )
 
     await until(kept)
+
+
+async def started(client: httpx.AsyncClient, **values: Any) -> None:
+    """An experiment on mail with three arms that runs, as this client's process knows."""
+    await saved(client, "mail", limit=3)
+    arms = [{"name": name, "version": 1, "share": 1 / 3} for name in ("a", "b", "c")]
+    body = {"definition": {"placement": "mail", "arms": arms, **values}}
+    assert (await client.put("/v1/experiments/mails", json=body)).status_code == 200
+    assert (await client.post("/v1/experiments/mails/start")).status_code == 200
+
+
+async def arms_now(client: httpx.AsyncClient, users: list[str]) -> dict[str, Any]:
+    found = {}
+    for user in users:
+        said = (await recommended(client, user, placement="mail")).json()["experiment"]
+        found[user] = said and said["arm"]
+    return found
+
+
+async def test_a_list_counts_for_the_arm_of_its_time_whatever_changed_since(
+    operator: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann", popular=range(5, 10))
+    await started(operator, automatic=True)
+    users = [f"user-{n}" for n in range(12)]
+    now = datetime.now(UTC)
+    days = {name: now - timedelta(days=days) for name, days in (("start", 3), ("moved", 1))}
+    stop = {"experiment_id": "mails", "arm": "b", "because": "harm"}
+    with seeds.engine.begin() as connection:
+        for moved in (
+            "update experiments set started_at = :start",
+            "update experiment_strata set since = :start",
+            "insert into experiment_strata values ('mails', 2, :moved, '{0.05, 0.05, 0.9}')",
+        ):
+            given = {name: at for name, at in days.items() if f":{name}" in moved}
+            connection.execute(text(moved), given)
+        connection.execute(EXPERIMENTS["stop_arm"], {**stop, **ACT})
+
+    async def is_moved() -> bool:
+        return [*(await arms_now(operator, users)).values()].count("c") > 8
+
+    await until(is_moved)
+    mail = {"name": "mail", "version": 1}
+    then = (days["start"] + timedelta(days=1)).isoformat()
+    posted = await post(
+        operator, *(shown(user_id=user, placement=mail, shown_at=then) for user in users)
+    )
+    assert posted.json()["accepted"] == len(users)
+    equal = tuple(Arm(name, 1 / 3, 1) for name in ("a", "b", "c"))
+    expected = {user: arm_at(equal, point("mails", user)).name for user in users}
+    assert {*expected.values()} == {"a", "b", "c"}
+    first = text("select user_id, arm from experiment_users where first_at = :then")
+    with seeds.engine.connect() as connection:
+        found = {row.user_id: row.arm for row in connection.execute(first, {"then": then})}
+    assert found == expected
+
+
+async def test_an_experiment_is_named_with_its_placement_and_a_token_names_none(
+    with_tokens: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    await started(with_tokens)
+    named = {"experiment_id": "mails", "arm": "a"}
+    mail = {"name": "mail", "version": 1}
+    elsewhere = shown(user_id="ann", experiment=named, placement={"name": "default", "version": 0})
+    refused = await post(with_tokens, shown(user_id="ann", experiment=named), elsewhere)
+    assert refused.status_code == 422
+    assert list(faults(refused)) == ["/impressions/0/experiment", "/impressions/1/experiment"]
+    assert "decides for the placement 'mail'" in refused.text
+
+    async def known() -> bool:
+        return None not in (await arms_now(with_tokens, ["probe"])).values()
+
+    await until(known)
+    equal = tuple(Arm(name, 1 / 3, 1) for name in ("a", "b", "c"))
+    user = next(
+        user
+        for user in (f"user-{n}" for n in range(99))
+        if arm_at(equal, point("mails", user)).name == "b"
+    )
+    token = await token_of(with_tokens, user)
+    own = shown(user_id="me", experiment=named, placement=mail)
+    assert (await post(with_tokens, own, headers=token)).status_code == 202
+    ((*_, experiment, arm, _),) = [row for row in written(seeds) if row[2] == "posted"]
+    assert (experiment, arm) == ("mails", "b")
 
 
 async def test_a_token_posts_for_its_user_alone(

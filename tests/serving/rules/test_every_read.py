@@ -248,3 +248,35 @@ async def test_who_gets_what_is_popular_gets_it_from_every_list(
         searcher = cast("Searcher", services[Searcher])
         words = await searcher.search(None, SearchRequest("film", 3, decision=popular))
         assert {item.match for item in words.result.items} == {"words"}
+
+
+async def test_a_reserve_is_kept_for_who_has_seen_its_newest_items(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    """Of 160 items the lists' pool has those that are used, and the reserve's are the newest."""
+    client.headers["X-API-Key"] = seeds.key("read", "write", "users", "admin", name="operator")
+    seeds.write(
+        text(
+            "insert into items (item_id, title, categories)"
+            " select 'rare-' || n, 'film rare', array['rare'] from generate_series(1, 30) as n"
+            " union all"
+            " select 'rest-' || n, 'film rest', array['rest'] from generate_series(1, 130) as n"
+        )
+    )
+    nos = dict(seeds.write(text("select item_id, item_no from items")).all())
+    seeds.run(
+        vectors={nos["film-3"]: (1.0, 0.0, 0.0, 0.0)},
+        popular={"": [(nos[f"rest-{n}"], 200.0 - n) for n in range(1, 131)]},
+    )
+    seen = [{"user_id": "ann", "item_id": f"rare-{n}", "kind": "view"} for n in range(7, 31)]
+    assert (await client.post("/v1/events", json={"events": seen})).status_code == 202
+    reserve = {"name": "two", "do": "reserve", "category": "rare", "at_least": 2}
+    body = {"definition": {"rules": [reserve]}, "base_version": 0}
+    assert (await client.put("/v1/placements/home", json=body)).status_code == 200
+    asked = "user_id=ann&placement=home&limit=5"
+    for path in ("items/film-3/similar?", "search?q=rest&exclude_seen=true&", "popular?"):
+        answer = await client.get(f"/v1/{path}{asked}")
+        assert answer.status_code == 200, answer.text
+        said = answer.json()
+        rare = [i["item_id"] for i in said["items"] if i["item_id"].startswith("rare-")]
+        assert rare == ["rare-6", "rare-5"], (path, said)

@@ -139,7 +139,7 @@ def test_each_writes_one_line_of_json(
     said = {line: json_of(*line.format(first_run=runs[0]).split()) for line in LINES}
     assert said["rollback {first_run}"]["run_id"] == runs[0]
     assert said["filter add year"] == {"attribute": "year", "built": True, "items": 0}
-    assert said["key revoke app"]["in_force"] is True
+    assert said["key revoke app"]["was_in_force"] is True
     assert said["placement delete home"] == {"name": "home", "ended": True}
     assert said["experiment stop trial"]["state"] == "stopped"
     assert said["empty --confirm empty"]["items"] == len(film_nos)

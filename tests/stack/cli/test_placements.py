@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
+from serving.runtime.faults import PlacementConflictError
 from stack.cli import app
 from stack.cli.apply import CHANGES_PLANNED
 from stack.local.ports import free_port
@@ -85,12 +86,31 @@ def test_a_file_is_applied_after_its_plan_and_twice_changes_nothing(
     assert done("apply", str(file), "--plan") == again
     assert acts(engine) == before
     file.write_text("placements: {home: {limit: 10}, mail: null, default: {explore: 0}, old: null}")
-    changes = {each["name"]: each for each in json.loads(done("apply", str(file), "--json"))}
+    applied = json.loads(done("apply", str(file), "--yes", "--json"))
+    changes = {each["name"]: each for each in applied}
     assert {name: each["change"] for name, each in changes.items()} == {
         "home": "changed", "mail": "ended", "default": "changed", "old": "same",
     }  # fmt: skip
     assert changes["home"]["differences"]["limit"] == {"before": 12, "after": 10}
     assert in_force() == {"default": 1, "home": 2}
+
+
+def test_programs_say_whether_to_apply_and_read_only_what_was_done(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = folder / "placements.yaml"
+    file.write_text("placements: {home: {limit: 10}}")
+    assert "add --yes, or --plan" in refused("apply", str(file), "--json")
+    planned = run("apply", str(file), "--plan", "--json")
+    assert (planned.exit_code, len(json.loads(planned.stdout))) == (CHANGES_PLANNED, 1)
+    assert in_force() == {"default": 0}
+
+    async def conflict(*_: Any) -> None:
+        raise PlacementConflictError("Somebody was faster.")
+
+    monkeypatch.setattr("stack.cli.apply._apply", conflict)
+    late = run("apply", str(file), "--yes", "--json")
+    assert (late.exit_code, late.stdout) == (1, "")
 
 
 def test_who_saves_between_the_plan_and_the_act_is_not_overwritten(

@@ -24,6 +24,7 @@ from stack.diagnosis.judging import (
     judge_leftovers,
     judge_processes,
 )
+from stack.diagnosis.whole import frozen_names
 from stack.local.home import UP, Home, owning
 from stack.local.ports import free_port
 from stack.local.supervision.state import ProcessEntry, ProcessState, entry_of
@@ -203,13 +204,21 @@ def test_a_disk_that_is_nearly_full_is_reported(total: int, free: int, severity:
     assert judge_disk(Disk(Path("/data"), total, free)).severity == severity
 
 
-def test_a_process_that_a_signal_has_stopped_is_reported_with_how_to_let_it_go_on() -> None:
+def test_a_process_that_a_signal_has_stopped_is_reported_with_how_to_let_it_go_on(
+    home: Path,
+) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         entry = replace(entry_of(process.pid), state="running")
         assert not entry.is_frozen()
         process.send_signal(signal.SIGSTOP)
         wait_until(entry.is_frozen)
         (finding,) = judge_processes({"speed": entry}, Path, ["speed"])
+        frozen = {"speed": entry, "prefect-worker": entry}
+        assert frozen_names(frozen, Home(home)) == ["speed", "prefect-worker"]
+        # The worker is put to rest.
+        home.mkdir()
+        Home(home).prefect_rest_file.touch()
+        assert frozen_names(frozen, Home(home)) == ["speed"]
         process.kill()
     assert (finding.check, finding.severity) == ("process-speed", "problem")
     assert "speed is frozen" in finding.what

@@ -91,6 +91,22 @@ def test_a_run_missed_while_nothing_ran_is_not_late_before_the_worker_had_its_ti
     assert (late.severity, late.since) == ("problem", NOW - timedelta(hours=9))
 
 
+@pytest.mark.parametrize(
+    ("minutes", "severity", "what"),
+    [(1, "notice", "Prefect is being started."), (3, "problem", "Prefect does not start")],
+)
+def test_a_rest_that_does_not_end_is_not_called_a_fault_of_the_scheduler(
+    *, minutes: int, severity: str, what: str
+) -> None:
+    needed = NOW - timedelta(minutes=minutes)
+    due = replace(NIGHTLY, next_run_at=None, overdue_since=NOW - timedelta(seconds=30))
+    found = judged(replace(WELL, deployments=(due, TUNE), worker_since=None, needed_since=needed))
+    assert (found.severity, found.what.startswith(what)) == (severity, True), found
+    assert "Next: tune" in found.what
+    if severity == "problem":
+        assert found.advice == "It is tried again all the time; why it does not start: server.log"
+
+
 def test_a_deployment_that_nobody_schedules_is_not_asked_for_a_run() -> None:
     rollback = Deployment("rollback", False, False, LONG_AGO)
     assert judged(replace(WELL, deployments=(NIGHTLY, TUNE, rollback))).severity == "ok"
@@ -174,7 +190,9 @@ def test_while_prefect_rests_its_last_word_is_told_and_it_is_not_asked(
     nobody = "http://127.0.0.1:1"
     (found,) = check_schedules(nobody, Home(tmp_path), resting)
     assert found.severity == severity, found
-    assert ("was due" if severity == "problem" else "Next: ") in found.what
+    said = ("does not start", "was due") if severity == "problem" else ("Next: ",)
+    assert all(each in found.what for each in said), found
+    assert "worker" not in str(found.advice)
     as_json, words = status_output(nobody, tmp_path, monkeypatch)
     status = json.loads(as_json)
     assert set(status["schedules"]) == set(scheduled_names())

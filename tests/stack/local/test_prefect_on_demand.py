@@ -20,11 +20,11 @@ import httpx
 import psutil
 import pytest
 
-from serving.console.kept_schedule import find_schedule
+from serving.console.kept_schedule import KeptSchedule, find_schedule
 from serving.console.prefect_api import UNATTENDED, PrefectApi
 from stack.local.on_demand.held_port import HeldPort
-from stack.local.on_demand.outlook import Outlook
 from stack.local.on_demand.prefect import Bounds, Files, PrefectOnDemand
+from stack.local.on_demand.rest import Clocks, read_clocks
 from stack.local.ports import free_port
 from stack.local.servers.child_process import wait_for_answer
 from stack.local.supervision.restarts import RestartPolicy
@@ -87,7 +87,6 @@ server.serve_forever()
 SLEEP = "import time; time.sleep(600)"
 WITH_A_RUN = f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{SLEEP}'])"
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
-AHEAD = timedelta(minutes=5)
 
 
 def silent(url: str) -> str | None:
@@ -229,6 +228,42 @@ async def test_both_rest_and_run_again_before_a_run_is_due(play: Play) -> None:
     assert not (stage.folder / "rest.json").exists()
 
 
+async def test_it_is_started_when_the_clock_was_set_back(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = play.stage
+    stage.world()
+    await play.begin()
+    await stage.until(lambda: stage.states() == {"resting"} and stage.lines)
+    now = read_clocks()
+    back = Clocks(now.wall - timedelta(days=3), now.since_boot)
+    monkeypatch.setattr("stack.local.on_demand.prefect.read_clocks", lambda: back)
+    await stage.until(lambda: "the clock was set back: it is started" in stage.lines)
+    await stage.until(lambda: stage.states() == {"running"})
+
+
+async def test_what_nobody_thought_of_keeps_prefect_up_and_ends_nothing(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = play.stage
+    stage.world()
+    frozen_when_noted: list[bool] = []
+
+    def refuse(file: Path, _kept: KeptSchedule) -> None:
+        file.touch()
+        pid = stage.entries["prefect-worker"].pid
+        frozen_when_noted.append(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+        if len(frozen_when_noted) < 3:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("stack.local.on_demand.prefect.store_schedule", refuse)
+    await play.begin()
+    await stage.until(lambda: len([each for each in stage.lines if "new thread" in each]) == 2)
+    await stage.until(lambda: stage.states() == {"resting"})
+    assert not any("it is started" in line for line in stage.lines)
+    assert frozen_when_noted == [False, False, False, True], "who looks knows before it is frozen"
+
+
 async def test_who_asks_while_it_rests_waits_and_is_answered(play: Play) -> None:
     stage = play.stage
     stage.world()
@@ -283,7 +318,8 @@ async def test_a_request_that_the_server_takes_while_it_is_stopped_wakes_it(play
     stage.world()
     (stage.folder / "asked at the end").touch()
     await play.begin()
-    await stage.until(lambda: "Prefect is needed soon: it is started" in stage.lines)
+    asked = "somebody asked Prefect while it stopped: it is started"
+    await stage.until(lambda: asked in stage.lines)
     assert not any(line.startswith("Prefect rests") for line in stage.lines)
     (stage.folder / "asked at the end").unlink()
     await stage.until(lambda: stage.lines[-1].startswith("Prefect rests"))
@@ -315,20 +351,3 @@ async def test_a_server_that_was_given_up_is_started_again(play: Play) -> None:
     await stage.until(lambda: any("does not start" in line for line in stage.lines))
     broken.unlink()
     await stage.until(lambda: stage.states() == {"running"})
-
-
-@pytest.mark.parametrize(
-    ("due", "working", "rests"),
-    [
-        (None, False, True),
-        (None, True, False),
-        (NOW + 2 * AHEAD, False, False),
-        (NOW + 3 * AHEAD, False, True),
-        (NOW + 3 * AHEAD, True, False),
-        (NOW - AHEAD, False, False),
-    ],
-)
-def test_it_can_rest_if_nothing_is_at_work_or_nearly_due(
-    *, due: datetime | None, working: bool, rests: bool
-) -> None:
-    assert Outlook(working, due, ()).can_rest(NOW, AHEAD) == rests

@@ -1,5 +1,6 @@
 """What a start says of what failed."""
 
+import errno
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -146,3 +147,11 @@ def test_a_new_key_is_shown_on_a_terminal_only(
     assert (f"{tmp_path}/first_key" in output) != watched
     assert f"{tmp_path}/prefect.password" in output
     assert "redis://:***@host:6379/0" in output
+
+
+def test_a_log_on_a_full_disk_ends_nothing() -> None:
+    class Full(StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    Terminal(Console(file=Full())).warn("api ended with code 3", ["the end of its log"])

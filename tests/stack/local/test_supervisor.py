@@ -1,6 +1,7 @@
 """The supervisor, with real processes: kept alive, given up, stopped in order."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -33,6 +34,7 @@ class Stage:
         self.lines: list[str] = []
         self.details: list[str] = []
         self.entries: dict[str, ProcessEntry] = {}
+        self.full = False
 
     def say(self, line: str) -> None:
         self.lines.append(line)
@@ -50,6 +52,8 @@ class Stage:
         return pid
 
     def _changed(self, entries: dict[str, ProcessEntry]) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
         self.entries = dict(entries)
 
 
@@ -129,11 +133,8 @@ async def test_a_process_that_never_answers_fails_the_start_with_its_log(
 
 
 async def test_what_cannot_be_prepared_fails_at_once(supervisor: Supervisor, stage: Stage) -> None:
-    def refuse() -> Launch:
-        raise RuntimeError("another version")
-
     with pytest.raises(ServiceFailedError, match="postgres cannot be started: another version"):
-        await supervisor.start(Service("postgres", refuse))
+        await supervisor.start(Service("postgres", _refuse))
     assert stage.entries["postgres"].state == "failed"
 
 
@@ -213,3 +214,46 @@ async def test_a_thread_that_is_not_to_be_had_ends_no_stack(
     await until(lambda: tried > 1 or keeping.done())
     assert not keeping.done()
     keeping.cancel()
+
+
+async def test_a_full_disk_keeps_nobody_from_starting_what_ended(
+    supervisor: Supervisor, stage: Stage
+) -> None:
+    supervisor.again_seconds = 0.01
+    stage.full = True
+    with pytest.raises(ServiceFailedError, match="cannot be started: another version"):
+        await supervisor.start(Service("postgres", _refuse))
+    await supervisor.start(python("api", SLEEP))
+    first = supervisor.entry("api")
+    assert first is not None
+    assert first.pid is not None
+    os.kill(first.pid, signal.SIGKILL)
+    await until(lambda: any("api runs again" in line for line in stage.lines))
+    assert stage.entries == {}
+    stage.full = False
+    await until(
+        lambda: (
+            {name: each.state for name, each in stage.entries.items()}
+            == {"postgres": "failed", "api": "running"}
+        )
+    )
+    assert len([line for line in stage.lines if "No space left" in line]) == 1
+
+
+async def test_what_cannot_be_put_to_rest_does_not_run_untended(
+    supervisor: Supervisor, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await supervisor.start(python("speed", SLEEP))
+    entry = stage.entries["speed"]
+    with monkeypatch.context() as without_threads:
+        without_threads.setattr("stack.local.supervision.supervisor.stop_child", _refuse)
+        with pytest.raises(RuntimeError, match="another version"):
+            await supervisor.rest("speed")
+    await until(lambda: not entry.is_alive())
+    assert stage.entries["speed"].state == "failed"
+    await supervisor.start(python("speed", SLEEP))
+    assert stage.entries["speed"].state == "running"
+
+
+def _refuse(*_: Any) -> Launch:
+    raise RuntimeError("another version")
