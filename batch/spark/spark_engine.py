@@ -1,6 +1,7 @@
 """The engine: writes the questions of a night as blocks, has Spark run the tasks, reads answers."""
 
 import os
+import re
 import shutil
 import sys
 import uuid
@@ -41,6 +42,8 @@ _INTERACTIONS_A_BLOCK = 2_000_000
 _FACTORS_A_BLOCK = 32_000_000
 """So many numbers of factors are in a block of items or users at the most."""
 _INITIAL = 0.01
+_STACK = re.compile(r"\n\s*\n|\n\s+at ")
+"""Where in Java's words its stack begins."""
 
 Answer = TypeVar("Answer")
 Task = Callable[[Any, int], Answer]
@@ -256,8 +259,7 @@ def _session(settings: SparkSettings) -> SparkSession:
             .getOrCreate()
         )
     except (PySparkException, Py4JError, OSError) as error:
-        # Where Java failed, without the lines of its stack.
-        reason = str(error).split("\n\tat ")[0]
+        reason = _STACK.split(str(error), maxsplit=1)[0]
         raise InvalidInputError(
             f"Spark could not be started with TANDEM_SPARK_MASTER={settings.master}: {reason} It"
             " needs Java 17 or later, and a master that answers."

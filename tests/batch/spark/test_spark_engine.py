@@ -207,15 +207,16 @@ def test_a_master_that_nobody_listens_for_is_named_before_java_is_started() -> N
     check_reachable("local[*]")
 
 
+@pytest.mark.parametrize("stack", ["\n\tat org.apache.spark", "\n\norg.apache.spark"])
 def test_what_java_says_of_a_session_that_cannot_be_had_is_reported_without_its_stack(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stack: str
 ) -> None:
     spark_cluster.skip_without_spark()
     from py4j.protocol import Py4JError  # noqa: PLC0415 -- it may be missing
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
     def fail(_builder: object) -> None:
-        raise Py4JError("java.lang.IllegalStateException: no master\n\tat org.apache.spark")
+        raise Py4JError(f"java.lang.IllegalStateException: no master{stack}")
 
     monkeypatch.setattr(SparkSession.Builder, "getOrCreate", fail)
     monkeypatch.setenv("TANDEM_SPARK_MASTER", "local[1]")
