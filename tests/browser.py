@@ -1,6 +1,5 @@
 """A real browser, of the machine, and pages for it."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -10,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.http_server import served
+from tests.missing import skip_without
 
 PROGRAMS = ("chromium", "google-chrome", "chromium-browser")
 
@@ -36,9 +36,7 @@ def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         missing = f"no browser is installed ({', '.join(PROGRAMS)}): apt-get install chromium"
-        if os.environ.get("BROWSER_NEEDED"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        skip_without(missing, "BROWSER_NEEDED")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program)
         yield browser

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy.engine import make_url
 
 from sql.role_names import APP
 from stack.local.ports import free_port
 from stack.local.servers.postgres import DEFAULT_PORT, PostgresServer
+from tests.missing import skip_without
 from tests.waiting import wait_until
 
 SESSIONS = 2
@@ -47,9 +47,7 @@ def pooler_program() -> str:
     program = shutil.which("pgbouncer", path=os.pathsep.join([os.defpath, "/usr/sbin"]))
     if program is None:
         missing = "pgbouncer is not installed: apt-get install pgbouncer"
-        if os.environ.get("PGBOUNCER_NEEDED"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        skip_without(missing, "PGBOUNCER_NEEDED")
     return program
 
 

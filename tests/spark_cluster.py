@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.missing import skip_without
+
 BLOCKS = "blocks"
 _EXECUTOR = b"CoarseGrainedExecutorBackend"
 # Quick to start: what a test computes is over before a better compiler would have paid.
@@ -23,10 +25,8 @@ def skip_without_spark() -> None:
         missing = "PySpark is not installed: uv pip install -r requirements-spark.lock"
     elif shutil.which("java") is None:
         missing = "Java is not installed: apt-get install default-jre-headless"
-    if missing and os.environ.get("SPARK_NEEDED"):
-        pytest.fail(missing)
     if missing:
-        pytest.skip(missing)
+        skip_without(missing, "SPARK_NEEDED")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 import structlog
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId, UserNo
 from serving.answering.kept_context import KeptContext
+from serving.answering.pipeline import Answer
 from serving.postgres.store import WriteStore
 from serving.runtime.metrics import ServingMetrics
 from sql.statements import statements
@@ -61,6 +63,20 @@ class Impression:
     """Where it was shown, as the request says; of what is written it is what is kept."""
     adds_context: bool = True
     """Whether it is kept though nobody has said it before."""
+
+
+def impression_of(recommendation_id: uuid.UUID, answer: Answer[Any]) -> Impression:
+    """An answer that is given now, for no placement; its list has `items` and a `run`."""
+    result = answer.result
+    return Impression(
+        recommendation_id=recommendation_id,
+        user_no=answer.user_no,
+        run_id=result.run.run_id if result.run else None,
+        source=answer.source,
+        item_nos=[item.item_no for item in result.items],
+        explored=(),
+        shown_at=datetime.now(UTC),
+    )
 
 
 class Impressions:

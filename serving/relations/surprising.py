@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal, Self
 
 import numpy as np
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from domain.errors import StoreUnavailableError, UnknownUserError
 from domain.identifiers import ItemNo, RunId, UserId
-from serving.answering.impressions import Impression, ImpressionQueue
+from serving.answering.impressions import ImpressionQueue, impression_of
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.filters import EVERYTHING, Filters
@@ -105,7 +104,7 @@ class Surprising(CachedKind[SurprisingRequest, SurprisingList]):
         if request.known:
             return None, answer
         recommendation_id = uuid.uuid4()
-        self.impressions.put(_impression(recommendation_id, answer))
+        self.impressions.put(impression_of(recommendation_id, answer))
         return recommendation_id, answer
 
     async def make(
@@ -212,16 +211,3 @@ def surprise_novelty(users: NDArray[np.float64], most: float) -> NDArray[np.floa
     if most <= 0:
         return np.ones_like(users)
     return np.asarray(1.0 - np.log1p(users) / np.log1p(most)).clip(0.0, 1.0)
-
-
-def _impression(recommendation_id: uuid.UUID, answer: Answer[SurprisingList]) -> Impression:
-    result = answer.result
-    return Impression(
-        recommendation_id=recommendation_id,
-        user_no=answer.user_no,
-        run_id=result.run.run_id if result.run else None,
-        source=answer.source,
-        item_nos=[item.item_no for item in result.items],
-        explored=(),
-        shown_at=datetime.now(UTC),
-    )

@@ -1,9 +1,8 @@
 """Prometheus's programs, of the machine."""
 
-import os
 import shutil
 
-import pytest
+from tests.missing import skip_without
 
 
 def prometheus_program(name: str) -> str:
@@ -11,7 +10,5 @@ def prometheus_program(name: str) -> str:
     program = shutil.which(name)
     if program is None:
         missing = f"{name} is not installed: apt-get install prometheus"
-        if os.environ.get("PROMETHEUS_NEEDED"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        skip_without(missing, "PROMETHEUS_NEEDED")
     return program
