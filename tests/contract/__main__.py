@@ -31,7 +31,7 @@ def main() -> int:
 
 def _run(name: str) -> int:
     """It may take as long as it takes."""
-    return pytest.main(["--capture=no", "-o", "faulthandler_timeout=0", str(_HERE / name)])
+    return pytest.main(["--capture=no", "--timeout=0", str(_HERE / name)])
 
 
 if __name__ == "__main__":
