@@ -1,10 +1,13 @@
 """The account PostgreSQL runs as when Tandem is started by root, which PostgreSQL refuses."""
 
+import fcntl
 import os
 import pwd
 import shutil
 import stat
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +37,10 @@ def service_account(data_directory: Path) -> ServiceAccount | None:
         return None
     if data_directory.exists() and (owner := data_directory.stat()).st_uid != 0:
         return ServiceAccount(owner.st_uid, owner.st_gid)
-    entry = _find_account() or _make_account()
+    entry = _find_account()
+    if entry is None:
+        with _one_at_a_time():
+            entry = _find_account() or _make_account()
     return ServiceAccount(entry.pw_uid, entry.pw_gid)
 
 
@@ -62,6 +68,17 @@ def make_reachable(path: Path) -> None:
         mode = stat.S_IMODE(parent.stat().st_mode)
         if not mode & stat.S_IXOTH:
             parent.chmod(mode | stat.S_IXOTH)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two processes must not both make it: `useradd` looks for the name before it locks."""
+    lock = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _find_account() -> pwd.struct_passwd | None:

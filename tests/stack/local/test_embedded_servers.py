@@ -1,6 +1,7 @@
 """The embedded PostgreSQL and Redis: the real servers, started, killed and started again."""
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -242,6 +243,28 @@ def test_an_account_that_cannot_be_made_is_reported(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeError, match="tandem-test-account could not be made"):
         prepare_postgres(tmp_path / "postgres")
+
+
+@as_root
+def test_processes_that_start_at_once_make_one_account(tmp_path: Path) -> None:
+    program = """if True:
+        import sys
+        from pathlib import Path
+        from stack.local.servers import service_account
+        service_account.ACCOUNT_NAME = "tandem-test-account"
+        sys.stdin.readline()
+        print(service_account.service_account(Path("nowhere")).user)
+    """
+    command = [sys.executable, "-c", program]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    try:
+        starting = [subprocess.Popen(command, **pipes) for _ in range(6)]
+        for process in starting:
+            print(file=process.stdin, flush=True)
+        users = {process.communicate(timeout=WAIT_SECONDS)[0] for process in starting}
+        assert users == {f"{pwd.getpwnam('tandem-test-account').pw_uid}\n"}
+    finally:
+        subprocess.run(["userdel", "tandem-test-account"], check=True)
 
 
 @pytest.mark.parametrize("name", ['a "b" %20 é', "a?b#c&d=e:f@g", "it's $HOME"])
