@@ -117,11 +117,11 @@ def _night(
     """The steps of `flows.nightly`, without those that read and write."""
     engine = ImplicitEngine(settings.threads)
     parameters = settings.run_parameters()
-    space = replace(parameters.space, iterations=settings.iterations)
+    asked = replace(parameters.space, iterations=settings.iterations)
     if quick:
-        transitions = replace(space.transitions, most_moments=_QUICK_MOMENTS)
-        space = replace(space, sequence_dimensions=_QUICK_DIMENSIONS, transitions=transitions)
-    parameters = replace(parameters, space=space)
+        transitions = replace(asked.transitions, most_moments=_QUICK_MOMENTS)
+        asked = replace(asked, sequence_dimensions=_QUICK_DIMENSIONS, transitions=transitions)
+    parameters = replace(parameters, space=asked)
     as_of = history.newest()
     with steps.step("Build the matrix"):
         matrix = interaction_matrix(history, as_of)

@@ -94,7 +94,7 @@ class Interactions:
             return
         # The part each user number belongs to, by how many interactions stand before its own.
         parts = (np.cumsum(occurrences(self.user_nos)) - 1) // at_once
-        firsts = np.flatnonzero(np.diff(parts, prepend=-1))
+        firsts = np.flatnonzero(np.diff(parts, prepend=-1)).tolist()
         for first, end in zip(firsts, [*firsts[1:], len(parts)], strict=True):
             yield self.where(self._indexes_of(first, end))
 

@@ -10,7 +10,7 @@ from weakref import finalize
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
-HELD_BYTES = 1 << 29
+HELD_BYTES = 1 << 28
 """So much of what a store keeps stays in memory."""
 
 ReadMatrix = Callable[[], csr_matrix]

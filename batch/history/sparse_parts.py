@@ -34,14 +34,15 @@ def stacked(parts: list[csr_matrix], columns: int) -> csr_matrix:
 
     There are never two copies of all of them.
     """
-    starts = np.concatenate([[0], *(np.diff(part.indptr) for part in parts)]).cumsum()
-    fits = starts[-1] <= _MOST_IN_32_BITS
+    lengths = np.concatenate([[0], *(np.diff(part.indptr) for part in parts)])
+    starts: NDArray[np.integer] = np.cumsum(lengths, dtype=np.int64)
+    if starts[-1] <= _MOST_IN_32_BITS:
+        starts = starts.astype(np.int32)
     data, indices = [part.data for part in parts], [part.indices for part in parts]
     parts.clear()
     all_data, all_indices = _emptied(data), _emptied(indices)
     shape = (len(starts) - 1, columns)
-    indptr = starts.astype(np.int32 if fits else np.int64)
-    return csr_matrix((all_data, all_indices, indptr), shape=shape)
+    return csr_matrix((all_data, all_indices, starts), shape=shape)
 
 
 def _emptied(arrays: list[NDArray[Any]]) -> NDArray[Any]:
@@ -60,7 +61,7 @@ def rows_of(matrix: csr_matrix, rows: slice, cells: slice) -> csr_matrix:
 def without(matrix: csr_matrix, dropped: NDArray[np.bool_]) -> csr_matrix:
     """The matrix without the cells (n,) that are `dropped`."""
     before = np.concatenate([[0], np.cumsum(~dropped)])
-    starts = before[matrix.indptr].astype(matrix.indptr.dtype)
+    starts: NDArray[np.integer] = before[matrix.indptr].astype(matrix.indptr.dtype)
     return csr_matrix((matrix.data[~dropped], matrix.indices[~dropped], starts), shape=matrix.shape)
 
 

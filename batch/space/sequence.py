@@ -81,40 +81,53 @@ def positive_information(counts: RowBlocks, smoothing: float) -> Iterator[csr_ma
         yield without(pairs, information <= 0.0)
 
 
-class _Products(LinearOperator):  # type: ignore[misc]
+class _Products:
     """A square matrix in blocks of rows, of which singular vectors need the products alone.
 
     Each product is rounded as that of the whole matrix, whatever the blocks are.
     """
 
     def __init__(self, items: int, store: BlockStore) -> None:
-        super().__init__(np.dtype(np.float64), (items, items))
-        self._continued = RowBlocks(items, store)
+        self.items = items
         self.cells = 0
+        self._continued = RowBlocks(items, store)
 
     def append(self, block: csr_matrix) -> None:
         """Add rows at the end."""
         # Below an identity: a sum over the rows of the block then goes on from one over those
         # before it, number by number.
-        self._continued.append(csr_matrix(vstack([identity(self.shape[1]), block], format="csr")))
+        self._continued.append(csr_matrix(vstack([identity(self.items), block], format="csr")))
         self.cells += int(block.nnz)
 
-    def _matmat(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.concatenate([(block @ vectors)[self.shape[1] :] for block in self._continued])
+    def operator(self) -> LinearOperator:
+        """The matrix as a solver asks for it."""
+        return LinearOperator(
+            (self.items, self.items),
+            matvec=lambda vector: self._times(vector.reshape(-1, 1)),
+            rmatvec=lambda vector: self._transposed_times(vector.reshape(-1, 1)),
+            matmat=self._times,
+            rmatmat=self._transposed_times,
+            dtype=np.dtype(np.float64),
+        )
 
-    def _rmatmat(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        found = np.zeros((self.shape[1], vectors.shape[1]))
+    def _times(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(i, k) of vectors (i, k)."""
+        return np.concatenate([(block @ vectors)[self.items :] for block in self._continued])
+
+    def _transposed_times(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(i, k) of vectors (i, k)."""
+        found = np.zeros((self.items, vectors.shape[1]))
         end = 0
         for block in self._continued:
-            first, end = end, end + block.shape[0] - self.shape[1]
+            first, end = end, end + block.shape[0] - self.items
             found = block.T @ np.concatenate([found, vectors[first:end]])
         return found
 
 
 def _factorised(information: _Products, dimensions: int, seed: int) -> SequenceVectors:
     """Context U sqrt(S) with rows normalised, item embeddings V sqrt(S) with one scale for all."""
-    start = np.random.default_rng(seed).standard_normal(information.shape[0])
-    left, values, right = svds(information, k=dimensions, v0=start)
+    start = np.random.default_rng(seed).standard_normal(information.items)
+    left, values, right = svds(information.operator(), k=dimensions, v0=start)
     context_embeddings, item_embeddings = left * np.sqrt(values), right.T * np.sqrt(values)
     lengths = np.linalg.norm(context_embeddings, axis=1, keepdims=True)
     spread = float(np.sqrt((item_embeddings**2).sum(axis=1).mean()))
