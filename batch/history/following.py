@@ -13,7 +13,7 @@ from batch.history.slicing import occurrences, row_slices
 from batch.history.sparse_parts import row_numbers, without
 from batch.parameters import SpaceParameters
 
-_PAIRS_AT_ONCE = 10_000_000
+_PAIRS_AT_ONCE = 4_000_000
 
 
 def following_counts(
@@ -39,10 +39,10 @@ def following_counts(
         parts.append([store.keep(counts[rows]) for rows in bounds])
         del counts
     found = RowBlocks(len(item_nos), BlockStore(folder))
-    for number, rows in enumerate(bounds):
+    for rows in bounds:
         total = csr_matrix((rows.stop - rows.start, len(item_nos)))
         for blocks in parts:
-            total = total + blocks[number]()
+            total = total + blocks.pop(0)()
         found.append(_without_diagonal(total, rows.start))
     return found
 

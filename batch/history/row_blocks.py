@@ -82,6 +82,11 @@ class RowBlocks:
         for read in self._blocks:
             yield read()
 
+    def emptied(self) -> Iterator[csr_matrix]:
+        """Each block for the last time: nothing holds it any more."""
+        while self._blocks:
+            yield self._blocks.pop(0)()
+
     def whole(self) -> csr_matrix:
         """All of it in memory."""
         return csr_matrix(vstack([csr_matrix((0, self.columns)), *self], format="csr"))

@@ -66,13 +66,16 @@ def sequence_vectors(
 
 
 def positive_information(counts: RowBlocks, smoothing: float) -> Iterator[csr_matrix]:
-    """Positive pointwise mutual information, contexts smoothed with an exponent, by the blocks."""
+    """Positive pointwise mutual information, contexts smoothed with an exponent, by the blocks.
+
+    It takes the counts block by block: nothing is left of them.
+    """
     sums = np.zeros(counts.columns)
     for block in counts:
         # One count after the other, so that sums are rounded alike in blocks of any size.
         np.add.at(sums, block.indices, block.data)
     contexts = sums**smoothing
-    for block in counts:
+    for block in counts.emptied():
         rows = np.asarray(block.sum(axis=1)).ravel()
         # pmi = log( P(item | context) / P_smoothed(item) )
         expected = np.repeat(rows, np.diff(block.indptr)) * contexts[block.indices]
