@@ -32,7 +32,7 @@ from batch.content.cold_items import lists_with_words
 from batch.engines.implicit_engine import ImplicitEngine
 from batch.evaluation import holdout
 from batch.history.interactions import Interactions
-from batch.history.matrix import interaction_matrix
+from batch.history.matrix import interaction_matrix, put_aside
 from batch.lists.listing import fit_lists
 from batch.lists.nightly_lists import all_lists
 from batch.parameters import LiveWeights, RunParameters, WordParameters
@@ -126,8 +126,11 @@ def _night(
     with steps.step("Build the matrix"):
         matrix = interaction_matrix(history, as_of)
         steps.learned(matrix.rows_who_like())
+        read_matrix = put_aside(matrix, None)
+        del matrix
     parameters, weights = _choices(steps, history, parameters, settings, quick=quick)
     with steps.step("Learn what comes after what"):
+        matrix = read_matrix()
         sequence = sequence_vectors(
             history, matrix.item_nos, as_of, parameters.space, engine=engine
         )

@@ -1,13 +1,15 @@
 """The matrix: users x items, weights summed, and what each user has seen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from batch.history.interactions import Interactions
+from batch.history.row_blocks import BlockStore
 from batch.history.slicing import occurrences, row_slices
 from batch.history.sparse_parts import row_numbers, rows_of, stacked, summed
 from batch.parameters import AlsParameters
@@ -40,6 +42,17 @@ class InteractionMatrix:
     def columns_of(self, item_nos: NDArray[np.integer]) -> NDArray[np.intp]:
         """Columns of those of `item_nos` that the matrix has."""
         return np.flatnonzero(np.isin(self.item_nos, item_nos))
+
+
+def put_aside(matrix: InteractionMatrix, folder: Path | None) -> Callable[[], InteractionMatrix]:
+    """Write the cells into a file in `folder`; what is answered reads them again.
+
+    Whoever lets go of the matrix then has its memory for something else in between.
+    """
+    store = BlockStore(folder, held_bytes=0)
+    weights, seen = store.keep(matrix.weights), store.keep(matrix.seen)
+    user_nos, item_nos = matrix.user_nos, matrix.item_nos
+    return lambda: InteractionMatrix(user_nos, item_nos, weights(), seen())
 
 
 def interaction_matrix(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from batch.history.matrix import (
     item_degrees,
     like_counts,
     mean_weight,
+    put_aside,
 )
 from batch.history.row_blocks import BlockStore, RowBlocks
 from batch.history.splitting import split_by_time
@@ -210,6 +212,20 @@ def test_a_store_answers_what_it_was_given_from_memory_or_its_file(
     assert all(same(arrays_of(read()), arrays_of(matrix)) for read, matrix in kept)
     expected = np.concatenate([matrix.toarray() for matrix in given_])
     assert np.array_equal(whole.whole().toarray(), expected)
+
+
+def test_a_matrix_put_aside_is_read_again_as_it_was(
+    make_interactions: MakeInteractions, tmp_path: Path
+) -> None:
+    history = log(make_interactions, 4)
+    matrix = interaction_matrix(history, history.newest())
+    again = put_aside(matrix, tmp_path)()
+    assert again.user_nos.tolist() == matrix.user_nos.tolist()
+    assert again.item_nos.tolist() == matrix.item_nos.tolist()
+    for own, before in ((again.weights, matrix.weights), (again.seen, matrix.seen)):
+        assert own.shape == before.shape
+        assert same(arrays_of(own), arrays_of(before))
+        assert not np.shares_memory(own.data, before.data)
 
 
 def test_new_items_take_their_place_among_the_columns(make_interactions: MakeInteractions) -> None:
