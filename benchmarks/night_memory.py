@@ -31,6 +31,7 @@ from batch.choosing.validation import make_validation
 from batch.content.cold_items import lists_with_words
 from batch.engines.implicit_engine import ImplicitEngine
 from batch.evaluation import holdout
+from batch.freed_memory import given_back
 from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix, put_aside
 from batch.lists.listing import fit_lists
@@ -67,7 +68,7 @@ class Steps:
         """Measure the block."""
         self.on_step(name)
         started = time.process_time()
-        with self.memory.during(name):
+        with self.memory.during(name), given_back():
             yield
         self.seconds[name] = time.process_time() - started
 

@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from batch.blas import one_blas_thread
 from batch.bulk import TRANSIENT_ERRORS
+from batch.freed_memory import given_back
 from flows.nightly_context import NightlyContext
 
 P = ParamSpec("P")
@@ -30,7 +31,7 @@ def step(name: str, *, retried: bool = False) -> Callable[[Step[P, R]], Step[P, 
     def decorate(work: Step[P, R]) -> Step[P, R]:
         @wraps(work)
         def timed(context: NightlyContext, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            with context.timed(name), one_blas_thread():
+            with context.timed(name), given_back(), one_blas_thread():
                 return work(context, *args, **kwargs)
 
         made: Callable[[Callable[..., R]], Task[..., R]] = task(
