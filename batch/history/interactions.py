@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from batch.bulk import fetch, fetch_columns
+from batch.freed_memory import give_back
 from batch.history.slicing import AT_ONCE, occurrences, slices
 from domain.identifiers import Position
 from domain.interactions import KindTable
@@ -97,6 +98,8 @@ class Interactions:
         firsts = np.flatnonzero(np.diff(parts, prepend=-1)).tolist()
         for first, end in zip(firsts, [*firsts[1:], len(parts)], strict=True):
             yield self.where(self._indexes_of(first, end))
+            # What was kept of the part lies between what was not.
+            give_back()
 
     def _indexes_of(self, first: int, end: int) -> NDArray[np.intp]:
         """Where interactions of users from `first` until before `end` stand."""
