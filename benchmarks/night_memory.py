@@ -1,7 +1,7 @@
 """The steps of a night that grow with the log, without its stores, and the peak memory of each.
 
     python -m benchmarks night-memory [--users 20000] [--items 5000] [--events 1000000]
-        [--factors 64] [--iterations 10] [--quick]
+        [--factors 64] [--iterations 10] [--lists 1000000] [--quick]
 
 The history is made up in memory; the same functions as in a night learn from it, in the same order,
 and lists are made and thrown away. So a log is looked at that would take hours to load. Memory does
@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Annotated, Any
 
 import numpy as np
@@ -66,11 +67,12 @@ class Steps:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Measure the block."""
-        self.on_step(name)
         started = time.process_time()
         with self.memory.during(name), given_back():
             yield
         self.seconds[name] = time.process_time() - started
+        peak = self.memory.by_step[name]
+        self.on_step(f"{name}: {peak:,.0f} MiB, {self.seconds[name]:.1f} s of processor time")
 
     def learned(self, *arrays: NDArray[Any]) -> None:
         """Add to the digest."""
@@ -85,6 +87,7 @@ def night_memory(
     events: Annotated[int, typer.Option(min=100, help="Made-up events.")] = 1_000_000,
     factors: Annotated[int, typer.Option(min=1, max=1999, help="Of the lists' fits.")] = 64,
     iterations: Annotated[int, typer.Option(min=1, help="Of each fit.")] = 10,
+    lists: Annotated[int, typer.Option(min=0, help="Make lists of so many users.")] = 1_000_000,
     quick: Annotated[bool, typer.Option("--quick", help="Without what is bounded.")] = False,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -96,7 +99,7 @@ def night_memory(
         history = made_history(users=users, items=items, events=events, seed=seed)
         with steps.step("at rest"):
             pass
-        _night(steps, history, items, settings, quick=quick)
+        _night(steps, history, items, settings, most_lists=lists, quick=quick)
     figures: dict[str, Any] = {"users": users, "items": items, "events": events}
     figures["peak_mib"] = round(steps.memory.most)
     figures["history_mib"] = round(_bytes_of(history) / _MIB)
@@ -113,7 +116,13 @@ def night_memory(
 
 
 def _night(
-    steps: Steps, history: Interactions, items: int, settings: BatchSettings, *, quick: bool
+    steps: Steps,
+    history: Interactions,
+    items: int,
+    settings: BatchSettings,
+    *,
+    most_lists: int,
+    quick: bool,
 ) -> None:
     """The steps of `flows.nightly`, without those that read and write."""
     engine = ImplicitEngine(settings.threads)
@@ -153,7 +162,7 @@ def _night(
             chunk_users=settings.chunk_users,
             engine=engine,
         )
-        for lists in chunks:
+        for lists in islice(chunks, -(-most_lists // settings.chunk_users)):
             steps.learned(lists.item_nos)
     del factors, wider
     with steps.step("Learn the item vectors"):
