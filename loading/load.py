@@ -27,12 +27,15 @@ from loading.rejects import SUFFIX as REJECTS_SUFFIX
 from loading.rejects import Reject, RejectsFile
 from loading.report import LoadCounts, LoadReport, Progress
 from loading.sources import STANDARD_INPUT
+from loading.staging import StagedEvents, staged_events
 from loading.store import Store, connected
 from loading.tags import most_frequent_tags
 
 OnProgress = Callable[[Progress], None]
 OnUnderstood = Callable[[OpenedFiles], None]
+Batch = TypeVar("Batch")
 Outcome = TypeVar("Outcome")
+_ReadyBatch = tuple[EventBatch, StagedEvents]
 
 CREATE_ITEMS_ADVICE = (
     "None of the events' items is in the catalogue. Load the items first, or load the events with "
@@ -195,9 +198,13 @@ class _Loading:
         view = checked_events(self.opened.duck, plan, self.kinds, datetime.now(UTC))
         strengths = _Strengths(self.kinds)
 
-        def store(batch: EventBatch) -> tuple[EventBatch, list[Reject]]:
-            events = strengths.added(batch.table)
-            outcome = self.store.store_events(events, create_items=self.create_items)
+        def ready() -> Iterator[_ReadyBatch]:
+            for batch in event_batches(self.opened.duck, plan, view):
+                yield batch, staged_events(strengths.added(batch.table))
+
+        def store(ready_batch: _ReadyBatch) -> tuple[EventBatch, list[Reject]]:
+            batch, staged = ready_batch
+            outcome = self.store.store_events(staged, create_items=self.create_items)
             self.counts.events_stored += outcome.stored
             self.counts.events_repeated += outcome.repeated
             self.counts.items_new += outcome.items_new
@@ -206,7 +213,7 @@ class _Loading:
             unstored |= dict.fromkeys(outcome.conflict_rows, Reason.CONFLICT)
             return batch, _unstored(plan, batch.table, unstored)
 
-        for batch, unstored in _one_behind(event_batches(self.opened.duck, plan, view), store):
+        for batch, unstored in _one_behind(ready(), store):
             self._account(plan, [*batch.rejects, *unstored], batch.rows)
 
     def _load_items(self, plan: ItemsPlan) -> None:
@@ -248,7 +255,7 @@ class _Strengths:
         self._kinds = {int(kind.kind_no): kind for kind in kinds if kind.greatest_value is not None}
 
     def added(self, events: pa.Table) -> pa.Table:
-        """The events with a column `strength`, as `staged_events` takes them."""
+        """The events with a column `strength`."""
         kind_nos = events["kind_no"].to_numpy()
         values = events["value"].to_numpy().astype(np.float64)
         least, greatest = events["least"].to_numpy(), events["greatest"].to_numpy()
@@ -266,9 +273,7 @@ class _Strengths:
         return events.append_column("strength", column)
 
 
-def _one_behind(
-    batches: Iterator[EventBatch], store: Callable[[EventBatch], Outcome]
-) -> Iterator[Outcome]:
+def _one_behind(batches: Iterator[Batch], store: Callable[[Batch], Outcome]) -> Iterator[Outcome]:
     """What storing each batch did; one is stored while the next is read."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="storing") as storing:
         waiting: Future[Outcome] | None = None
