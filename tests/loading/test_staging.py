@@ -10,7 +10,7 @@ from loading.staging import staged_events
 
 Event = tuple[bytes, str, str]
 
-# Few ids, so that they repeat; some differ in their first half alone, and some have the highest bit.
+# Few ids, so that they repeat; some differ in one half alone, and some have the highest bit.
 EVENT_IDS = st.sampled_from(
     [bytes([first, *[0] * 14, last]) for first in (0, 127, 128, 255) for last in (0, 1, 255)]
 )
