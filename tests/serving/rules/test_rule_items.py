@@ -9,6 +9,7 @@ from serving.postgres.store import ReadStore
 from serving.rules.rule import Rule
 from serving.rules.rule_items import RuleItems
 from serving.rules.rule_set import HoldingRules
+from tests.serving.conftest import happened
 
 
 @dataclass
@@ -36,7 +37,7 @@ async def test_what_is_being_read_is_not_known_yet_however_quiet_it_is_meanwhile
     store.asked.clear()
     items.note_changes([7], 20)
     reading = asyncio.create_task(items.catch_up())
-    await store.asked.wait()
+    await happened(store.asked)
     items.note_changes([], 30)
     assert items.position == 10
     items.note_changes([8], 40)
