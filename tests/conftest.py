@@ -10,7 +10,9 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 # Tests run side by side and their matrices are small: threads of one would only wait for others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,6 +42,8 @@ from tests import tables
 from tests.examples import THOROUGH
 
 TEMPLATE = "template_tandem"
+LONGEST_WAIT = "5min"
+"""For a lock of PostgreSQL: longer than any test has to."""
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
 LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/contract/", "tests/promises/")
 WHOLE = (
@@ -125,6 +129,9 @@ def socket_folder() -> Iterator[Path]:
 def postgres(short_folder: Path) -> Iterator[PostgresServer]:
     """One PostgreSQL a session, with its roles and a database that its plain owner migrated."""
     with running_postgres(short_folder / "postgres", durable=False) as server:
+        # Who waits for the lock of a test that waits for them would do so for ever.
+        _execute(server, f"alter system set lock_timeout = '{LONGEST_WAIT}'")
+        _execute(server, "select pg_reload_conf()")
         _execute(server, "create database {}", TEMPLATE)
         ensure_embedded_roles(server, TEMPLATE)
         engine = make_engine(server.url(TEMPLATE, OWNER))
@@ -132,6 +139,7 @@ def postgres(short_folder: Path) -> Iterator[PostgresServer]:
         tables.reflect(engine)
         engine.dispose()
         yield server
+        _connected(server.url("postgres")).close()
 
 
 @pytest.fixture
@@ -191,17 +199,34 @@ def redis_server_url(short_folder: Path) -> Iterator[str]:
         yield server.url()
 
 
-@pytest.fixture
-def redis_url(redis_server_url: str) -> str:
-    """The session's Redis, emptied."""
+@pytest.fixture(scope="session")
+def emptying_client(redis_server_url: str) -> Iterator[redis.Redis]:
+    """A client that stays: each new one reads the description of its package for its version."""
     with redis.Redis.from_url(redis_server_url) as client:
-        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def redis_url(redis_server_url: str, emptying_client: redis.Redis) -> str:
+    """The session's Redis, emptied."""
+    emptying_client.flushall()
     return redis_server_url
 
 
 def _execute(server: PostgresServer, statement: str, *names: str) -> None:
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(identifiers.SQL(statement).format(*map(identifiers.Identifier, names)))
+    query = identifiers.SQL(statement).format(*map(identifiers.Identifier, names))
+    try:
+        _connected(server.url("postgres")).execute(query)
+    except psycopg.OperationalError:
+        # A test had the server end its connections.
+        _connected.cache_clear()
+        _connected(server.url("postgres")).execute(query)
+
+
+@cache
+def _connected(url: str) -> psycopg.Connection[Any]:
+    """A connection that stays: nearly every test makes a database and drops it."""
+    return psycopg.connect(url, autocommit=True)
 
 
 @pytest.fixture
