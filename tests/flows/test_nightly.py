@@ -228,10 +228,11 @@ def test_idle_connections_that_are_ended_between_two_steps_cost_nothing(shop: En
             row[0]
             for row in rows(
                 shop,
+                "with idle as materialized ("
                 "select pid from pg_stat_activity where application_name = 'tandem-flow'"
                 " and datname = current_database()"
-                " and pid not in (select pid from pg_locks where locktype = 'advisory')"
-                " and pg_terminate_backend(pid)",
+                " and pid not in (select pid from pg_locks where locktype = 'advisory'))"
+                " select pid from idle where pg_terminate_backend(pid)",
             )
         )
 
@@ -250,8 +251,9 @@ def test_prefect_knows_which_step_made_what_a_step_is_given(shop: Engine) -> Non
     run_now(ignore)
     flow_run_id = str(value(shop, "select flow_run_id from model_runs"))
     made = find_task_runs(flow_run_id)
-    given = {task["id"] for task in made["Build the matrix"]["task_inputs"]["args"]}
-    assert {made["Begin the run"]["id"], made["Read the history"]["id"]} <= given
+    given = made["Build the matrix"]["task_inputs"]
+    assert made["Begin the run"]["id"] in {task["id"] for task in given["run"]}
+    assert made["Read the history"]["id"] in {task["id"] for task in given["history"]}
 
 
 def find_task_runs(flow_run_id: str) -> dict[str, Any]:
