@@ -12,9 +12,7 @@ LONGEST_SECONDS = 120.0
 
 
 @contextmanager
-def program(
-    command: Sequence[str | Path], **options: Any
-) -> "Iterator[subprocess.Popen[Any]]":
+def program(command: Sequence[str | Path], **options: Any) -> "Iterator[subprocess.Popen[Any]]":
     """A program for the time of the block, which may end sooner; options of `subprocess.Popen`.
 
     The block of `Popen` itself waits for the end of the program, whatever has failed inside it.

@@ -272,7 +272,7 @@ def test_a_reader_of_the_served_run_delays_a_night_and_is_not_harmed(shop: Engin
         reader.execute(text("select count(*) from user_embeddings"))
         release = threading.Timer(1.5, reader.rollback)
         run_id = run_now(at("Compare at the promotion gate", release.start))
-        release.join()
+        release.join(timeout=60)
     assert value(shop, "select run_id from live_run") == run_id
 
 
