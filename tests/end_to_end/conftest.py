@@ -29,10 +29,14 @@ SMALL: dict[str, dict[str, float]] = {
 
 What is not named runs as it is.
 """
-SMALL_FITS = {"TANDEM_BATCH_FACTORS": "64", "TANDEM_BATCH_ITERATIONS": "5"}
+SMALL_NIGHTS = {
+    "TANDEM_BATCH_FACTORS": "64",
+    "TANDEM_BATCH_ITERATIONS": "5",
+    "TANDEM_BATCH_CHOOSE": "false",
+}
 """The same for every night of a system, the first one and that of `tandem nightly` too.
 
-`tests/benchmarks/test_cold.py` has a first night with nothing set.
+Nights of `tests/flows` choose; the first one of `tests/benchmarks/test_cold.py` has nothing set.
 """
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
@@ -136,7 +140,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One system for all tests of this folder: sample loaded, first night run, a key made."""
     output = tmp_path_factory.mktemp("up") / "output"
     with tempfile.TemporaryDirectory(prefix="tandem-") as home, recording_proxy() as proxy:
-        with running_system(Path(home), output, proxy, **SMALL_FITS) as started:
+        with running_system(Path(home), output, proxy, **SMALL_NIGHTS) as started:
             arguments = ("--name", "end-to-end", "--scope", "read", "--scope", "write")
             started.api.headers["X-API-Key"] = started.json("key", "create", *arguments)["key"]
             yield started

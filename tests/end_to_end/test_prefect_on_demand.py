@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stack.served_run import look_up_served_run
-from tests.end_to_end.conftest import SMALL, SMALL_FITS, System, running_system
+from tests.end_to_end.conftest import SMALL, SMALL_NIGHTS, System, running_system
 from tests.end_to_end.test_schedules import change, deployment
 from tests.recording_proxy import RecordingProxy, recording_proxy
 from tests.waiting import wait_until
@@ -18,9 +18,7 @@ SETTINGS = {
     "TANDEM_PREFECT": "when_needed",
     "TANDEM_PREFECT_AHEAD_SECONDS": "5",
     "TANDEM_PREFECT_IDLE_SECONDS": "5",
-    # What nights choose is not what this is about.
-    "TANDEM_BATCH_CHOOSE": "false",
-    **SMALL_FITS,
+    **SMALL_NIGHTS,
 }
 SOON = timedelta(minutes=1)
 PATIENCE_SECONDS = 300
@@ -54,6 +52,8 @@ def next_run(system: System, name: str) -> datetime:
     return datetime.fromisoformat(system.json("status")["schedules"][name])
 
 
+# It waits for what the clock brings, again and again.
+@pytest.mark.timeout(1800)
 def test_what_is_due_runs_by_itself_while_prefect_rests_before_and_after(
     place: tuple[Path, RecordingProxy], tmp_path: Path
 ) -> None:
