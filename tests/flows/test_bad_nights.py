@@ -249,5 +249,5 @@ def test_a_second_night_at_once_says_in_prefect_why_it_does_not_run(
 
 
 def post_prefect(path: str, body: dict[str, Any]) -> Any:
-    answer = httpx.post(f"{PREFECT_API_URL.value()}/{path}", json=body)
+    answer = httpx.post(f"{PREFECT_API_URL.value()}/{path}", json=body, timeout=60)
     return answer.raise_for_status().json()
