@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -210,12 +211,13 @@ def file_size_limited(server: PostgresServer) -> Iterator[None]:
 
 def limit_files_of(server: PostgresServer, process: int, size: int) -> bool:
     """Set the soft limit, which may be raised again, as the account PostgreSQL runs under."""
-    limits = (size, resource.RLIM_INFINITY)
-    limit = f"import resource; resource.prlimit({process}, resource.RLIMIT_FSIZE, {limits})"
+    program_of_linux = shutil.which("prlimit")
+    if program_of_linux is None:
+        return False
+    soft = "unlimited" if size == resource.RLIM_INFINITY else size
+    limit = [program_of_linux, f"--pid={process}", f"--fsize={soft}:unlimited"]
     account = {} if server.account is None else server.account.popen_options()
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", limit], check=False, timeout=LONGEST_SECONDS, **account
-    )
+    done = subprocess.run(limit, check=False, timeout=LONGEST_SECONDS, **account)
     return done.returncode == 0
 
 
