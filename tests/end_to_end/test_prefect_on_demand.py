@@ -20,7 +20,9 @@ SETTINGS = {
     "TANDEM_PREFECT_IDLE_SECONDS": "5",
     **SMALL_NIGHTS,
 }
-SOON = timedelta(minutes=1)
+SOON = timedelta(seconds=45)
+STARTS = 3
+"""It is due so many starts of Prefect later besides: a busy machine takes longer to let it rest."""
 PATIENCE_SECONDS = 300
 
 
@@ -39,9 +41,10 @@ def rests(system: System) -> bool:
 
 def let_be_due(system: System, name: str) -> datetime:
     """Change a deployment's schedule over Prefect's API; when it is due."""
-    due = datetime.now(UTC) + SOON
-    daily = {"interval": 86_400, "anchor_date": due.isoformat(), "timezone": "UTC"}
+    asked_at = datetime.now(UTC)
     found = deployment(system, name)
+    due = datetime.now(UTC) + SOON + STARTS * (datetime.now(UTC) - asked_at)
+    daily = {"interval": 86_400, "anchor_date": due.isoformat(), "timezone": "UTC"}
     (scheduled,) = found["schedules"]
     change(system, f"/deployments/{found['id']}", parameters=SMALL.get(name, {}))
     change(system, f"/deployments/{found['id']}/schedules/{scheduled['id']}", schedule=daily)
