@@ -64,7 +64,17 @@ def value(engine: Engine, query: str, **parameters: Any) -> Any:
 
 
 def ask_prefect(path: str) -> Any:
-    return httpx.get(f"{PREFECT_API_URL.value()}/{path}").raise_for_status().json()
+    answer = httpx.get(f"{PREFECT_API_URL.value()}/{path}", timeout=60)
+    return answer.raise_for_status().json()
+
+
+def summary_of(flow_run_id: object) -> str:
+    """What a night has told Prefect of itself."""
+    of_run = {"flow_run_id": {"any_": [str(flow_run_id)]}, "key": {"any_": ["nightly-summary"]}}
+    address = f"{PREFECT_API_URL.value()}/artifacts/filter"
+    answer = httpx.post(address, json={"artifacts": of_run}, timeout=60)
+    (artifact,) = answer.raise_for_status().json()
+    return str(artifact["data"])
 
 
 def partitions(engine: Engine) -> set[str]:
@@ -117,9 +127,11 @@ def test_a_night_publishes_everything_of_one_run_and_tells_prefect(shop: Engine)
         assert "popularity_ndcg@20" in artifact["data"] or "| ndcg@20 |" in artifact["data"]
 
 
-def test_the_figures_are_stored_by_segment_with_intervals_and_pictured(shop: Engine) -> None:
-    run_now(ignore)
-    metrics = value(shop, "select metrics from model_runs")
+def test_the_figures_are_stored_by_segment_with_intervals_and_pictured(
+    shop: Engine, first_run: int
+) -> None:
+    (run,) = rows(shop, "select * from model_runs where run_id = :run_id", run_id=first_run)
+    metrics = run.metrics
     evaluation = metrics["evaluation"]
     segments = [name for name in ("new", "light", "heavy") if name in evaluation["users"]]
     assert segments
@@ -128,7 +140,7 @@ def test_the_figures_are_stored_by_segment_with_intervals_and_pictured(shop: Eng
     assert interval["mean"] == pytest.approx(metrics["ndcg@20"])
     assert interval["low"] < interval["mean"] < interval["high"]
     assert evaluation["difference"]["popularity"]["high"] > 0.0
-    summary = ask_prefect("artifacts/nightly-summary/latest")["data"]
+    summary = summary_of(run.flow_run_id)
     picture = re.search(r"!\[[^]]*\]\(data:image/svg\+xml;base64,([^)]+)\)", summary)
     assert picture is not None
     words = ET.fromstring(base64.b64decode(picture[1])).itertext()
@@ -325,7 +337,7 @@ def test_a_reader_of_the_served_run_delays_a_night_and_is_not_harmed(shop: Engin
         reader.execute(text("select count(*) from user_embeddings"))
         release = threading.Timer(1.5, reader.rollback)
         run_id = run_now(at("Compare at the promotion gate", release.start))
-        release.join()
+        release.join(timeout=60)
     assert value(shop, "select run_id from live_run") == run_id
 
 
