@@ -30,6 +30,7 @@ from psycopg import sql as identifiers
 from sqlalchemy import Engine, text
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from sql.engine import make_engine
 from sql.listening import listen_blocking
@@ -45,6 +46,8 @@ TEMPLATE = "template_tandem"
 LONGEST_WAIT = "5min"
 """For a lock of PostgreSQL: longer than any test has to."""
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
+ALONE = {"tests/end_to_end/test_prefect_on_demand.py"}
+"""Long files of these folders that use a server of their own."""
 LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/contract/", "tests/promises/")
 WHOLE = (
     *TOGETHER,
@@ -82,7 +85,13 @@ class FoldersTogether(LoadFileScheduling):
     """Hands out files; those of a folder whose tests share a costly server go to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next(filter(nodeid.startswith, TOGETHER), super()._split_scope(nodeid))
+        file = super()._split_scope(nodeid)
+        return file if file in ALONE else next(filter(nodeid.startswith, TOGETHER), file)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        # One that takes the place of a worker that died gets tests when it has found them.
+        if node in self.registered_collections:
+            super()._reschedule(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
@@ -97,7 +106,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if not item.nodeid.startswith(WHOLE) and not fixtures & WHOLE_FIXTURES:
             item.add_marker("quick")
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    items.sort(key=lambda item: _turn(item.nodeid))
+
+
+def _turn(nodeid: str) -> int:
+    """What takes longest goes first: nobody waits for it in the end."""
+    longest = (turn for turn, prefix in enumerate(LONGEST) if nodeid.startswith(prefix))
+    return next(longest, len(LONGEST))
 
 
 @pytest.fixture(autouse=True)
