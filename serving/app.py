@@ -46,7 +46,7 @@ from serving.http.errors import add_error_handlers
 from serving.http.middleware import AnswerHeaders, Compression, RequestRecord
 from serving.http.openapi import describe
 from serving.http.paths import PathsAsSent, Utf8Only
-from serving.http.shedding import EarlyRefusals, RequestLimit, RequestSlots
+from serving.http.shedding import RequestLimit, RequestSlots
 from serving.http.streamed_bodies import StreamedBodies, StreamedBodyGate
 from serving.lifespan import LifespanState, living
 from serving.loads.routes import PATH as LOADS_PATH
@@ -143,22 +143,16 @@ _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fa
 
 
 class TandemApp(FastAPI):
-    """FastAPI, but for what is answered before any of it.
-
-    See `CachedLists`, `HotEvents` and `EarlyRefusals`.
-    """
+    """FastAPI, but for what is answered before any of it: see `CachedLists` and `HotEvents`."""
 
     cached_lists: CachedLists | None = None
     hot_events: HotEvents | None = None
-    early_refusals: EarlyRefusals | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http":
             cached_lists, hot_events = self.cached_lists, self.hot_events
             if cached_lists is not None and await cached_lists.answer(scope, send):
-                return
-            if self.early_refusals is not None and await self.early_refusals.answer(scope, send):
                 return
             if hot_events is not None:
                 rest = await hot_events.answer(scope, receive, send)
@@ -221,7 +215,6 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     if tracing is None:
         # Whose requests are traced wants to see what they do.
         app.cached_lists = CachedLists(settings.api_requests_at_once, metrics)
-        app.early_refusals = EarlyRefusals(slots, metrics)
         app.hot_events = HotEvents(bodies, metrics, most_bytes=settings.api_body_bytes)
     add_error_handlers(app)
     declare_security(app)

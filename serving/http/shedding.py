@@ -1,38 +1,21 @@
-"""How many requests without a body are let in at once, and the answer to the others.
-
-Who is let in while too many are under way waits longer than it is worth, and makes the others wait.
-Who is not let in must cost next to nothing, or a busy process has no time left for anybody: so most
-refusals are sent before all else that the app does with a request.
-"""
+"""How many requests without a body are let in at once."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.http.bodies import METHODS_WITH_BODY
-from serving.http.direct_route import (
-    ACCEPT_ENCODING,
-    REQUEST_ID,
-    DirectAnswer,
-    DirectSender,
-    headers_of,
-)
 from serving.http.errors import busy_problem
-from serving.http.paths import is_utf8, paths_as_sent
-from serving.http.refusals import UNMATCHED, request_id_of
 from serving.runtime.metrics import ServingMetrics
 
 _LIMITED: Final = "/v1/"
 _FEW: Final = 16
 """So many are let in however long they take: it may be PostgreSQL that they wait for."""
 _LONG_SECONDS: Final = 0.1
-_READ = frozenset({REQUEST_ID, ACCEPT_ENCODING})
-_UNUSUAL = frozenset({b"origin", b"content-length", b"transfer-encoding"})
-"""Headers of requests that go the whole way: pages of other origins, bodies."""
 
 
 class RequestSlots:
@@ -78,7 +61,7 @@ class RequestLimit:
 
     def __init__(self, app: ASGIApp, slots: RequestSlots, metrics: ServingMetrics) -> None:
         self._app = app
-        self.slots = slots
+        self._slots = slots
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,53 +72,12 @@ class RequestLimit:
             await self._shed("connections", scope, receive, send)
         elif scope["method"] in METHODS_WITH_BODY:
             await self._app(scope, receive, send)
-        elif self.slots.full():
+        elif self._slots.full():
             await self._shed("too_many", scope, receive, send)
         else:
-            with self.slots.taken():
+            with self._slots.taken():
                 await self._app(scope, receive, send)
 
     async def _shed(self, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics.requests_shed.labels(reason).inc()
         await busy_problem(scope["path"], scope["state"]["request_id"])(scope, receive, send)
-
-
-class EarlyRefusals:
-    """Refuses what `RequestLimit` would refuse, with the same answer, before all else."""
-
-    def __init__(self, slots: RequestSlots, metrics: ServingMetrics) -> None:
-        self.slots = slots
-        self._shed = metrics.requests_shed.labels("too_many")
-        self._sender = DirectSender(metrics, UNMATCHED, "GET")
-
-    async def answer(self, scope: Scope, send: Send) -> bool:
-        """Refuse a request; False: nothing was sent, and it is to go the whole way."""
-        if scope["method"] != "GET" or scope["root_path"] or not self.slots.full():
-            return False
-        started, began_at = time.perf_counter(), time.monotonic()
-        state: dict[str, Any] = scope["state"]
-        headers = headers_of(scope, _READ, _UNUSUAL)
-        path = paths_as_sent(scope)["path"]
-        if (
-            headers is None
-            or "spare_connection" in state
-            or not path.startswith(_LIMITED)
-            or not is_utf8(scope.get("raw_path") or b"")
-            or not all(map(is_utf8, scope["query_string"].split(b"&")))
-        ):
-            return False
-        self._shed.inc()
-        request_id = request_id_of(headers.get(REQUEST_ID))
-        problem = busy_problem(path, request_id)
-        try:
-            await self._sender.send(
-                DirectAnswer(problem.status_code, problem.raw_headers, bytes(problem.body)),
-                send,
-                request_id=request_id,
-                accepted=headers.get(ACCEPT_ENCODING, ""),
-                rate_limit=state.get("rate_limit", ()),
-                started=started,
-            )
-        finally:
-            self._sender.record(problem.status_code, state, began_at, request_id)
-        return True
