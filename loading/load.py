@@ -70,35 +70,59 @@ def load(
             f"The rejects cannot be written to {rejects_path}, which is loaded."
         )
     with connected(database_url) as store:
-        kinds = store.load_kinds()
-        with opened_files(arguments, options, kinds) as opened:
-            if on_understood is not None:
-                on_understood(opened)
-            with RejectsFile(rejects_path) as rejects:
-                number, resumed = store.begin_load(
-                    loaded_by or _account(),
-                    source or " ".join(map(_shown, arguments)),
-                    mapping_of(opened.plans, options),
-                )
-                creates_items = _creates_items(store, opened, options)
-                loading = _Loading(store, opened, kinds, rejects, on_progress, creates_items)
-                for plan in opened.plans:
-                    loading.load(plan)
-                if resumed:
-                    store.count_whole_load(loading.counts)
-                store.end_load(loading.counts)
-                return LoadReport(
-                    load_no=number,
-                    resumed=resumed,
-                    **loading.counts.as_json(),
-                    creates_items=creates_items,
-                    rejects_path=rejects.path,
-                    skipped_files=dict(opened.skipped),
-                    unread_columns={
-                        plan.table.source.name: plan.unread for plan in opened.plans if plan.unread
-                    },
-                    advice=_advice(loading.counts),
-                )
+        return load_into(
+            store,
+            arguments,
+            options,
+            loaded_by=loaded_by,
+            source=source,
+            rejects_path=rejects_path,
+            on_progress=on_progress,
+            on_understood=on_understood,
+        )
+
+
+def load_into(
+    store: Store,
+    arguments: Sequence[str],
+    options: LoadOptions,
+    *,
+    rejects_path: Path,
+    loaded_by: str | None = None,
+    source: str | None = None,
+    on_progress: OnProgress | None = None,
+    on_understood: OnUnderstood | None = None,
+) -> LoadReport:
+    """The same into a store that is open already."""
+    kinds = store.load_kinds()
+    with opened_files(arguments, options, kinds) as opened:
+        if on_understood is not None:
+            on_understood(opened)
+        with RejectsFile(rejects_path) as rejects:
+            number, resumed = store.begin_load(
+                loaded_by or _account(),
+                source or " ".join(map(_shown, arguments)),
+                mapping_of(opened.plans, options),
+            )
+            creates_items = _creates_items(store, opened, options)
+            loading = _Loading(store, opened, kinds, rejects, on_progress, creates_items)
+            for plan in opened.plans:
+                loading.load(plan)
+            if resumed:
+                store.count_whole_load(loading.counts)
+            store.end_load(loading.counts)
+            return LoadReport(
+                load_no=number,
+                resumed=resumed,
+                **loading.counts.as_json(),
+                creates_items=creates_items,
+                rejects_path=rejects.path,
+                skipped_files=dict(opened.skipped),
+                unread_columns={
+                    plan.table.source.name: plan.unread for plan in opened.plans if plan.unread
+                },
+                advice=_advice(loading.counts),
+            )
 
 
 def load_tables(
