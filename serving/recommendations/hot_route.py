@@ -6,8 +6,9 @@ so it is given here, as plain ASGI:
 
 1.  `_asked`: method, path, query and headers are what most requests have. The user of a path and
     the parameters of a query are remembered, so that they are validated once.
-2.  There is a slot (`RequestSlots`), and the route's own requirement (`RequiredScope.grants`)
-    knows the key and counts the request against its limit.
+2.  Not too many are looked for already, and the route's own requirement (`RequiredScope.grants`)
+    knows the key and counts the request against its limit. How many other requests are under way
+    (`RequestSlots`) does not matter: to give such a list costs no more than to refuse it.
 3.  `Recommender.find_at_hand`: the cached list, which Redis is asked for in one command. It is
     there only if nothing has dropped it since, and then passes the checks that the pipeline makes
     of any cached list: run, catalogue, expiry. It counts as shown (impressions), as a hit, and as
@@ -51,7 +52,6 @@ from serving.http.direct_route import (
     headers_of,
     route_of,
 )
-from serving.http.middleware import RequestSlots
 from serving.http.paths import is_utf8, paths_as_sent
 from serving.http.refusals import request_id_of
 from serving.http.routing import Services
@@ -119,8 +119,9 @@ class _Prepared:
 class CachedLists:
     """Answers what it can from the cache."""
 
-    def __init__(self, slots: RequestSlots, metrics: ServingMetrics) -> None:
-        self._slots = slots
+    def __init__(self, most_at_once: int, metrics: ServingMetrics) -> None:
+        self._most_at_once = most_at_once
+        self._under_way = 0
         self._route = route_of(router.routes, _PATH, "GET")
         self._requirement = required_scope(self._route)
         self._sender = DirectSender(metrics, self._route.path_format, "GET")
@@ -132,14 +133,14 @@ class CachedLists:
         """Answer a request; False: nothing was sent, and it is to go the whole way."""
         started = time.perf_counter()
         asked = self._asked(scope)
-        slots, state = self._slots, scope["state"]
+        state = scope["state"]
         if (
             asked is None
-            or slots.taken >= slots.most
+            or self._under_way >= self._most_at_once
             or not self._requirement.grants(state, asked.headers[KEY])
         ):
             return False
-        slots.taken += 1
+        self._under_way += 1
         try:
             found = await asked.recommender.find_at_hand(asked.user_id, asked.query.request)
             if found is None:
@@ -147,7 +148,7 @@ class CachedLists:
                 return False
             await self._send(asked, *found, state, send, started)
         finally:
-            slots.taken -= 1
+            self._under_way -= 1
         return True
 
     def _asked(self, scope: Scope) -> _Asked | None:
