@@ -43,15 +43,10 @@ from serving.experiments.routes import router as experiments_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits, BodySlots
 from serving.http.cors import add_cors
 from serving.http.errors import add_error_handlers
-from serving.http.middleware import (
-    AnswerHeaders,
-    Compression,
-    RequestLimit,
-    RequestRecord,
-    RequestSlots,
-)
+from serving.http.middleware import AnswerHeaders, Compression, RequestRecord
 from serving.http.openapi import describe
 from serving.http.paths import PathsAsSent, Utf8Only
+from serving.http.shedding import RequestLimit, RequestSlots
 from serving.http.streamed_bodies import StreamedBodies, StreamedBodyGate
 from serving.lifespan import LifespanState, living
 from serving.loads.routes import PATH as LOADS_PATH
@@ -219,7 +214,7 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_networks())
     if tracing is None:
         # Whose requests are traced wants to see what they do.
-        app.hot_lists = HotLists(slots, metrics)
+        app.hot_lists = HotLists(slots, metrics, most_at_once=settings.api_requests_at_once)
         app.hot_events = HotEvents(bodies, metrics, most_bytes=settings.api_body_bytes)
     add_error_handlers(app)
     declare_security(app)
