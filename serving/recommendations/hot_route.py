@@ -7,12 +7,12 @@ anew, so both are given here, as plain ASGI:
 1.  `_asked`: method, path, query and headers are what most requests have. The user of a path and
     the parameters of a query are remembered, so that they are validated once.
 2.  Not too many are looked for already, and the route's own requirement (`RequiredScope.grants`)
-    knows the key and counts the request against its limit. How many other requests are under way
-    (`RequestSlots`) does not matter: to give such a list costs no more than to refuse it.
+    knows the key and counts the request against its limit.
 3.  `Recommender.find_at_hand`: the cached list, which Redis is asked for in one command. It is
     there only if nothing has dropped it since, and then passes the checks that the pipeline makes
     of any cached list: run, catalogue, expiry. It counts as shown (impressions), as a hit, and as
-    lately asked for.
+    lately asked for. How many other requests are under way (`RequestSlots`) does not matter: to
+    give such a list costs no more than to refuse it.
 4.  `LastingPart.written`: what all answers with the list have in common was written when it was
     first given; what is of this answer alone stands before it. Tag and 304 are those of any list.
 5.  Whoever has no cached list, or wants none, gets what `Recommender.recommend` makes, as the
@@ -128,10 +128,10 @@ class _Prepared:
 class HotLists:
     """Answers what most requests ask for, from the cache where it can."""
 
-    def __init__(self, slots: RequestSlots, metrics: ServingMetrics, *, most_at_once: int) -> None:
-        self._slots = slots
+    def __init__(self, most_at_once: int, slots: RequestSlots, metrics: ServingMetrics) -> None:
         self._most_at_once = most_at_once
-        self._under_way = 0
+        self._looked_for = 0
+        self._slots = slots
         self._route = route_of(router.routes, _PATH, "GET")
         self._requirement = required_scope(self._route)
         self._sender = DirectSender(metrics, self._route.path_format, "GET")
@@ -143,43 +143,49 @@ class HotLists:
         """Answer a request; False: nothing was sent, and it is to go the whole way."""
         started = time.perf_counter()
         asked = self._asked(scope)
-        state = scope["state"]
         if (
             asked is None
-            or self._under_way >= self._most_at_once
-            or not self._requirement.grants(state, asked.headers[KEY])
+            or self._looked_for >= self._most_at_once
+            or not self._requirement.grants(scope["state"], asked.headers[KEY])
         ):
             return False
-        began_at, request_id = time.monotonic(), request_id_of(asked.headers.get(REQUEST_ID))
-
-        async def give(answer: DirectAnswer) -> None:
-            try:
-                await self._sender.send(
-                    answer,
-                    send,
-                    request_id=request_id,
-                    accepted=asked.headers.get(ACCEPT_ENCODING, ""),
-                    rate_limit=state.get("rate_limit", ()),
-                    started=started,
-                )
-            finally:
-                self._sender.record(answer.status, state, began_at, request_id)
-
-        self._under_way += 1
+        self._looked_for += 1
         try:
-            answer = await _cached(asked)
-            if answer is not None:
-                await give(answer)
-                return True
+            cached = await _cached(asked)
         finally:
-            self._under_way -= 1
-        self._requirement.begin_budget(state)
+            self._looked_for -= 1
+        if cached is not None:
+            await self._answer(asked, cached, scope, send, started)
+            return True
+        self._requirement.begin_budget(scope["state"])
         if self._slots.full():
-            # The whole way refuses it.
             return False
-        with self._slots.taken(), structlog.contextvars.bound_contextvars(request_id=request_id):
-            await give(await _made(asked, _path_of(scope), request_id))
+        with self._slots.taken():
+            await self._answer(asked, None, scope, send, started)
         return True
+
+    async def _answer(
+        self, asked: _Asked, cached: DirectAnswer | None, scope: Scope, send: Send, started: float
+    ) -> None:
+        state, began_at, status = scope["state"], time.monotonic(), 0
+        request_id = request_id_of(asked.headers.get(REQUEST_ID))
+        try:
+            if cached is None:
+                with structlog.contextvars.bound_contextvars(request_id=request_id):
+                    answer = await _made(asked, _path_of(scope), request_id)
+            else:
+                answer = cached
+            status = answer.status
+            await self._sender.send(
+                answer,
+                send,
+                request_id=request_id,
+                accepted=asked.headers.get(ACCEPT_ENCODING, ""),
+                rate_limit=state.get("rate_limit", ()),
+                started=started,
+            )
+        finally:
+            self._sender.record(status, state, began_at, request_id)
 
     def _asked(self, scope: Scope) -> _Asked | None:
         """What is asked; None: it may be something unusual."""
