@@ -1,6 +1,7 @@
 """Settings of the nightly run."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -88,6 +89,11 @@ class BatchSettings(LayerSettings):
         _LISTS.seed, ge=0, description="where the random start of the factors comes from"
     )
     threads: int = Field(0, ge=0, description="threads of a fit; 0: as many as there are cores")
+    folder: Path | None = Field(
+        None,
+        description="a folder on a disk for what a night need not hold in memory; unset: the"
+        " system's for temporary files, which some systems have in memory",
+    )
 
     holdout_share: float = Field(
         0.1,

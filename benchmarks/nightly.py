@@ -10,7 +10,6 @@ The events are made up. Beside the night stand one final fit and one top-n for a
 import json
 import math
 import os
-import resource
 import tempfile
 import time
 from dataclasses import dataclass
@@ -34,12 +33,12 @@ from benchmarks.command import Seed, run_command
 from benchmarks.loaded_files import progress
 from benchmarks.made_events import write_events, write_items
 from benchmarks.own_night import OnStep, OwnRun, own_run
+from benchmarks.peak_memory import WatchedNight
 from sql.log import event_horizon, load_kinds
 from stack.cli.options import AsJson
 from stack.local.supervision.service import BATCH_NICENESS
 
 _MIB = 1024.0 * 1024.0
-_KIB_A_MIB = 1024.0
 _TASTES = 20
 _LIVE_FACTORS = {"TANDEM_BATCH_LIVE_FACTORS": "64"}
 _RUN = text(
@@ -70,11 +69,16 @@ class MeasuredNight:
     """From the begin of the run to the switch."""
     fit_seconds: float
     lists_seconds: float
-    peak_mib: float
-    """The most the process of the night had in memory."""
+    peaks: dict[str, float]
+    """The most the process of the night had in memory, in MiB, by step."""
     held_mib: float
     """The matrix and the factors of both sides."""
     steps: dict[str, float]
+
+    @property
+    def peak_mib(self) -> float:
+        """The most of all steps."""
+        return max(self.peaks.values())
 
     @property
     def ratio(self) -> float:
@@ -93,6 +97,7 @@ class MeasuredNight:
             "memory_ratio": round(self.peak_mib / self.held_mib, 2),
             "load": round(os.getloadavg()[0], 1),
             **{f"step: {step}": seconds for step, seconds in self.steps.items()},
+            **{f"mib: {step}": round(peak) for step, peak in self.peaks.items()},
         }
 
 
@@ -138,14 +143,13 @@ def _measured(size: Size, seed: int, on_step: OnStep) -> MeasuredNight:
             seed=seed,
             tastes=_TASTES,
         )
-        with own_run(data, on_step, _LIVE_FACTORS) as run:
-            # The largest child that has ended is the night: PostgreSQL and Prefect still run.
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / _KIB_A_MIB
+        watched = WatchedNight()
+        with own_run(data, on_step, _LIVE_FACTORS, watched.listen) as run:
             on_step("fitting once more")
-            return _beside_a_fit(run, peak)
+            return _beside_a_fit(run, watched.peaks)
 
 
-def _beside_a_fit(run: OwnRun, peak_mib: float) -> MeasuredNight:
+def _beside_a_fit(run: OwnRun, peaks: dict[str, float]) -> MeasuredNight:
     os.nice(max(0, BATCH_NICENESS - os.nice(0)))
     with run.engine.connect() as connection:
         row = connection.execute(_RUN).one()
@@ -174,7 +178,7 @@ def _beside_a_fit(run: OwnRun, peak_mib: float) -> MeasuredNight:
         seconds=float(row.seconds),
         fit_seconds=fitted - started,
         lists_seconds=listed - fitted,
-        peak_mib=peak_mib,
+        peaks=peaks,
         held_mib=sum(array.nbytes for array in arrays) / _MIB,
         steps=dict(row.step_seconds),
     )

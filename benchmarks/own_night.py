@@ -19,6 +19,7 @@ from stack.api_key import create_key
 from stack.database import using_engine
 from stack.local.embedded_database import DATABASE, embedded_addresses
 from stack.local.flow_runs.flow_environment import flow_environment
+from stack.local.flow_runs.nightly_flow import StepListener
 from stack.local.flow_runs.nightly_run import run_nightly
 from stack.local.home import Home
 from stack.local.ports import free_port
@@ -124,11 +125,15 @@ class OwnRun:
 
 @contextmanager
 def own_run(
-    data: Path, on_step: OnStep, variables: Mapping[str, str] | None = None
+    data: Path,
+    on_step: OnStep,
+    variables: Mapping[str, str] | None = None,
+    listen: StepListener = lambda _step, _seconds: None,
 ) -> Iterator[OwnRun]:
     """Load the files and run a night, with these settings besides the usual ones.
 
-    StackError if the night is not published.
+    `listen` is told each step of the night as it begins and ends. StackError if the night is not
+    published.
     """
     with served_folder() as folder, _stores(Home(folder)) as stores:
         home, address = Home(folder), stores.database_url
@@ -139,7 +144,7 @@ def own_run(
             with flow_environment(settings, home, stores, print) as whole:
                 environment = {name: whole[name] for name in whole if name not in _NOT_OURS}
                 environment |= variables or {}
-                _run_night(engine, environment, home, on_step)
+                _run_night(engine, environment, home, on_step, listen)
             yield OwnRun(engine, address, home, settings, environment)
 
 
@@ -156,8 +161,15 @@ def _stores(home: Home) -> Iterator[Stores]:
         yield Stores(addresses, redis.url(), None)
 
 
-def _run_night(engine: Engine, environment: Mapping[str, str], home: Home, on_step: OnStep) -> None:
+def _run_night(
+    engine: Engine,
+    environment: Mapping[str, str],
+    home: Home,
+    on_step: OnStep,
+    listen: StepListener,
+) -> None:
     def show(step: str, seconds: float | None) -> None:
+        listen(step, seconds)
         if seconds is not None:
             on_step(f"{step}, {seconds:.1f} s")
 

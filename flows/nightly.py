@@ -16,6 +16,7 @@ from batch.evaluation.holdout import Holdout
 from batch.evaluation.promotion_gate import Size
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
+from batch.history.matrix import put_aside
 from batch.runs import model_runs
 from batch.runs.model_runs import Run, find_served_run, nightly_lock
 from batch.settings import BatchSettings
@@ -165,6 +166,9 @@ def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:
 def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> None:
     history = learning_tasks.read_history(context, run)
     matrix = learning_tasks.build_matrix(context, run, history)
+    # Until all is chosen the past has a matrix of its own, and these are gigabytes of a long log.
+    read_matrix = put_aside(matrix, context.batch_engine.folder)
+    del matrix
     held_out = judging_tasks.split(context, history)
     validation = choosing_tasks.make_validation(context, run, held_out)
     if validation is not None:
@@ -181,6 +185,8 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
     chosen = choosing_tasks.choose_words(context, run, validation, terms, weights)
     # They hold the matrix of the past and what was fitted to it, and nothing needs them any more.
     del held_out, validation
+    matrix = read_matrix()
+    del read_matrix
     sequence = learning_tasks.learn_sequence(context, run, history, matrix)
     factors = learning_tasks.refit(context, run, history, matrix, sequence)
     factors, wider = learning_tasks.learn_list_words(context, factors, matrix, terms, chosen)

@@ -11,6 +11,7 @@ from prefect.utilities.annotations import opaque
 
 from batch.blas import one_blas_thread
 from batch.bulk import TRANSIENT_ERRORS
+from batch.freed_memory import given_back
 from flows.nightly_context import NightlyContext
 
 P = ParamSpec("P")
@@ -33,7 +34,7 @@ def step(name: str, *, retried: bool = False) -> Callable[[Step[P, R]], Step[P, 
     def decorate(work: Step[P, R]) -> Step[P, R]:
         @wraps(work)
         def timed(context: NightlyContext, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            with context.timed(name), one_blas_thread():
+            with context.timed(name), given_back(), one_blas_thread():
                 return work(context, *args, **kwargs)
 
         made: Callable[[Callable[..., R]], Task[..., R]] = task(

@@ -137,6 +137,13 @@ def test_the_api_and_the_loading_worker_share_the_folder_of_uploads() -> None:
         assert f"uploads:{known['environment']['TANDEM_UPLOADS']}" in known["volumes"]
 
 
+def test_what_a_night_need_not_hold_is_on_a_volume_and_not_in_memory() -> None:
+    known = services()["worker"]
+    folder = known["environment"]["TANDEM_BATCH_FOLDER"]
+    assert f"nights:{folder}" in known["volumes"]
+    assert not any(folder.startswith(in_memory) for in_memory in known["tmpfs"])
+
+
 def test_the_api_alone_reads_the_signing_keys_and_cannot_change_them() -> None:
     known = services()
     file = Path(known["api"]["environment"]["TANDEM_SIGNING_KEYS_FILE"])

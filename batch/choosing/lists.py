@@ -94,15 +94,18 @@ def choose_lists(
         on_fit(factors)
         own = replace(default, factors=default.factors if factors == most else factors)
         fits[own.factors] = fit_factors(matrix, own, engine=engine)
-        listed = with_sequence(fits[own.factors], following, own)
+        listed = with_sequence(fits[own.factors], following, own, asked.rows)
         gains |= _gains(asked, listed, _scalings(matrix, own, lately))
     chosen = _chosen(gains, default, asked.user_nos)
     alone = fits[chosen.factors]
+    # The users of the others may be gigabytes.
+    fits.clear()
     scales = scoring_scales(matrix, chosen, lately)
     weighed = [replace(chosen, sequence_weight=weight) for weight in SEQUENCE_WEIGHTS]
     for each in weighed:
         if each not in gains:
-            gains |= _gains(asked, with_sequence(alone, following, each), {each: scales})
+            listed = with_sequence(alone, following, each, asked.rows)
+            gains |= _gains(asked, listed, {each: scales})
     best = max(weighed, key=lambda each: float(gains[each].mean()))
     gain, error = paired_difference(gains[best], gains[chosen], asked.user_nos)
     if gain > error:
@@ -162,12 +165,16 @@ def _gains(
     fitted: Factors,
     scalings: Mapping[Configuration, NDArray[np.floating]],
 ) -> dict[Configuration, Gains]:
-    """(n,) 1 / log2(rank + 2) of each event's item within the first 100, else 0."""
-    gains = {each: np.zeros(len(asked.rows)) for each in scalings}
+    """(n,) 1 / log2(rank + 2) of each event's item within the first 100, else 0.
+
+    `fitted` has the users of the events, or one who stands for all.
+    """
+    users = np.broadcast_to(fitted.users, (len(asked.wanted), fitted.users.shape[1]))
+    gains = {each: np.zeros(len(users)) for each in scalings}
     at_once = max(_SCORES_AT_ONCE // len(fitted.items), 1)
-    for start in range(0, len(asked.rows), at_once):
+    for start in range(0, len(users), at_once):
         chunk = slice(start, start + at_once)
-        scores = fitted.users[asked.rows[chunk]] @ fitted.items.T
+        scores = users[chunk] @ fitted.items.T
         hidden = np.zeros(scores.shape, dtype=bool)
         for row, seen in enumerate(asked.seen[chunk]):
             hidden[row, seen] = True

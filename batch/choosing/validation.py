@@ -9,6 +9,7 @@ from batch.engines.engine import BatchEngine
 from batch.engines.implicit_engine import ONE_MACHINE
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix
+from batch.history.slicing import occurrences, taken
 from batch.history.splitting import Split
 from batch.parameters import SpaceParameters
 from batch.space.composing import ItemComponents, fit_item_components
@@ -58,7 +59,8 @@ def _sample(split: Split, seed: int) -> list[ValidationEvent]:
     if len(past) + len(future) > MOST_INTERACTIONS:
         known_items = _used_items(past, future)
         drawn = _drawn_users(past, future, seed)
-        past, future = past.where(drawn[past.user_nos]), future.where(drawn[future.user_nos])
+        past = past.where(taken(drawn, past.user_nos))
+        future = future.where(taken(drawn, future.user_nos))
     timeline, cut_off = Timeline(past.followed_by(future)), len(past)
     rows = timeline.foreseeable(cut_off, len(timeline), known_items)
     chosen = np.random.default_rng(seed).permutation(rows)[:MOST_EVENTS]
@@ -68,9 +70,7 @@ def _sample(split: Split, seed: int) -> list[ValidationEvent]:
 def _used_items(past: Interactions, future: Interactions) -> NDArray[np.bool_]:
     """By item number whether anybody used the item in the past, whether drawn or not."""
     items = int(max(past.item_nos.max(initial=0), future.item_nos.max(initial=0))) + 1
-    used = np.zeros(items, dtype=np.bool_)
-    used[past.item_nos] = True
-    return used
+    return occurrences(past.item_nos, items) > 0
 
 
 def _drawn_users(past: Interactions, future: Interactions, seed: int) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from batch.content.mean_embedding import MeanEmbedding, mean_embedding
 from batch.content.words import Floats, ItemTerms, WordVectors
 from batch.fitting import Factors, gramian
 from batch.history.matrix import InteractionMatrix, item_degrees, like_counts
+from batch.history.slicing import taken
 from batch.parameters import WordParameters
 from batch.space.composing import ItemSpace
 from domain.cold_items import ColdItemSpace, SimilarityShares, fillers, unit
@@ -208,9 +209,11 @@ def _widened(
 ) -> InteractionMatrix:
     """The matrix with empty columns for the items behind its own, then with columns in `order`."""
     shape = (len(matrix.user_nos), len(item_nos))
+    new_columns = np.argsort(order).astype(np.int32)
 
     def widened(old: csr_matrix) -> csr_matrix:
-        return csr_matrix(csr_matrix((old.data, old.indices, old.indptr), shape=shape)[:, order])
+        # Known items keep their order among each other, so that columns still rise in each row.
+        return csr_matrix((old.data, taken(new_columns, old.indices), old.indptr), shape=shape)
 
     return replace(
         matrix,

@@ -1,6 +1,7 @@
 """What a night asks of whatever computes its heavy parts."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
+from batch.history.row_blocks import RowBlocks
 from batch.parameters import AlsParameters, SpaceParameters
 
 # `topk` of implicit scores what it must leave out with the lowest number there is.
@@ -28,6 +30,10 @@ class BatchEngine(Protocol):
     @property
     def name(self) -> str:
         """As `TANDEM_BATCH_ENGINE` calls it."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the night puts what it need not hold; None: among the system's temporary files."""
 
     def fit(
         self,
@@ -58,5 +64,5 @@ class BatchEngine(Protocol):
         item_nos: NDArray[np.int32],
         as_of: np.datetime64,
         parameters: SpaceParameters,
-    ) -> csr_matrix:
+    ) -> RowBlocks:
         """What follows what, (i, i), as `batch.history.following.following_counts` counts it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from implicit.cpu.topk import topk
@@ -13,6 +14,7 @@ from batch.engines.engine import BestItems
 from batch.fitting import Factors, fit
 from batch.history.following import following_counts
 from batch.history.interactions import Interactions
+from batch.history.row_blocks import RowBlocks
 from batch.parameters import AlsParameters, SpaceParameters
 
 
@@ -22,6 +24,7 @@ class ImplicitEngine:
 
     threads: int = 0
     """0: as many as there are cores."""
+    folder: Path | None = None
     name: str = "implicit"
 
     def fit(
@@ -60,9 +63,9 @@ class ImplicitEngine:
         item_nos: NDArray[np.int32],
         as_of: np.datetime64,
         parameters: SpaceParameters,
-    ) -> csr_matrix:
-        """Count all histories at once."""
-        return following_counts(interactions, item_nos, as_of, parameters)
+    ) -> RowBlocks:
+        """Count all histories, one part after the other."""
+        return following_counts(interactions, item_nos, as_of, parameters, folder=self.folder)
 
 
 def best_items(

@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from batch.bulk import fetch, fetch_columns
+from batch.history.slicing import AT_ONCE, occurrences, slices
 from domain.identifiers import Position
 from domain.interactions import KindTable
 from sql.statements import statements
 
 _BATCH = statements("batch")
-
-AT_ONCE = 2_000_000
-"""So many interactions are looked at at once, where each takes many times its own memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +85,7 @@ class Interactions:
 
     def slices(self, at_once: int = AT_ONCE) -> Iterator[slice]:
         """Slices of so many interactions, in their order."""
-        for start in range(0, len(self), at_once):
-            yield slice(start, start + at_once)
+        yield from slices(len(self), at_once)
 
     def by_users(self, at_once: int = AT_ONCE) -> Iterator["Interactions"]:
         """All interactions of some users, and so on by rising numbers, about so many at once."""
@@ -96,10 +93,19 @@ class Interactions:
             yield self
             return
         # The part each user number belongs to, by how many interactions stand before its own.
-        parts = (np.cumsum(np.bincount(self.user_nos)) - 1) // at_once
-        firsts = np.flatnonzero(np.diff(parts, prepend=-1))
+        parts = (np.cumsum(occurrences(self.user_nos)) - 1) // at_once
+        firsts = np.flatnonzero(np.diff(parts, prepend=-1)).tolist()
         for first, end in zip(firsts, [*firsts[1:], len(parts)], strict=True):
-            yield self.where((self.user_nos >= first) & (self.user_nos < end))
+            yield self.where(self._indexes_of(first, end))
+
+    def _indexes_of(self, first: int, end: int) -> NDArray[np.intp]:
+        """Where interactions of users from `first` until before `end` stand."""
+        found = [
+            part.start
+            + np.flatnonzero((self.user_nos[part] >= first) & (self.user_nos[part] < end))
+            for part in self.slices()
+        ]
+        return np.concatenate(found)
 
     def in_time_order(self) -> "Interactions":
         """The same by time, then item, then kind, then user, in whatever order they are.

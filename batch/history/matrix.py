@@ -1,12 +1,17 @@
 """The matrix: users x items, weights summed, and what each user has seen."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from batch.history.interactions import Interactions
+from batch.history.row_blocks import BlockStore
+from batch.history.slicing import occurrences, row_slices
+from batch.history.sparse_parts import row_numbers, rows_of, stacked, summed
 from batch.parameters import AlsParameters
 from domain.interactions import bounded
 
@@ -28,13 +33,26 @@ class InteractionMatrix:
 
     def rows_who_like(self) -> NDArray[np.intp]:
         """Rows of users with at least one positive sum."""
-        positive = self.weights.data > 0.0
-        rows = np.repeat(np.arange(len(self.user_nos)), np.diff(self.weights.indptr))
-        return np.unique(rows[positive])
+        likes = np.zeros(len(self.user_nos), dtype=np.bool_)
+        for rows, cells in row_slices(self.weights.indptr):
+            part = rows_of(self.weights, rows, cells)
+            likes[rows.start + row_numbers(part)[part.data > 0.0]] = True
+        return np.flatnonzero(likes)
 
     def columns_of(self, item_nos: NDArray[np.integer]) -> NDArray[np.intp]:
         """Columns of those of `item_nos` that the matrix has."""
         return np.flatnonzero(np.isin(self.item_nos, item_nos))
+
+
+def put_aside(matrix: InteractionMatrix, folder: Path | None) -> Callable[[], InteractionMatrix]:
+    """Write the cells into a file in `folder`; what is answered reads them again.
+
+    Whoever lets go of the matrix then has its memory for something else in between.
+    """
+    store = BlockStore(folder, held_bytes=0)
+    weights, seen = store.keep(matrix.weights), store.keep(matrix.seen)
+    user_nos, item_nos = matrix.user_nos, matrix.item_nos
+    return lambda: InteractionMatrix(user_nos, item_nos, weights(), seen())
 
 
 def interaction_matrix(
@@ -44,24 +62,46 @@ def interaction_matrix(
 
     All of them decay by `decay_per_year` besides; that changes no more than the sums.
     """
-    user_nos, rows = _dense(interactions.user_nos)
-    item_nos, columns = _dense(interactions.item_nos)
-    shape = (len(user_nos), len(item_nos))
-    decayed = _decayed_weights(interactions, as_of, decay_per_year)
-    summed = csr_matrix((decayed, (rows, columns)), shape=shape)
-    del decayed
-    summed.data = bounded(summed.data)
-    weights = summed.astype(np.float32)
-    del summed
+    user_nos, row_of = _present(interactions.user_nos)
+    item_nos, column_of = _present(interactions.item_nos)
+    weights, seen = [], []
+    end = 0
+    for part in interactions.by_users():
+        rows = row_of[part.user_nos]
+        first, end = end, int(rows.max(initial=end - 1)) + 1
+        shape = (end - first, len(item_nos))
+        rows -= first
+        decayed = _decayed_weights(part, as_of, decay_per_year)
+        own = _weights_and_seen(part, rows, column_of[part.item_nos], decayed, shape)
+        weights.append(own[0])
+        seen.append(own[1])
+    return InteractionMatrix(
+        user_nos, item_nos, stacked(weights, len(item_nos)), stacked(seen, len(item_nos))
+    )
+
+
+def _weights_and_seen(
+    interactions: Interactions,
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    decayed: NDArray[np.float64],
+    shape: tuple[int, int],
+) -> tuple[csr_matrix, csr_matrix]:
+    """Those of some users, whose interactions lie in these cells."""
+    sums = summed(decayed, rows, columns, shape)
+    sums.data = bounded(sums.data)
+    weights = csr_matrix(sums.astype(np.float32))
     weights.eliminate_zeros()
     marked = interactions.mark_seen()
     disliked = np.flatnonzero(weights.data < 0.0)
     # The row of a number is how many rows have ended before it.
     disliked_rows = np.searchsorted(weights.indptr, disliked, side="right") - 1
-    rows = np.concatenate([rows[marked], disliked_rows.astype(np.int32)])
-    columns = np.concatenate([columns[marked], weights.indices[disliked]])
-    seen = _pattern(rows, columns, shape)
-    return InteractionMatrix(user_nos, item_nos, weights, seen)
+    seen = _pattern(
+        np.concatenate([rows[marked], disliked_rows.astype(np.int32)]),
+        np.concatenate([columns[marked], weights.indices[disliked]]),
+        shape,
+    )
+    return weights, seen
 
 
 def _decayed_weights(
@@ -82,51 +122,52 @@ def confidences(matrix: InteractionMatrix, parameters: AlsParameters) -> csr_mat
 
     d_u and d_i are the numbers of distinct items of the user and users of the item.
     """
-    # c_ui = a * s_ui / (d_u^b * d_i^c)
-    scaled = parameters.confidence * _damped(
-        matrix, parameters.user_exponent, parameters.item_exponent
-    )
     pattern = matrix.weights
-    return csr_matrix(
-        (scaled.astype(np.float32), pattern.indices, pattern.indptr), shape=pattern.shape
-    )
+    scaled = np.empty(pattern.nnz, dtype=np.float32)
+    for cells, damped in _damped(matrix, parameters.user_exponent, parameters.item_exponent):
+        # c_ui = a * s_ui / (d_u^b * d_i^c)
+        scaled[cells] = parameters.confidence * damped
+    return csr_matrix((scaled, pattern.indices, pattern.indptr), shape=pattern.shape)
 
 
 def mean_weight(matrix: InteractionMatrix, user_exponent: float, item_exponent: float) -> float:
     """The mean over all pairs of |s_ui| / (d_u^b * d_i^c); 0 for an empty matrix."""
-    weights = np.abs(_damped(matrix, user_exponent, item_exponent))
+    weights = np.empty(matrix.weights.nnz)
+    for cells, damped in _damped(matrix, user_exponent, item_exponent):
+        weights[cells] = np.abs(damped)
     return float(weights.mean()) if len(weights) else 0.0
 
 
 def item_degrees(matrix: InteractionMatrix) -> NDArray[np.float64]:
     """The number of distinct users of each column, (i,), at least 1."""
-    degrees = np.bincount(matrix.weights.indices, minlength=len(matrix.item_nos))
+    degrees = occurrences(matrix.weights.indices, len(matrix.item_nos))
     return np.asarray(np.maximum(degrees, 1.0))
 
 
 def like_counts(matrix: InteractionMatrix) -> NDArray[np.int32]:
     """The number of distinct users with a positive sum of each column, (i,)."""
     liked = matrix.weights.indices[matrix.weights.data > 0.0]
-    return np.bincount(liked, minlength=len(matrix.item_nos)).astype(np.int32)
+    return occurrences(liked, len(matrix.item_nos)).astype(np.int32)
 
 
 def _damped(
     matrix: InteractionMatrix, user_exponent: float, item_exponent: float
-) -> NDArray[np.float64]:
-    """s_ui / (d_u^b * d_i^c) of each pair, in the order of the matrix."""
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """s_ui / (d_u^b * d_i^c) of each pair, in the order of the matrix, some pairs at a time."""
     weights = matrix.weights
-    user_degrees = np.diff(weights.indptr)
-    by_user = np.repeat(np.maximum(user_degrees, 1.0) ** -user_exponent, user_degrees)
-    by_item = (item_degrees(matrix) ** -item_exponent)[weights.indices]
-    return np.asarray(weights.data * by_user * by_item)
+    by_item = item_degrees(matrix) ** -item_exponent
+    for rows, cells in row_slices(weights.indptr):
+        degrees = np.diff(weights.indptr[rows.start : rows.stop + 1])
+        by_user = np.repeat(np.maximum(degrees, 1.0) ** -user_exponent, degrees)
+        yield cells, weights.data[cells] * by_user * by_item[weights.indices[cells]]
 
 
-def _dense(nos: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The distinct numbers, rising, and each number's index among them."""
-    present = np.flatnonzero(np.bincount(nos)) if len(nos) else np.empty(0, dtype=np.intp)
+def _present(nos: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The distinct numbers, rising, and by number its index among them."""
+    present = np.flatnonzero(occurrences(nos))
     indexes = np.zeros(int(present[-1]) + 1 if len(present) else 0, dtype=np.int32)
     indexes[present] = np.arange(len(present))
-    return present.astype(np.int32), indexes[nos]
+    return present.astype(np.int32), indexes
 
 
 def _pattern(

@@ -43,12 +43,13 @@ def split_by_time(interactions: Interactions, holdout_share: float) -> Split:
     if not len(interactions):
         return Split(np.datetime64(0, "us"), interactions, interactions)
     index = min(int(len(interactions) * (1.0 - holdout_share)), len(interactions) - 1)
-    moment = np.partition(interactions.occurred_at, index)[index]
     if rises(interactions.occurred_at):
         # Both are views of the history, which has gigabytes where there are many interactions.
+        moment = interactions.occurred_at[index]
         first = int(np.searchsorted(interactions.occurred_at, moment))
         past, future = slice(0, first), slice(first, None)
         return Split(moment, interactions.where(past), interactions.where(future))
+    moment = np.partition(interactions.occurred_at, index)[index]
     in_future = interactions.occurred_at >= moment
     return Split(moment, interactions.where(~in_future), interactions.where(in_future))
 

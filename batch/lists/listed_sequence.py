@@ -24,26 +24,34 @@ def sequence_factors(
 
     `matrix` must have been made of `interactions`, `sequence` of its items.
     """
-    users = newest_liked(matrix, interactions) @ sequence.context_embeddings
-    return Factors(np.asarray(users, dtype=np.float32), sequence.item_embeddings)
-
-
-def newest_liked(matrix: InteractionMatrix, interactions: Interactions) -> csr_matrix:
-    """(u, i) what each user's newest distinct liked items weigh; the sum of a row is 1, or 0.
-
-    The weights are those of `domain.live_vector.sequence_weights`, of all users at once.
-    """
-    shape = (len(matrix.user_nos), len(matrix.item_nos))
-    found = csr_matrix(shape)
+    users = np.zeros((len(matrix.user_nos), sequence.dimensions), dtype=np.float32)
     for part in interactions.by_users():
-        found = found + _newest_weights(matrix, part)
-    return csr_matrix(found.multiply(1.0 / np.maximum(_sums(found), 1.0)[:, None]))
+        rows, weights = newest_liked(matrix, part)
+        users[rows] = weights @ sequence.context_embeddings
+    return Factors(users, sequence.item_embeddings)
 
 
-def _newest_weights(matrix: InteractionMatrix, interactions: Interactions) -> csr_matrix:
-    """(u, i) the weights of some users' newest items."""
+def newest_liked(matrix: InteractionMatrix, interactions: Interactions) -> tuple[slice, csr_matrix]:
+    """What the newest distinct liked items weigh of users with neighbouring rows (r, i).
+
+    All interactions are of these users. The sum of a row is 1, or 0. The weights are those of
+    `domain.live_vector.sequence_weights`, of all these users at once.
+    """
+    if not len(interactions):
+        return slice(0), csr_matrix((0, len(matrix.item_nos)))
+    bounds = [interactions.user_nos.min(), interactions.user_nos.max()]
+    first, last = np.searchsorted(matrix.user_nos, bounds).tolist()
+    rows = slice(first, last + 1)
+    found = _newest_weights(matrix, interactions, rows)
+    return rows, csr_matrix(found.multiply(1.0 / np.maximum(_sums(found), 1.0)[:, None]))
+
+
+def _newest_weights(
+    matrix: InteractionMatrix, interactions: Interactions, users: slice
+) -> csr_matrix:
+    """(r, i) the weights of the newest items of the users in some rows."""
     liked = steps(interactions)
-    rows = np.searchsorted(matrix.user_nos, liked.user_nos)[::-1]
+    rows = np.searchsorted(matrix.user_nos[users], liked.user_nos)[::-1]
     columns = np.searchsorted(matrix.item_nos, liked.item_nos)[::-1]
     _, newest = np.unique(rows * len(matrix.item_nos) + columns, return_index=True)
     newest = newest[np.lexsort((newest, rows[newest]))]
@@ -51,7 +59,7 @@ def _newest_weights(matrix: InteractionMatrix, interactions: Interactions) -> cs
     ages = np.arange(len(rows)) - np.searchsorted(rows, rows)
     recent = ages < _LIVE.sequence_events
     weights = _LIVE.sequence_decay ** ages[recent].astype(np.float64)
-    shape = (len(matrix.user_nos), len(matrix.item_nos))
+    shape = (users.stop - users.start, len(matrix.item_nos))
     return csr_matrix((weights, (rows[recent], columns[recent])), shape=shape)
 
 

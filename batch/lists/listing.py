@@ -26,6 +26,7 @@ _ROWS_A_FACTOR = 4
 """More factors than a quarter of the items, or of the users, describe nothing."""
 _FEWEST_FACTORS = 8
 _SAMPLED_USERS = 500
+_ALL = slice(None)
 
 
 def fit_lists(
@@ -106,20 +107,26 @@ def fit_factors(
 
 
 def with_sequence(
-    fitted: Factors, following: Factors, hyperparameters: ListHyperparameters
+    fitted: Factors,
+    following: Factors,
+    hyperparameters: ListHyperparameters,
+    rows: NDArray[np.intp] | slice = _ALL,
 ) -> Factors:
-    """Both side by side, what comes next weighed, each by its own spread.
+    """Both side by side, what comes next weighed, each by its own spread; of users in `rows` alone.
 
     The fit as it is where what comes next weighs nothing.
     """
     if not hyperparameters.sequence_weight:
-        return fitted
+        return fitted if rows is _ALL else Factors(fitted.users[rows], fitted.items)
     seed = hyperparameters.seed
     share = hyperparameters.sequence_weight * _spread(fitted, seed) / _spread(following, seed)
-    return Factors(
-        np.hstack([fitted.users, share * following.users]).astype(np.float32),
-        np.hstack([fitted.items, following.items]).astype(np.float32),
-    )
+    own, coming = fitted.users[rows], following.users[rows]
+    width = own.shape[1]
+    users = np.empty((len(own), width + coming.shape[1]), dtype=np.float32)
+    # Where they stay: users may be millions.
+    users[:, :width] = own
+    np.multiply(coming, share, out=users[:, width:])
+    return Factors(users, np.hstack([fitted.items, following.items]).astype(np.float32))
 
 
 def iterations_of(hyperparameters: ListHyperparameters) -> int:
@@ -129,8 +136,12 @@ def iterations_of(hyperparameters: ListHyperparameters) -> int:
 
 def _mean_of(first: Factors, other: Factors, seed: int) -> Factors:
     """Factors whose inner products are the mean of two scores, each by its own spread."""
-    users = [fitted.users / (2.0 * _spread(fitted, seed)) for fitted in (first, other)]
-    return Factors(np.hstack(users).astype(np.float32), np.hstack([first.items, other.items]))
+    width = first.users.shape[1]
+    users = np.empty((len(first.users), width + other.users.shape[1]), dtype=np.float32)
+    # Where they stay: users may be millions.
+    np.divide(first.users, 2.0 * _spread(first, seed), out=users[:, :width])
+    np.divide(other.users, 2.0 * _spread(other, seed), out=users[:, width:])
+    return Factors(users, np.hstack([first.items, other.items]))
 
 
 def _spread(factors: Factors, seed: int) -> float:

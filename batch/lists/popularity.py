@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.fitting import Factors
-from batch.history.interactions import Interactions
+from batch.history.interactions import Interactions, rises
 from batch.history.matrix import InteractionMatrix
 from batch.history.splitting import pair_keys
 from batch.settings import BatchSettings
@@ -62,7 +62,13 @@ def popular_scores(
 
 
 def _since(interactions: Interactions, as_of: np.datetime64, days: float) -> Interactions:
-    return interactions.where(interactions.ages_days(as_of) <= days)
+    recent = np.empty(len(interactions), dtype=np.bool_)
+    for part in interactions.slices():
+        recent[part] = interactions.where(part).ages_days(as_of) <= days
+    if rises(interactions.occurred_at):
+        # A view: they may be most of the history.
+        return interactions.where(slice(len(recent) - int(recent.sum()), None))
+    return interactions.where(recent)
 
 
 def _ranking(

@@ -6,19 +6,23 @@ direction, so an item has two vectors: a context embedding, for when it stands i
 item embedding, for when it may come next.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import svds
+from scipy.sparse import csr_matrix, identity, vstack
+from scipy.sparse.linalg import LinearOperator, svds
 
 from batch.engines.engine import BatchEngine
 from batch.engines.implicit_engine import ONE_MACHINE
 from batch.history.interactions import Interactions
+from batch.history.row_blocks import BlockStore, RowBlocks
+from batch.history.sparse_parts import without
 from batch.parameters import SpaceParameters
 
 _SMALLEST = 1e-12
+_HELD_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +54,83 @@ def sequence_vectors(
     dimensions, down to none.
     """
     counts = engine.following_counts(interactions, item_nos, as_of, parameters)
-    information = positive_information(counts, parameters.smoothing)
+    information = _Products(len(item_nos), BlockStore(engine.folder, _HELD_BYTES))
+    for block in positive_information(counts, parameters.smoothing):
+        information.append(block)
+    del counts
     dimensions = min(parameters.sequence_dimensions, len(item_nos) - 2)
-    if dimensions < 1 or not information.nnz:
+    if dimensions < 1 or not information.cells:
         nothing = np.empty((len(item_nos), 0), dtype=np.float32)
         return SequenceVectors(nothing, nothing)
     return _factorised(information, dimensions, parameters.seed)
 
 
-def positive_information(counts: csr_matrix, smoothing: float) -> csr_matrix:
-    """Positive pointwise mutual information, contexts smoothed with an exponent; same shape."""
-    pairs = counts.tocoo()
-    rows = np.asarray(counts.sum(axis=1)).ravel()
-    contexts = np.asarray(counts.sum(axis=0)).ravel() ** smoothing
-    # pmi = log( P(item | context) / P_smoothed(item) )
-    information = np.log(pairs.data * contexts.sum() / (rows[pairs.row] * contexts[pairs.col]))
-    kept = information > 0.0
-    return csr_matrix((information[kept], (pairs.row[kept], pairs.col[kept])), shape=counts.shape)
+def positive_information(counts: RowBlocks, smoothing: float) -> Iterator[csr_matrix]:
+    """Positive pointwise mutual information, contexts smoothed with an exponent, by the blocks.
+
+    It takes the counts block by block: nothing is left of them.
+    """
+    sums = np.zeros(counts.columns)
+    for block in counts:
+        # One count after the other, so that sums are rounded alike in blocks of any size.
+        np.add.at(sums, block.indices, block.data)
+    contexts = sums**smoothing
+    for block in counts.emptied():
+        rows = np.asarray(block.sum(axis=1)).ravel()
+        # pmi = log( P(item | context) / P_smoothed(item) )
+        expected = np.repeat(rows, np.diff(block.indptr)) * contexts[block.indices]
+        information = np.log(block.data * contexts.sum() / expected)
+        pairs = csr_matrix((information, block.indices, block.indptr), shape=block.shape)
+        yield without(pairs, information <= 0.0)
 
 
-def _factorised(information: csr_matrix, dimensions: int, seed: int) -> SequenceVectors:
+class _Products:
+    """A square matrix in blocks of rows, of which singular vectors need the products alone.
+
+    Each product is rounded as that of the whole matrix, whatever the blocks are.
+    """
+
+    def __init__(self, items: int, store: BlockStore) -> None:
+        self.items = items
+        self.cells = 0
+        self._continued = RowBlocks(items, store)
+
+    def append(self, block: csr_matrix) -> None:
+        """Add rows at the end."""
+        # Below an identity: a sum over the rows of the block then goes on from one over those
+        # before it, number by number.
+        self._continued.append(csr_matrix(vstack([identity(self.items), block], format="csr")))
+        self.cells += int(block.nnz)
+
+    def operator(self) -> LinearOperator:
+        """The matrix as a solver asks for it."""
+        return LinearOperator(
+            (self.items, self.items),
+            matvec=lambda vector: self._times(vector.reshape(-1, 1)),
+            rmatvec=lambda vector: self._transposed_times(vector.reshape(-1, 1)),
+            matmat=self._times,
+            rmatmat=self._transposed_times,
+            dtype=np.dtype(np.float64),
+        )
+
+    def _times(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(i, k) of vectors (i, k)."""
+        return np.concatenate([(block @ vectors)[self.items :] for block in self._continued])
+
+    def _transposed_times(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(i, k) of vectors (i, k)."""
+        found = np.zeros((self.items, vectors.shape[1]))
+        end = 0
+        for block in self._continued:
+            first, end = end, end + block.shape[0] - self.items
+            found = block.T @ np.concatenate([found, vectors[first:end]])
+        return found
+
+
+def _factorised(information: _Products, dimensions: int, seed: int) -> SequenceVectors:
     """Context U sqrt(S) with rows normalised, item embeddings V sqrt(S) with one scale for all."""
-    start = np.random.default_rng(seed).standard_normal(information.shape[0])
-    left, values, right = svds(information, k=dimensions, v0=start)
+    start = np.random.default_rng(seed).standard_normal(information.items)
+    left, values, right = svds(information.operator(), k=dimensions, v0=start)
     context_embeddings, item_embeddings = left * np.sqrt(values), right.T * np.sqrt(values)
     lengths = np.linalg.norm(context_embeddings, axis=1, keepdims=True)
     spread = float(np.sqrt((item_embeddings**2).sum(axis=1).mean()))

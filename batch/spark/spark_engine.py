@@ -23,6 +23,7 @@ from scipy.sparse import csr_matrix
 from batch.engines.engine import BestItems
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
+from batch.history.row_blocks import RowBlocks
 from batch.parameters import AlsParameters, SpaceParameters
 from batch.spark import blocks
 from batch.spark.folders import own_folder
@@ -145,7 +146,7 @@ class SparkEngine:
         item_nos: NDArray[np.int32],
         as_of: np.datetime64,
         parameters: SpaceParameters,
-    ) -> csr_matrix:
+    ) -> RowBlocks:
         """Each task counts for some of the users; the sums are taken in the order of the blocks."""
         with self._room("following") as folder:
             count = self._blocks_of(len(interactions))
@@ -162,7 +163,7 @@ class SparkEngine:
             total = csr_matrix((len(item_nos), len(item_nos)))
             for path in counts:
                 total = total + blocks.read_counts(path, len(item_nos))
-            return csr_matrix(total)
+            return RowBlocks.of(csr_matrix(total))
 
     def _sides(
         self, folder: Path, confidences: csr_matrix, parameters: AlsParameters

@@ -155,7 +155,8 @@ class Counting:
 def count_following(asked: Counting, block: int) -> int:
     """Count in the histories of a block; answers how many pairs of items were found."""
     history = blocks.read_history(asked.histories[block], asked.kinds)
-    counts = following_counts(history, asked.item_nos, asked.as_of, asked.parameters).tocoo()
+    found = following_counts(history, asked.item_nos, asked.as_of, asked.parameters)
+    counts = found.whole().tocoo()
     blocks.write(
         asked.counts[block],
         {

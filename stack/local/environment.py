@@ -58,6 +58,7 @@ def child_environment(
         **inherited,
         "DATABASE_URL": database_url,
         **({} if redis_url is None else {"REDIS_URL": redis_url}),
+        "TANDEM_BATCH_FOLDER": inherited.get("TANDEM_BATCH_FOLDER") or str(home.nights),
         "TANDEM_HOME": str(home.directory),
         "TANDEM_API_HOST": settings.api_host,
         "TANDEM_API_PORT": str(settings.api_port),

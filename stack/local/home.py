@@ -49,6 +49,11 @@ class Home:
         return self.directory / "prefect"
 
     @property
+    def nights(self) -> Path:
+        """What a night need not hold in memory; empty while there is none."""
+        return self.directory / "nights"
+
+    @property
     def state_file(self) -> Path:
         """What runs, for `tandem status` and for the next start."""
         return self.directory / "state.json"

@@ -16,9 +16,10 @@ from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix
 from batch.history.splitting import split_by_time
 from batch.history.trend import trend
-from batch.lists.listed_sequence import newest_liked
+from batch.lists.listed_sequence import sequence_factors
 from batch.lists.popularity import all_time
 from batch.parameters import SpaceParameters, TransitionParameters
+from batch.space.sequence import SequenceVectors
 from batch.space.transitions import fit_transitions
 from tests.used_items import used_items
 
@@ -60,6 +61,8 @@ def test_what_is_learned_in_parts_is_what_is_learned_at_once(
 ) -> None:
     history = log(make_interactions)
     as_of, items = history.newest(), np.unique(history.item_nos)
+    random = np.random.default_rng(1)
+    sequence = SequenceVectors(*random.normal(size=(2, len(items), 4)).astype(np.float32))
 
     def learned() -> list[np.ndarray]:
         matrix = interaction_matrix(history, as_of)
@@ -68,8 +71,8 @@ def test_what_is_learned_in_parts_is_what_is_learned_at_once(
         return [
             matrix.weights.toarray(),
             matrix.seen.toarray(),
-            following_counts(history, items, as_of, SpaceParameters()).toarray(),
-            newest_liked(matrix, history).toarray(),
+            following_counts(history, items, as_of, SpaceParameters()).whole().toarray(),
+            sequence_factors(sequence, matrix, history).users,
             trend(history, items, as_of, 7.0),
             transitions.toarray(),
             np.array([ranking.item_nos, ranking.scores]),

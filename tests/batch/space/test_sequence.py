@@ -35,7 +35,8 @@ def test_counts_are_the_decayed_pairs_within_the_window_in_their_direction(
     make_interactions: Callable[..., Interactions], events: list[Event]
 ) -> None:
     item_nos = np.arange(1, 7, dtype=np.int32)
-    counts = following_counts(make_interactions(events), item_nos, AS_OF, PARAMETERS).toarray()
+    found = following_counts(make_interactions(events), item_nos, AS_OF, PARAMETERS)
+    counts = found.whole().toarray()
     expected: dict[tuple[int, int], float] = defaultdict(float)
     for user in (1, 2, 3):
         mine = sorted((day, item) for u, item, kind, day in events if u == user and kind == VIEW)
@@ -61,7 +62,8 @@ def test_information_is_that_of_levy_and_goldberg_with_negatives_cut_off(
         AS_OF,
         replace(PARAMETERS, window=1),
     )
-    dense, information = counts.toarray(), positive_information(counts, 0.75).toarray()
+    dense = counts.whole().toarray()
+    (information,) = (block.toarray() for block in positive_information(counts, 0.75))
     contexts = dense.sum(axis=0) ** 0.75
     for row, column in zip(*dense.nonzero(), strict=True):
         chance = contexts[column] / contexts.sum()

@@ -132,7 +132,7 @@ def test_what_follows_what_and_moments_are_those_of_one_machine(
     assert other is not None
     past, items = held_out.split.past, held_out.past.item_nos
     counts, wanted = (
-        engine.following_counts(past, items, held_out.split.moment, SPACE)
+        engine.following_counts(past, items, held_out.split.moment, SPACE).whole()
         for engine in (spark, ONE_MACHINE)
     )
     assert counts.nnz == wanted.nnz
