@@ -68,15 +68,6 @@ def ask_prefect(path: str) -> Any:
     return answer.raise_for_status().json()
 
 
-def summary_of(flow_run_id: object) -> str:
-    """What a night has told Prefect of itself."""
-    of_run = {"flow_run_id": {"any_": [str(flow_run_id)]}, "key": {"any_": ["nightly-summary"]}}
-    address = f"{PREFECT_API_URL.value()}/artifacts/filter"
-    answer = httpx.post(address, json={"artifacts": of_run}, timeout=60)
-    (artifact,) = answer.raise_for_status().json()
-    return str(artifact["data"])
-
-
 def partitions(engine: Engine) -> set[str]:
     return {
         row[0]
@@ -127,11 +118,9 @@ def test_a_night_publishes_everything_of_one_run_and_tells_prefect(shop: Engine)
         assert "popularity_ndcg@20" in artifact["data"] or "| ndcg@20 |" in artifact["data"]
 
 
-def test_the_figures_are_stored_by_segment_with_intervals_and_pictured(
-    shop: Engine, first_run: int
-) -> None:
-    (run,) = rows(shop, "select * from model_runs where run_id = :run_id", run_id=first_run)
-    metrics = run.metrics
+def test_the_figures_are_stored_by_segment_with_intervals_and_pictured(shop: Engine) -> None:
+    run_now(ignore)
+    metrics = value(shop, "select metrics from model_runs")
     evaluation = metrics["evaluation"]
     segments = [name for name in ("new", "light", "heavy") if name in evaluation["users"]]
     assert segments
@@ -140,7 +129,7 @@ def test_the_figures_are_stored_by_segment_with_intervals_and_pictured(
     assert interval["mean"] == pytest.approx(metrics["ndcg@20"])
     assert interval["low"] < interval["mean"] < interval["high"]
     assert evaluation["difference"]["popularity"]["high"] > 0.0
-    summary = summary_of(run.flow_run_id)
+    summary = ask_prefect("artifacts/nightly-summary/latest")["data"]
     picture = re.search(r"!\[[^]]*\]\(data:image/svg\+xml;base64,([^)]+)\)", summary)
     assert picture is not None
     words = ET.fromstring(base64.b64decode(picture[1])).itertext()
