@@ -1,9 +1,7 @@
 """How many requests without a body are let in at once."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,43 +11,27 @@ from serving.http.errors import busy_problem
 from serving.runtime.metrics import ServingMetrics
 
 _LIMITED: Final = "/v1/"
-_FEW: Final = 16
-"""So many are let in however long they take: it may be PostgreSQL that they wait for."""
-_LONG_SECONDS: Final = 0.1
 
 
 class RequestSlots:
-    """The requests without a body that are under way in one process.
-
-    Beyond a few, one more is let in only while half of them came less than a moment ago. They end
-    about as fast as they come, so who is let in is answered within about twice that time, however
-    fast the machine is; a few that take long keep nobody out.
-    """
+    """How many requests without a body may be under way in one process."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._since: dict[object, float] = {}
-        """When each came in, on the monotonic clock; the oldest first."""
+        self._taken = 0
 
     def full(self) -> bool:
         """Whether one more would be too many."""
-        under_way = len(self._since)
-        if under_way >= self._most:
-            return True
-        if under_way < _FEW:
-            return False
-        middle = next(islice(self._since.values(), under_way // 2, None))
-        return time.monotonic() - middle > _LONG_SECONDS
+        return self._taken >= self._most
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """One of them, for the time of the block."""
-        request = object()
-        self._since[request] = time.monotonic()
+        self._taken += 1
         try:
             yield
         finally:
-            del self._since[request]
+            self._taken -= 1
 
 
 class RequestLimit:

@@ -55,8 +55,8 @@ class ClientSettings(LayerSettings):
     )
     api_requests_at_once: Count = Field(
         64,
-        description="Requests without a body under way in one process; others get a 503. Beyond 16,"
-        " fewer while they take long; cached lists have as many places of their own.",
+        description="Requests without a body under way in one process; others get a 503. Cached"
+        " lists have as many places of their own.",
     )
     api_bodies_at_once: Count = Field(
         64,

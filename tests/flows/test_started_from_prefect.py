@@ -111,7 +111,8 @@ async def test_parameters_that_cannot_be_are_refused_before_anything_runs(shop: 
         assert next(iter(wrong)) in refused.text
 
 
-def test_the_first_night_has_nothing_to_compare_with(shop: Engine, first_run: int) -> None:
+def test_the_first_night_has_nothing_to_compare_with(shop: Engine) -> None:
+    run_now(ignore)
     flow_run_id = str(value(shop, "select flow_run_id from model_runs"))
     assert set(artifacts_of(flow_run_id)) == {"nightly-summary", "nightly-figures"}
 
