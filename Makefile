@@ -51,9 +51,11 @@ docs: $(INSTALLED) ## Make a site of the documents in build/docs; a broken link 
 	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --jobs auto -c docs -d build/doctrees . build/docs
 	@echo "Open build/docs/index.html"
 
-# PySpark has 430 MB: whoever wants it installs its own lock besides.
+# PySpark has 430 MB: whoever wants it installs its own lock besides. rfc3987-syntax comes with the
+# checks of cyclonedx-bom, which do without; where it is installed, each process that imports
+# Prefect compiles its grammar first, for a second.
 lock: ## Resolve the dependencies again into requirements.lock and requirements-spark.lock
-	@$(UV) pip compile --generate-hashes --python-version 3.11 --all-extras --no-emit-package pyspark --no-emit-package py4j --no-annotate --custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock
+	@$(UV) pip compile --generate-hashes --python-version 3.11 --all-extras --no-emit-package pyspark --no-emit-package py4j --no-emit-package rfc3987-syntax --no-annotate --custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock
 	@echo 'pyspark>=4.0,<5' | $(UV) pip compile --generate-hashes --python-version 3.11 --no-annotate --custom-compile-command "make lock" --upgrade - -o requirements-spark.lock
 
 release: $(INSTALLED) ## Make the wheel, its lock, its bill of materials and an image file in build/release

@@ -9,6 +9,7 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from batch.bulk import bulk_connection
+from batch.lists.nightly_lists import Lists, store_lists
 from batch.parameters import RunParameters, SpaceParameters
 from batch.runs.model_runs import begin_run, mark_evaluated
 from batch.space.composing import ItemSpace
@@ -47,18 +48,29 @@ def load_histories(
     load([str(path)], url, LoadOptions())
 
 
-def publish_made_run(url: str, items: int, *, seed: int) -> RunId:
-    """Publish a run with live vectors of all users, and nightly lists of none."""
+def publish_made_run(
+    url: str, items: int, *, seed: int, list_length: int = 0, users: int = 0, new_items: int = 0
+) -> RunId:
+    """Publish a run with live vectors of all users.
+
+    The first `users` of them have nightly lists of so many items. `new_items` are liked by nobody.
+    """
     engine = make_engine(url)
-    space = _space(np.random.default_rng(seed), items)
+    rng = np.random.default_rng(seed)
+    space = _space(rng, items)
     with engine.begin() as connection:
         run = begin_run(connection, RunParameters(), None)
         mark_evaluated(connection, run.run_id)
         create_partitions(connection, run.run_id)
         store_space(connection, run.run_id, space)
-    store_vectors(engine, url, run, space, np.full(items, 10, dtype=np.int32))
+    item_users = np.full(items, 10, dtype=np.int32)
+    # Before the last one, which has all events beyond it.
+    item_users[items - 1 - new_items : items - 1] = 0
+    store_vectors(engine, url, run, space, item_users)
     with bulk_connection(url) as bulk:
         store_transitions(bulk, run.run_id, space.transitions)
+        if users:
+            store_lists(bulk, run.run_id, _lists(rng, items, users, list_length))
     engine.dispose()
     publish(url, run.run_id)
     return run.run_id
@@ -95,6 +107,14 @@ def _transitions(
         next_item_nos=item_nos[(first + np.arange(neighbours)) % items].ravel(),
         scores=rng.random(items * neighbours, dtype=np.float32) + np.float32(1e-3),
     )
+
+
+def _lists(rng: np.random.Generator, items: int, users: int, length: int) -> Lists:
+    """A random part of the items for each user, with falling scores."""
+    item_nos = [rng.permutation(items)[:length] + 1 for _ in range(users)]
+    scores = -np.sort(-rng.random((users, length), dtype=np.float32))
+    user_nos = np.arange(1, users + 1, dtype=np.int32)
+    return Lists(user_nos, np.array(item_nos, dtype=np.int32), scores)
 
 
 def _drawn(rng: np.random.Generator, items: int, count: int) -> NDArray[np.integer[Any]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from benchmarks.halved_runs import ITEMS, USERS
 from benchmarks.loaded_files import new_database
@@ -32,9 +32,18 @@ from stack.local.servers.redis_server import running_redis
 EVENTS_A_USER = 8
 
 
+Fill = Callable[[str, Path], None]
+"""Fills the database of an address, with a folder for its files."""
+
+
 @contextmanager
-def running_system(apis: int) -> Iterator[tuple[str, dict[str, int], str]]:
-    """PostgreSQL, Redis, a speed worker and API processes; address, ports and a key."""
+def running_system(
+    apis: int, fill: Fill | None = None
+) -> Iterator[tuple[str, dict[str, int], str]]:
+    """PostgreSQL, Redis, a speed worker and API processes; address, ports and a key.
+
+    `fill` None: with a catalogue and a history.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-")))
         folder.chmod(0o755)
@@ -44,8 +53,8 @@ def running_system(apis: int) -> Iterator[tuple[str, dict[str, int], str]]:
         engine = make_engine(url)
         with engine.begin() as connection:
             key = create_key(connection, "benchmark", ["read", "write"])
-        _fill(engine)
         engine.dispose()
+        (fill or _fill)(url, folder)
         stores = {"DATABASE_URL": url, "REDIS_URL": redis.url()}
         ports = {f"api-{n}": free_port() for n in range(1, apis + 1)}
         stack.enter_context(process_of("speed", folder / "speed.log", stores))
@@ -73,8 +82,9 @@ def process_of(module: str, log: Path, settings: dict[str, str]) -> Iterator[Non
             process.wait()
 
 
-def _fill(engine: Engine) -> None:
+def _fill(url: str, _: Path) -> None:
     """A catalogue and a history."""
+    engine = make_engine(url)
     random = np.random.default_rng(7)
     names = [{"item_id": f"item-{no}", "title": f"Item {no}"} for no in range(1, ITEMS + 1)]
     noon = datetime.now(UTC) - timedelta(days=1)
@@ -88,6 +98,7 @@ def _fill(engine: Engine) -> None:
                 for no in random.integers(1, ITEMS + 1, EVENTS_A_USER)
             ]
             connection.execute(statements("log")["record_events"], record_parameters(events))
+    engine.dispose()
 
 
 def _event(user: str, item_no: int, at: datetime) -> NewEvent:

@@ -129,13 +129,30 @@ class AlignedRankings:
 
     def blended(self, weights: Mapping[str, float], sharpness: float) -> BlendedRanking:
         """As `blend` does it."""
+        scores, applied = self._blended_scores(weights, sharpness)
+        order = np.lexsort((self.item_nos, -scores))
+        return BlendedRanking(self.item_nos, scores, self.by_source, applied).reordered(order)
+
+    def rank_of(self, item_no: int, weights: Mapping[str, float], sharpness: float) -> int | None:
+        """Where `blended` has the item, counted from 0; None: no source has it."""
+        index = int(np.searchsorted(self.item_nos, item_no))
+        if index == len(self.item_nos) or self.item_nos[index] != item_no:
+            return None
+        scores, _ = self._blended_scores(weights, sharpness)
+        # Of equal scores those of lower numbers come first, and numbers rise.
+        better = np.count_nonzero(scores > scores[index])
+        return int(better + np.count_nonzero(scores[:index] == scores[index]))
+
+    def _blended_scores(
+        self, weights: Mapping[str, float], sharpness: float
+    ) -> tuple[NDArray[np.float64], dict[str, float]]:
+        """Of each item (n,), and the weights as applied."""
         applied = renormalized(weights, self.rankings)
         scores = np.zeros(len(self.item_nos))
         for name, scaled in self.by_source.items():
             # blended = sum over sources of w_source * score_source^p
             scores += applied[name] * scaled**sharpness
-        order = np.lexsort((self.item_nos, -scores))
-        return BlendedRanking(self.item_nos, scores, self.by_source, applied).reordered(order)
+        return scores, applied
 
 
 def renormalized(weights: Mapping[str, float], rankings: Mapping[str, Ranking]) -> dict[str, float]:

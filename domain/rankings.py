@@ -1,5 +1,6 @@
 """Rankings: item numbers with scores, best first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -34,13 +35,18 @@ class Ranking:
 
     def only(self, eligible: NDArray[np.integer]) -> "Ranking":
         """Keep the items that `eligible` contains, in the same order."""
-        keep = np.isin(self.item_nos, eligible)
+        return self.where(np.isin(self.item_nos, eligible))
+
+    def where(self, kept: Sequence[bool] | NDArray[np.bool_]) -> "Ranking":
+        """Keep the items for which `kept` (n,) is true, in the same order."""
+        keep = np.asarray(kept, dtype=bool)
         return Ranking(self.item_nos[keep], self.scores[keep])
 
     def without(self, excluded: NDArray[np.integer]) -> "Ranking":
         """Leave out the items that `excluded` contains."""
-        keep = np.isin(self.item_nos, excluded, invert=True)
-        return Ranking(self.item_nos[keep], self.scores[keep])
+        return (
+            self if not len(excluded) else self.where(np.isin(self.item_nos, excluded, invert=True))
+        )
 
     def top(self, n: int) -> "Ranking":
         """The first `n` items."""

@@ -10,7 +10,6 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 from sqlalchemy import Engine
-from sqlalchemy.pool import NullPool
 
 from batch.evaluation.comparison import Comparison
 from batch.evaluation.holdout import Holdout
@@ -133,14 +132,19 @@ def _refuse_if_made_up_for(engine: Engine) -> None:
 def _opened_context(settings: BatchSettings) -> Iterator[NightlyContext]:
     """Connections, and the certainty to be the only nightly run, and a needed one."""
     url = DatabaseSettings().database_url.get_secret_value()
-    engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
-    with engine.connect() as connection:
-        session = connection.execution_options(isolation_level="AUTOCOMMIT")
-        with nightly_lock(session):
-            # Before the engine: a cluster is not asked for a night that is not needed.
-            _refuse_if_made_up_for(engine)
-            with opened_engine(settings) as batch_engine:
-                yield NightlyContext(engine, url, settings, batch_engine)
+    # A night has nearly a hundred transactions. Between two there may be an hour of fitting, and
+    # whatever ends an idle connection: it is tried before it is used again.
+    engine = make_engine(url, application_name=FLOW, pool_size=2, pool_pre_ping=True)
+    try:
+        with engine.connect() as connection:
+            session = connection.execution_options(isolation_level="AUTOCOMMIT")
+            with nightly_lock(session):
+                # Before the engine: a cluster is not asked for a night that is not needed.
+                _refuse_if_made_up_for(engine)
+                with opened_engine(settings) as batch_engine:
+                    yield NightlyContext(engine, url, settings, batch_engine)
+    finally:
+        engine.dispose()
 
 
 def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:

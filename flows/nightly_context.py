@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import get_run_logger
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from batch.bulk import bulk_connection
@@ -56,6 +56,15 @@ class NightlyContext:
     def begin(self) -> Any:
         """A transaction of its own: `with context.begin() as connection`."""
         return self.engine.begin()
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection to which settings may stick: it is closed afterwards, never used again."""
+        with self.engine.connect() as connection:
+            try:
+                yield connection
+            finally:
+                connection.invalidate()
 
     def bulk(self) -> Any:
         """An ADBC connection for bulk moves: `with context.bulk() as connection`."""
@@ -106,7 +115,7 @@ class NightlyContext:
     def clear_away(self, run_id: RunId) -> None:
         """Take a run's partitions away; what somebody reads too long is left to the next night."""
         try:
-            with self.engine.connect() as connection:
+            with self.session() as connection:
                 session = connection.execution_options(isolation_level="AUTOCOMMIT")
                 model_runs.drop_partitions(session, run_id)
         except OperationalError as error:

@@ -189,7 +189,7 @@ def _indexed(context: NightlyContext, run: Run, dimensions: int, indexed: index.
     """Build one index; how much of the exact answer it finds."""
     with context.begin() as connection:
         index.build_index(connection, run.run_id, dimensions, indexed)
-    with context.engine.connect() as connection:
+    with context.session() as connection:
         return index.index_recall(connection, run.run_id, dimensions, _RECALL_USERS, indexed)
 
 
@@ -221,7 +221,7 @@ def _warmed(context: NightlyContext, run: Run) -> bool:
     if not context.settings.warm_seconds:
         return False
     seconds = context.settings.warm_seconds
-    with context.engine.connect() as connection:
+    with context.session() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
         listen_to_warmed(session)
         listeners = announce(session, run.run_id)

@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.utilities.annotations import opaque
 
 from batch.blas import one_blas_thread
 from batch.bulk import TRANSIENT_ERRORS
@@ -25,7 +26,9 @@ def step(name: str, *, retried: bool = False) -> Callable[[Step[P, R]], Step[P, 
     """Make a function of the night a task with a name a data team understands.
 
     A `retried` step reads or writes and does no harm when it is done again. Values pass from step
-    to step in memory: Prefect neither hashes them for a cache nor stores them as results.
+    to step in memory: Prefect neither hashes them for a cache nor stores them as results, nor looks
+    for its own objects within them, which took a second of a small night. It still knows which step
+    made a value, and draws the arrow.
     """
 
     def decorate(work: Step[P, R]) -> Step[P, R]:
@@ -43,7 +46,16 @@ def step(name: str, *, retried: bool = False) -> Callable[[Step[P, R]], Step[P, 
             retry_delay_seconds=_RETRY_SECONDS if retried else 0,
             retry_condition_fn=_passes,
         )
-        return made(timed)
+        as_task = made(timed)
+
+        @wraps(work)
+        def run(context: NightlyContext, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            unseen = [opaque(value) for value in args]
+            named = {name: opaque(value) for name, value in kwargs.items()}
+            # The task unwraps what it is given.
+            return as_task(context, *unseen, **named)
+
+        return run
 
     return decorate
 

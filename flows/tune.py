@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 from batch.engines.implicit_engine import ONE_MACHINE
 from batch.settings import BatchSettings, TuneSettings
 from batch.tuning.search import Found
-from batch.tuning.tuned_hyperparameters import tuning_lock
+from batch.tuning.search_store import tuning_lock
 from flows import tuning_tasks
 from flows.artifacts_of_tuning import publish_found
 from flows.giving_way import unless_needless

@@ -5,15 +5,15 @@ from batch.history.interactions import Interactions, load_interactions
 from batch.settings import TuneSettings
 from batch.tuning.judging import EvaluationFold
 from batch.tuning.search import Budget, Found, Search, Trial
-from batch.tuning.time_fold import time_fold
-from batch.tuning.tuned_hyperparameters import (
+from batch.tuning.search_store import (
     find_interrupted_search,
-    find_tuned_hyperparameters,
     fingerprint,
     load_trials,
     store_found,
     store_trial,
 )
+from batch.tuning.time_fold import time_fold
+from batch.tuning.tuned_hyperparameters import find_tuned_hyperparameters
 from domain.errors import NotEnoughHistoryError
 from domain.identifiers import Position
 from flows.nightly_context import NightlyContext

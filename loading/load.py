@@ -27,12 +27,15 @@ from loading.rejects import SUFFIX as REJECTS_SUFFIX
 from loading.rejects import Reject, RejectsFile
 from loading.report import LoadCounts, LoadReport, Progress
 from loading.sources import STANDARD_INPUT
+from loading.staging import StagedEvents, staged_events
 from loading.store import Store, connected
 from loading.tags import most_frequent_tags
 
 OnProgress = Callable[[Progress], None]
 OnUnderstood = Callable[[OpenedFiles], None]
+Batch = TypeVar("Batch")
 Outcome = TypeVar("Outcome")
+_ReadyBatch = tuple[EventBatch, StagedEvents]
 
 CREATE_ITEMS_ADVICE = (
     "None of the events' items is in the catalogue. Load the items first, or load the events with "
@@ -70,35 +73,59 @@ def load(
             f"The rejects cannot be written to {rejects_path}, which is loaded."
         )
     with connected(database_url) as store:
-        kinds = store.load_kinds()
-        with opened_files(arguments, options, kinds) as opened:
-            if on_understood is not None:
-                on_understood(opened)
-            with RejectsFile(rejects_path) as rejects:
-                number, resumed = store.begin_load(
-                    loaded_by or _account(),
-                    source or " ".join(map(_shown, arguments)),
-                    mapping_of(opened.plans, options),
-                )
-                creates_items = _creates_items(store, opened, options)
-                loading = _Loading(store, opened, kinds, rejects, on_progress, creates_items)
-                for plan in opened.plans:
-                    loading.load(plan)
-                if resumed:
-                    store.count_whole_load(loading.counts)
-                store.end_load(loading.counts)
-                return LoadReport(
-                    load_no=number,
-                    resumed=resumed,
-                    **loading.counts.as_json(),
-                    creates_items=creates_items,
-                    rejects_path=rejects.path,
-                    skipped_files=dict(opened.skipped),
-                    unread_columns={
-                        plan.table.source.name: plan.unread for plan in opened.plans if plan.unread
-                    },
-                    advice=_advice(loading.counts),
-                )
+        return load_into(
+            store,
+            arguments,
+            options,
+            loaded_by=loaded_by,
+            source=source,
+            rejects_path=rejects_path,
+            on_progress=on_progress,
+            on_understood=on_understood,
+        )
+
+
+def load_into(
+    store: Store,
+    arguments: Sequence[str],
+    options: LoadOptions,
+    *,
+    rejects_path: Path,
+    loaded_by: str | None = None,
+    source: str | None = None,
+    on_progress: OnProgress | None = None,
+    on_understood: OnUnderstood | None = None,
+) -> LoadReport:
+    """The same into a store that is open already."""
+    kinds = store.load_kinds()
+    with opened_files(arguments, options, kinds) as opened:
+        if on_understood is not None:
+            on_understood(opened)
+        with RejectsFile(rejects_path) as rejects:
+            number, resumed = store.begin_load(
+                loaded_by or _account(),
+                source or " ".join(map(_shown, arguments)),
+                mapping_of(opened.plans, options),
+            )
+            creates_items = _creates_items(store, opened, options)
+            loading = _Loading(store, opened, kinds, rejects, on_progress, creates_items)
+            for plan in opened.plans:
+                loading.load(plan)
+            if resumed:
+                store.count_whole_load(loading.counts)
+            store.end_load(loading.counts)
+            return LoadReport(
+                load_no=number,
+                resumed=resumed,
+                **loading.counts.as_json(),
+                creates_items=creates_items,
+                rejects_path=rejects.path,
+                skipped_files=dict(opened.skipped),
+                unread_columns={
+                    plan.table.source.name: plan.unread for plan in opened.plans if plan.unread
+                },
+                advice=_advice(loading.counts),
+            )
 
 
 def load_tables(
@@ -195,9 +222,13 @@ class _Loading:
         view = checked_events(self.opened.duck, plan, self.kinds, datetime.now(UTC))
         strengths = _Strengths(self.kinds)
 
-        def store(batch: EventBatch) -> tuple[EventBatch, list[Reject]]:
-            events = strengths.added(batch.table)
-            outcome = self.store.store_events(events, create_items=self.create_items)
+        def ready() -> Iterator[_ReadyBatch]:
+            for batch in event_batches(self.opened.duck, plan, view):
+                yield batch, staged_events(strengths.added(batch.table))
+
+        def store(ready_batch: _ReadyBatch) -> tuple[EventBatch, list[Reject]]:
+            batch, staged = ready_batch
+            outcome = self.store.store_events(staged, create_items=self.create_items)
             self.counts.events_stored += outcome.stored
             self.counts.events_repeated += outcome.repeated
             self.counts.items_new += outcome.items_new
@@ -206,7 +237,7 @@ class _Loading:
             unstored |= dict.fromkeys(outcome.conflict_rows, Reason.CONFLICT)
             return batch, _unstored(plan, batch.table, unstored)
 
-        for batch, unstored in _one_behind(event_batches(self.opened.duck, plan, view), store):
+        for batch, unstored in _one_behind(ready(), store):
             self._account(plan, [*batch.rejects, *unstored], batch.rows)
 
     def _load_items(self, plan: ItemsPlan) -> None:
@@ -248,7 +279,7 @@ class _Strengths:
         self._kinds = {int(kind.kind_no): kind for kind in kinds if kind.greatest_value is not None}
 
     def added(self, events: pa.Table) -> pa.Table:
-        """The events with a column `strength`, as `staged_events` takes them."""
+        """The events with a column `strength`."""
         kind_nos = events["kind_no"].to_numpy()
         values = events["value"].to_numpy().astype(np.float64)
         least, greatest = events["least"].to_numpy(), events["greatest"].to_numpy()
@@ -266,9 +297,7 @@ class _Strengths:
         return events.append_column("strength", column)
 
 
-def _one_behind(
-    batches: Iterator[EventBatch], store: Callable[[EventBatch], Outcome]
-) -> Iterator[Outcome]:
+def _one_behind(batches: Iterator[Batch], store: Callable[[Batch], Outcome]) -> Iterator[Outcome]:
     """What storing each batch did; one is stored while the next is read."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="storing") as storing:
         waiting: Future[Outcome] | None = None

@@ -12,6 +12,7 @@ from adbc_driver_postgresql import dbapi
 from domain.errors import InvalidInputError, StoreUnavailableError
 from domain.interactions import EventKind
 from loading.report import LoadCounts
+from loading.staging import StagedEvents
 from sql.log import kind_table
 from sql.statements import statements
 
@@ -127,16 +128,16 @@ class Store:
                 changed += self._write_items("replace_staged_items", chunk)
         return StoredItems(new, changed, items.num_rows - new - changed)
 
-    def store_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
+    def store_events(self, staged: StagedEvents, *, create_items: bool) -> StoredEvents:
         """Store the events of a chunk, those of unknown items excepted, and commit.
 
         Raises InvalidInputError if the store has as many scales of ratings as it may have.
         """
-        if events.num_rows == 0:
+        if staged.events.num_rows == 0:
             return StoredEvents(0, 0, 0, [], [])
 
         def write() -> StoredEvents:
-            return self._write_events(events, create_items=create_items)
+            return self._write_events(staged, create_items=create_items)
 
         try:
             return self._committed(write)
@@ -156,8 +157,10 @@ class Store:
 
         return self._committed(write)
 
-    def _write_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
-        self._stage("staged_events", events)
+    def _write_events(self, staged: StagedEvents, *, create_items: bool) -> StoredEvents:
+        self._stage("staged_event_items", staged.items)
+        self._stage("staged_event_users", staged.users)
+        self._stage("staged_events", staged.events)
         items_new = (
             int(self._rows("create_missing_items", self._load_no)[0][0]) if create_items else 0
         )

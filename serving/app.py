@@ -43,15 +43,10 @@ from serving.experiments.routes import router as experiments_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits, BodySlots
 from serving.http.cors import add_cors
 from serving.http.errors import add_error_handlers
-from serving.http.middleware import (
-    AnswerHeaders,
-    Compression,
-    RequestLimit,
-    RequestRecord,
-    RequestSlots,
-)
+from serving.http.middleware import AnswerHeaders, Compression, RequestRecord
 from serving.http.openapi import describe
 from serving.http.paths import PathsAsSent, Utf8Only
+from serving.http.shedding import RequestLimit, RequestSlots
 from serving.http.streamed_bodies import StreamedBodies, StreamedBodyGate
 from serving.lifespan import LifespanState, living
 from serving.loads.routes import PATH as LOADS_PATH
@@ -62,7 +57,7 @@ from serving.pages.routes import router as pages_router
 from serving.placements.routes import router as placements_router
 from serving.preferences.routes import router as preferences_router
 from serving.recommendations.body_routes import router as body_router
-from serving.recommendations.hot_route import CachedLists
+from serving.recommendations.hot_route import HotLists
 from serving.recommendations.preview_routes import router as preview_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
@@ -148,16 +143,16 @@ _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fa
 
 
 class TandemApp(FastAPI):
-    """FastAPI, but for what is answered before any of it: see `CachedLists` and `HotEvents`."""
+    """FastAPI, but for what is answered before any of it: see `HotLists` and `HotEvents`."""
 
-    cached_lists: CachedLists | None = None
+    hot_lists: HotLists | None = None
     hot_events: HotEvents | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http":
-            cached_lists, hot_events = self.cached_lists, self.hot_events
-            if cached_lists is not None and await cached_lists.answer(scope, send):
+            hot_lists, hot_events = self.hot_lists, self.hot_events
+            if hot_lists is not None and await hot_lists.answer(scope, send):
                 return
             if hot_events is not None:
                 rest = await hot_events.answer(scope, receive, send)
@@ -219,7 +214,7 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_networks())
     if tracing is None:
         # Whose requests are traced wants to see what they do.
-        app.cached_lists = CachedLists(slots, metrics)
+        app.hot_lists = HotLists(settings.api_requests_at_once, slots, metrics)
         app.hot_events = HotEvents(bodies, metrics, most_bytes=settings.api_body_bytes)
     add_error_handlers(app)
     declare_security(app)

@@ -4,9 +4,8 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
@@ -15,6 +14,9 @@ from sql.locks import MIGRATION, wait_for_lock
 from sql.revisions import find_revisions, known_revisions
 from sql.roles import ensure_roles, grant_rights, let_named_log_in, owns_tables
 from sql.statements import statements
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _REVISIONS = statements("revisions")
 _TRIES = 120
@@ -82,7 +84,11 @@ def _migrate(connection: Connection, *logins: str) -> None:
         _refuse_unknown_revision(revisions.stands_at)
         ensure_roles(connection)
         connection.execute(_REVISIONS["wait_briefly_for_tables"])
-        command.upgrade(_config(connection), "head")
+        if not revisions.current:
+            # Most who start find nothing to do, and need not wait for Alembic.
+            from alembic import command  # noqa: PLC0415
+
+            command.upgrade(_config(connection), "head")
         grant_rights(connection)
     for address in logins:
         let_named_log_in(connection, address)
@@ -98,6 +104,8 @@ def _migrate_back(connection: Connection, revision: str) -> None:
             f"The database stands at revision {stands_at}; {revision} is none before it."
         )
     connection.execute(_REVISIONS["wait_briefly_for_tables"])
+    from alembic import command  # noqa: PLC0415
+
     try:
         command.downgrade(_config(connection), revision)
     except AttributeError as error:
@@ -136,7 +144,9 @@ def _refuse_unknown_revision(stands_at: str | None) -> None:
         )
 
 
-def _config(connection: Connection) -> Config:
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection

@@ -10,7 +10,9 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 # Tests run side by side and their matrices are small: threads of one would only wait for others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,6 +30,7 @@ from psycopg import sql as identifiers
 from sqlalchemy import Engine, text
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
 
 from sql.engine import make_engine
 from sql.listening import listen_blocking
@@ -40,7 +43,11 @@ from tests import tables
 from tests.examples import THOROUGH
 
 TEMPLATE = "template_tandem"
+LONGEST_WAIT = "5min"
+"""For a lock of PostgreSQL: longer than any test has to."""
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
+ALONE = {"tests/end_to_end/test_prefect_on_demand.py"}
+"""Long files of these folders that use a server of their own."""
 LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/contract/", "tests/promises/")
 WHOLE = (
     *TOGETHER,
@@ -78,7 +85,13 @@ class FoldersTogether(LoadFileScheduling):
     """Hands out files; those of a folder whose tests share a costly server go to one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next(filter(nodeid.startswith, TOGETHER), super()._split_scope(nodeid))
+        file = super()._split_scope(nodeid)
+        return file if file in ALONE else next(filter(nodeid.startswith, TOGETHER), file)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        # One that takes the place of a worker that died gets tests when it has found them.
+        if node in self.registered_collections:
+            super()._reschedule(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
@@ -93,7 +106,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if not item.nodeid.startswith(WHOLE) and not fixtures & WHOLE_FIXTURES:
             item.add_marker("quick")
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    items.sort(key=lambda item: _turn(item.nodeid))
+
+
+def _turn(nodeid: str) -> int:
+    """What takes longest goes first: nobody waits for it in the end."""
+    longest = (turn for turn, prefix in enumerate(LONGEST) if nodeid.startswith(prefix))
+    return next(longest, len(LONGEST))
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +144,9 @@ def socket_folder() -> Iterator[Path]:
 def postgres(short_folder: Path) -> Iterator[PostgresServer]:
     """One PostgreSQL a session, with its roles and a database that its plain owner migrated."""
     with running_postgres(short_folder / "postgres", durable=False) as server:
+        # Who waits for the lock of a test that waits for them would do so for ever.
+        _execute(server, f"alter system set lock_timeout = '{LONGEST_WAIT}'")
+        _execute(server, "select pg_reload_conf()")
         _execute(server, "create database {}", TEMPLATE)
         ensure_embedded_roles(server, TEMPLATE)
         engine = make_engine(server.url(TEMPLATE, OWNER))
@@ -132,6 +154,7 @@ def postgres(short_folder: Path) -> Iterator[PostgresServer]:
         tables.reflect(engine)
         engine.dispose()
         yield server
+        _connected(server.url("postgres")).close()
 
 
 @pytest.fixture
@@ -191,17 +214,34 @@ def redis_server_url(short_folder: Path) -> Iterator[str]:
         yield server.url()
 
 
-@pytest.fixture
-def redis_url(redis_server_url: str) -> str:
-    """The session's Redis, emptied."""
+@pytest.fixture(scope="session")
+def emptying_client(redis_server_url: str) -> Iterator[redis.Redis]:
+    """A client that stays: each new one reads the description of its package for its version."""
     with redis.Redis.from_url(redis_server_url) as client:
-        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def redis_url(redis_server_url: str, emptying_client: redis.Redis) -> str:
+    """The session's Redis, emptied."""
+    emptying_client.flushall()
     return redis_server_url
 
 
 def _execute(server: PostgresServer, statement: str, *names: str) -> None:
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(identifiers.SQL(statement).format(*map(identifiers.Identifier, names)))
+    query = identifiers.SQL(statement).format(*map(identifiers.Identifier, names))
+    try:
+        _connected(server.url("postgres")).execute(query)
+    except psycopg.OperationalError:
+        # A test had the server end its connections.
+        _connected.cache_clear()
+        _connected(server.url("postgres")).execute(query)
+
+
+@cache
+def _connected(url: str) -> psycopg.Connection[Any]:
+    """A connection that stays: nearly every test makes a database and drops it."""
+    return psycopg.connect(url, autocommit=True)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -73,15 +74,23 @@ MEASURING = {"benchmarks", "tests"}
 
 DOMAIN_LIBRARIES = {"numpy"}
 MOST_FILES_IN_DOMAIN = 13
+OF_INTEREST = (ast.Import, ast.ImportFrom, ast.Constant)
 
 
 def files_of(layer: str) -> list[Path]:
     return sorted((ROOT / layer).rglob("*.py"))
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """What a file says in which a test is interested: imports, and texts."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return tuple(node for node in nodes if isinstance(node, OF_INTEREST))
+
+
 def imports_of(path: Path) -> Iterator[str]:
     """Top-level packages that a file imports anywhere, inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -143,13 +152,16 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported_modules(path: Path) -> set[str]:
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+@cache
+def imported_modules(path: Path) -> frozenset[str]:
+    froms = [node for node in nodes_of(path) if isinstance(node, ast.ImportFrom)]
     names = {(str(node.module), alias.name) for node in froms for alias in node.names}
-    return {f"{module}.{name}" if is_module(module, name) else module for module, name in names}
+    return frozenset(
+        f"{module}.{name}" if is_module(module, name) else module for module, name in names
+    )
 
 
+@cache
 def is_module(package: str, name: str) -> bool:
     folder = ROOT.joinpath(*package.split("."))
     return (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists()
@@ -246,8 +258,7 @@ def test_prose_is_not_taken_for_a_statement(prose: str) -> None:
 
 
 def _strings_of(path: Path) -> Iterator[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 

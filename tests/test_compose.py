@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ CADDYFILE = ROOT / "deploy" / "Caddyfile"
 RUNS_ONCE = {"migrate", "signing_keys"}
 
 
+@cache
 def compose() -> dict[str, Any]:
     return dict(yaml.safe_load(COMPOSE.read_text(encoding="utf-8")))
 

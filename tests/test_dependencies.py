@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from stack import entry
-from tests.test_architecture import LAYERS, files_of, imports_of
+from tests.test_architecture import LAYERS, files_of, imports_of, nodes_of
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -100,11 +100,9 @@ def imported_by(layers: tuple[str, ...]) -> set[str]:
 
 def named_by(layers: Iterable[str]) -> set[str]:
     """Packages that these layers have somebody else import, or look for programs in."""
-    trees = (
-        ast.parse(path.read_text(encoding="utf-8")) for layer in layers for path in files_in(layer)
-    )
-    nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return {node.value for node in nodes if isinstance(node.value, str)}
+    nodes = (node for layer in layers for path in files_in(layer) for node in nodes_of(path))
+    texts = (node.value for node in nodes if isinstance(node, ast.Constant))
+    return {text for text in texts if isinstance(text, str)}
 
 
 @pytest.mark.parametrize(("part", "layers"), PARTS.items(), ids=list(PARTS))
@@ -192,6 +190,7 @@ def modules_in(layers: Iterable[str]) -> list[str]:
     return [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in modules]
 
 
+@cache
 def modules_needless_for(part: str) -> set[str]:
     """Whatever is installed here and would not be if only this part was."""
     needed = packages_behind(installed_with(part))

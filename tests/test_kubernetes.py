@@ -127,7 +127,7 @@ def test_variables_are_settings(workload: str) -> None:
         if name.startswith("TANDEM_"):
             assert name in known_variables()
         elif not name.startswith("PREFECT_"):
-            assert name in {*settings(), "HOME", "OPENBLAS_NUM_THREADS"}
+            assert name in {*settings(), "HOME", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY"}
 
 
 def test_what_points_at_pods_finds_them() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, text
 
-_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.01, 0.2
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.01, 1.0
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float = 20.0) -> None:

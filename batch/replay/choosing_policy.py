@@ -9,7 +9,7 @@ import numpy as np
 from batch.choosing.paired import NO_EVIDENCE, Evidence, paired_difference
 from batch.choosing.validation import DEPTH, FEWEST_EVENTS
 from batch.evaluation.ranks import gains_at
-from batch.replay.ranking import ranks_of
+from batch.replay.ranking import blended_ranks_of
 from batch.replay.sources import FittedNight
 from batch.space.validation_events import ValidationEvent
 from domain.blend import BlendPolicy
@@ -51,7 +51,7 @@ def choose_policy(
         return ChosenPolicy()
     drawn = np.random.default_rng(seed).permutation(len(events))[:MOST_EVENTS]
     chosen = [events[index] for index in np.sort(drawn)]
-    ranks = [ranks_of(night, event, CANDIDATES) for event in chosen]
+    ranks = [blended_ranks_of(night, event, CANDIDATES) for event in chosen]
     gains = {name: gains_at(np.array([row[name] for row in ranks]), DEPTH) for name in CANDIDATES}
     user_nos = np.array([event.user_no for event in chosen], dtype=np.int32)
     default = gains["fixed"]

@@ -29,6 +29,39 @@ def ranks_of(
     return {name: rank_of(event.item_no, item_nos) for name, item_nos in lists.items()}
 
 
+def blended_ranks_of(
+    night: FittedNight, event: ValidationEvent, policies: Mapping[str, BlendPolicy]
+) -> dict[str, int]:
+    """The ranks that `ranks_of` has for the policies, without putting their lists in order."""
+    policies = {name: policy.resolved(night.policy) for name, policy in policies.items()}
+    asked = {name: policy.weights(event.since_cut_off) for name, policy in policies.items()}
+    found = {
+        name: source(night, event)
+        for name, source in SOURCES.items()
+        if any(name in weights for weights in asked.values())
+    }
+    popular: int | None = None
+    ranks = {}
+    alike: dict[tuple[float, tuple[tuple[str, float], ...]], int] = {}
+    aligned: dict[tuple[str, ...], AlignedRankings] = {}
+    for name, policy in policies.items():
+        weights = asked[name]
+        key = (policy.sharpness, tuple(weights.items()))
+        if key not in alike:
+            sources = tuple(weights)
+            if sources not in aligned:
+                aligned[sources] = AlignedRankings.of({each: found[each] for each in sources})
+            if len(aligned[sources].item_nos):
+                rank = aligned[sources].rank_of(event.item_no, weights, policy.sharpness)
+            else:
+                if popular is None:
+                    popular = rank_of(event.item_no, best(night, event, night.popular).item_nos)
+                rank = popular
+            alike[key] = MISSED if rank is None else rank
+        ranks[name] = alike[key]
+    return ranks
+
+
 def lists_of(
     night: FittedNight, event: ValidationEvent, policies: Mapping[str, BlendPolicy]
 ) -> dict[str, NDArray[np.int32]]:

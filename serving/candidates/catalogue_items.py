@@ -94,31 +94,24 @@ class Named:
     """Catalogue items by their number, each made when somebody asks for it."""
 
     def __init__(self, sources: Iterable[Columns] = ()) -> None:
-        self._item_ids: dict[int, str] = {}
-        self._titles: dict[int, str] = {}
-        self._categories: dict[int, list[str] | None] = {}
+        self._rows: dict[int, tuple[str, str, list[str] | None]] = {}
         for columns in sources:
             self.add(columns)
 
     def add(self, columns: Columns) -> None:
         """These items too."""
-        self._item_ids.update(zip(columns.item_nos, columns.item_ids, strict=True))
-        self._titles.update(zip(columns.item_nos, columns.titles, strict=True))
-        self._categories.update(zip(columns.item_nos, columns.categories, strict=True))
+        rows = zip(columns.item_ids, columns.titles, columns.categories, strict=True)
+        self._rows.update(zip(columns.item_nos, rows, strict=True))
 
     def __getitem__(self, item_no: int) -> CatalogueItem:
-        return CatalogueItem(
-            ItemNo(item_no),
-            self._item_ids[item_no],
-            self._titles[item_no],
-            tuple(self._categories[item_no] or ()),
-        )
+        item_id, title, categories = self._rows[item_no]
+        return CatalogueItem(ItemNo(item_no), item_id, title, tuple(categories or ()))
 
     def __contains__(self, item_no: object) -> bool:
-        return item_no in self._item_ids
+        return item_no in self._rows
 
     def __len__(self) -> int:
-        return len(self._item_ids)
+        return len(self._rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from domain.errors import TandemError
@@ -43,6 +42,7 @@ from serving.http.direct_route import (
     DirectAnswer,
     DirectSender,
     headers_of,
+    problem_answer,
     route_of,
 )
 from serving.http.errors import internal_problem, problem_of
@@ -183,16 +183,12 @@ async def _recorded(
     try:
         said = answer_of(await recorder.record(events)).model_dump_json().encode()
     except TandemError as error:
-        return _problem(problem_of(_PATH, request_id, error))
+        return problem_answer(problem_of(_PATH, request_id, error))
     except Exception:  # as RequestRecord does, the last of the middleware
         log.exception("request_failed")
-        return _problem(internal_problem(_PATH, request_id))
+        return problem_answer(internal_problem(_PATH, request_id))
     headers = [(_LENGTH, b"%d" % len(said)), (_TYPE, b"application/json")]
     return DirectAnswer(202, headers, said)
-
-
-def _problem(response: Response) -> DirectAnswer:
-    return DirectAnswer(response.status_code, response.raw_headers, bytes(response.body))
 
 
 def _events(body: bytes) -> list[EventBody] | None:

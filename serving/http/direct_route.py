@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi import Response
 from starlette.routing import BaseRoute
 from starlette.types import Message, Scope, Send
 
@@ -53,6 +54,11 @@ def route_of(routes: Iterable[BaseRoute], path: str, method: str) -> TandemRoute
         and method in (route.methods or ())
     )
     return found
+
+
+def problem_answer(problem: Response) -> DirectAnswer:
+    """A problem document as it is sent."""
+    return DirectAnswer(problem.status_code, problem.raw_headers, bytes(problem.body))
 
 
 class DirectSender:

@@ -3,15 +3,13 @@
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.http.bodies import METHODS_WITH_BODY
-from serving.http.errors import busy_problem, internal_problem
+from serving.http.errors import internal_problem
 from serving.http.refusals import UNMATCHED, record_request, request_id_of
 from serving.runtime.metrics import ServingMetrics
 
@@ -23,7 +21,6 @@ _LEVEL = 1
 log = structlog.get_logger()
 
 REQUEST_ID = "X-Request-ID"
-_LIMITED = "/v1/"
 
 
 class Compression:
@@ -152,48 +149,6 @@ def route_template(scope: Scope) -> str:
         # The documentation's own routes leave no route behind. Below a mount anything may be asked.
         template = scope["root_path"] if "app_root_path" in scope else scope["path"]
     return template or UNMATCHED
-
-
-@dataclass(slots=True)
-class RequestSlots:
-    """How many requests without a body may be under way at once."""
-
-    most: int
-    taken: int = 0
-
-
-class RequestLimit:
-    """Sheds requests under /v1, so that those let in are answered in time.
-
-    Probes, figures and pages always pass: a busy process is not a dead one. Bodies have slots of
-    their own, so that those who send them slowly keep nobody from reading.
-    """
-
-    def __init__(self, app: ASGIApp, slots: RequestSlots, metrics: ServingMetrics) -> None:
-        self._app = app
-        self._slots = slots
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on if there is room."""
-        if scope["type"] != "http" or not scope["path"].startswith(_LIMITED):
-            await self._app(scope, receive, send)
-        elif scope["state"].get("spare_connection"):
-            await self._shed("connections", scope, receive, send)
-        elif scope["method"] in METHODS_WITH_BODY:
-            await self._app(scope, receive, send)
-        elif self._slots.taken >= self._slots.most:
-            await self._shed("too_many", scope, receive, send)
-        else:
-            self._slots.taken += 1
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                self._slots.taken -= 1
-
-    async def _shed(self, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
-        self._metrics.requests_shed.labels(reason).inc()
-        await busy_problem(scope["path"], scope["state"]["request_id"])(scope, receive, send)
 
 
 _Header = tuple[bytes, bytes]

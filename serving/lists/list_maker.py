@@ -33,6 +33,7 @@ from serving.lists.request import RecommendationRequest
 from serving.lists.reranking import Reranker
 from serving.lists.ruling import (
     RuleApplier,
+    Ruled,
     boosted_items,
     pool_of_candidates,
     ranked_items,
@@ -137,8 +138,10 @@ class ListMaker:
             run, preferred.candidates, boosted, request, schedule
         )
         filling = await self._filled(run, builder, user, request, Unused(unused, seen_lately))
-        pool = pool_of_candidates(builder.items, preferred.candidates, boosted, rules.named)
-        ruled = await self._rules.arranged(run, rules, pool, user.excluded, request)
+        ruled = Ruled(builder.items)
+        if rules.arranges:
+            pool = pool_of_candidates(ruled.items, preferred.candidates, boosted, rules.named)
+            ruled = await self._rules.arranged(run, rules, pool, user.excluded, request)
         result = RecommendationList(
             _strategy(candidates),
             run,

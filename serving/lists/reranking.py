@@ -131,7 +131,7 @@ class Reranker:
         # Without caps nobody is passed over, and what comes later is not needed.
         ranks = range(len(ranked) if request.max_per_category else min(request.limit, len(ranked)))
         items = [candidate_item(candidates, ranked, rank) for rank in ranks]
-        rank_of = {no: rank for rank, no in enumerate(ranked.item_nos.tolist())}
+        rank_of = dict(zip(ranked.item_nos.tolist(), range(len(ranked)), strict=True))
         new = [
             _new_item(candidates, ranked, no, rank_of.get(no))
             for no in _rotated(candidates.new, schedule)

@@ -1,20 +1,23 @@
-"""The short way to a cached list, before all else that the app does with a request.
+"""The short way to one user's list, before all else that the app does with a request.
 
-Most requests ask for the list of one user, with a key, and find it in the cache. The middleware,
-FastAPI's dependencies and the pipeline would take ten times as long as what such an answer needs,
-so it is given here, as plain ASGI:
+Most requests ask for the list of one user, with a key. The middleware and FastAPI's dependencies
+would take ten times as long as a cached list needs, and a fifth of what a list takes that is made
+anew, so both are given here, as plain ASGI:
 
 1.  `_asked`: method, path, query and headers are what most requests have. The user of a path and
     the parameters of a query are remembered, so that they are validated once.
-2.  There is a slot (`RequestSlots`), and the route's own requirement (`RequiredScope.grants`)
+2.  Not too many are looked for already, and the route's own requirement (`RequiredScope.grants`)
     knows the key and counts the request against its limit.
 3.  `Recommender.find_at_hand`: the cached list, which Redis is asked for in one command. It is
     there only if nothing has dropped it since, and then passes the checks that the pipeline makes
     of any cached list: run, catalogue, expiry. It counts as shown (impressions), as a hit, and as
-    lately asked for.
+    lately asked for. How many other requests are under way (`RequestSlots`) does not matter: to
+    give such a list costs no more than to refuse it.
 4.  `LastingPart.written`: what all answers with the list have in common was written when it was
     first given; what is of this answer alone stands before it. Tag and 304 are those of any list.
-5.  Headers, compression, metrics and the line in the log are made by the functions that the
+5.  Whoever has no cached list, or wants none, gets what `Recommender.recommend` makes, as the
+    route itself does it, if there is a slot.
+6.  Headers, compression, metrics and the line in the log are made by the functions that the
     middleware calls.
 
 Whatever is not so goes the whole way, with the grant that was found out here, so that nothing is
@@ -22,8 +25,7 @@ counted twice. Nothing is decided here that the whole way does not decide by the
 `tests/serving/test_hot_route.py` compares the two. The whole way is left: other methods, tokens and
 cookies, pages of other origins, bodies, queries with something wrong, `cursor`, `explain`,
 `fields`, `filter` and a placement that decides on fields, filters by what is the user's own or has
-rules for some users, placements that this process does not know, whatever is not cached, users not
-asked for before, and all that happens while Redis, PostgreSQL or the run are not as they should be.
+rules for some users, and placements that this process does not know.
 """
 
 import time
@@ -31,12 +33,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 
+import structlog
 from pydantic import TypeAdapter, ValidationError
 from starlette.routing import Match
 from starlette.types import Scope, Send
 
+from domain.errors import TandemError
 from domain.identifiers import UserId
 from serving.access.requirements import required_scope
 from serving.answering.cache import AtHand
@@ -49,14 +52,17 @@ from serving.http.direct_route import (
     DirectAnswer,
     DirectSender,
     headers_of,
+    problem_answer,
     route_of,
 )
-from serving.http.middleware import RequestSlots
+from serving.http.errors import internal_problem, problem_of
 from serving.http.paths import is_utf8, paths_as_sent
 from serving.http.refusals import request_id_of
 from serving.http.routing import Services
+from serving.http.shedding import RequestSlots
 from serving.http.values import UserIdentifier
 from serving.lists.cursor import Scroll, ShownItems, is_last
+from serving.lists.request import RecommendationRequest
 from serving.placements.current_placements import CurrentPlacements
 from serving.placements.placement import AskedList, Placement
 from serving.recommendations.recommend import CacheableRequest, Recommendation, Recommender
@@ -66,6 +72,8 @@ from serving.recommendations.schemas import fields_of_answer, recommendation_ans
 from serving.rules.rule_set import HoldingRules
 from serving.runtime.faults import FaultyInputError
 from serving.runtime.metrics import ServingMetrics
+
+log = structlog.get_logger()
 
 _PATH = "/v1/users/{user_id}/recommendations"
 _BEGINNING, _END = b"/v1/users/", b"/recommendations"
@@ -92,8 +100,9 @@ class _Said:
 class _Query:
     """What a query asks for at its placement."""
 
-    request: CacheableRequest
-    limit: int
+    request: RecommendationRequest
+    cacheable: CacheableRequest | None
+    """None: its lists are not cached."""
     scroll_key: str
 
 
@@ -116,10 +125,12 @@ class _Prepared:
     """Where the list goes on after; None: it ends."""
 
 
-class CachedLists:
-    """Answers what it can from the cache."""
+class HotLists:
+    """Answers what most requests ask for, from the cache where it can."""
 
-    def __init__(self, slots: RequestSlots, metrics: ServingMetrics) -> None:
+    def __init__(self, most_at_once: int, slots: RequestSlots, metrics: ServingMetrics) -> None:
+        self._most_at_once = most_at_once
+        self._looked_for = 0
         self._slots = slots
         self._route = route_of(router.routes, _PATH, "GET")
         self._requirement = required_scope(self._route)
@@ -132,23 +143,49 @@ class CachedLists:
         """Answer a request; False: nothing was sent, and it is to go the whole way."""
         started = time.perf_counter()
         asked = self._asked(scope)
-        slots, state = self._slots, scope["state"]
         if (
             asked is None
-            or slots.taken >= slots.most
-            or not self._requirement.grants(state, asked.headers[KEY])
+            or self._looked_for >= self._most_at_once
+            or not self._requirement.grants(scope["state"], asked.headers[KEY])
         ):
             return False
-        slots.taken += 1
+        self._looked_for += 1
         try:
-            found = await asked.recommender.find_at_hand(asked.user_id, asked.query.request)
-            if found is None:
-                self._requirement.begin_budget(state)
-                return False
-            await self._send(asked, *found, state, send, started)
+            cached = await _cached(asked)
         finally:
-            slots.taken -= 1
+            self._looked_for -= 1
+        if cached is not None:
+            await self._answer(asked, cached, scope, send, started)
+            return True
+        self._requirement.begin_budget(scope["state"])
+        if self._slots.full():
+            return False
+        with self._slots.taken():
+            await self._answer(asked, None, scope, send, started)
         return True
+
+    async def _answer(
+        self, asked: _Asked, cached: DirectAnswer | None, scope: Scope, send: Send, started: float
+    ) -> None:
+        state, began_at, status = scope["state"], time.monotonic(), 0
+        request_id = request_id_of(asked.headers.get(REQUEST_ID))
+        try:
+            if cached is None:
+                with structlog.contextvars.bound_contextvars(request_id=request_id):
+                    answer = await _made(asked, _path_of(scope), request_id)
+            else:
+                answer = cached
+            status = answer.status
+            await self._sender.send(
+                answer,
+                send,
+                request_id=request_id,
+                accepted=asked.headers.get(ACCEPT_ENCODING, ""),
+                rate_limit=state.get("rate_limit", ()),
+                started=started,
+            )
+        finally:
+            self._sender.record(status, state, began_at, request_id)
 
     def _asked(self, scope: Scope) -> _Asked | None:
         """What is asked; None: it may be something unusual."""
@@ -171,32 +208,6 @@ class CachedLists:
         if query is None:
             return None
         return _Asked(user_id, query, headers, recommender)
-
-    async def _send(  # noqa: PLR0917 -- all that there is to an answer
-        self,
-        asked: _Asked,
-        given: Recommendation,
-        at_hand: AtHand,
-        state: Mapping[str, Any],
-        send: Send,
-        started: float,
-    ) -> None:
-        began_at = time.monotonic()
-        sent, prepared = asked.headers, _prepared(asked, given, at_hand)
-        fields = fields_of_answer(given, _next(asked, prepared.shown))
-        status, headers, body = prepared.lasting.written(fields, sent.get(_IF_NONE_MATCH))
-        request_id = request_id_of(sent.get(REQUEST_ID))
-        try:
-            await self._sender.send(
-                DirectAnswer(status, headers, body),
-                send,
-                request_id=request_id,
-                accepted=sent.get(ACCEPT_ENCODING, ""),
-                rate_limit=state.get("rate_limit", ()),
-                started=started,
-            )
-        finally:
-            self._sender.record(status, state, began_at, request_id)
 
     def _read_path(self, raw_path: bytes) -> UserId | None:
         """The user it names; None: it is not a path of this route, or names nobody."""
@@ -249,17 +260,51 @@ def _placed(
     placed = placement.placed(said.of_list, rules)
     if placed.fields or placed.own_filter is not None:
         return None
-    cacheable = recommender.cacheable(placed.request)
+    return _Query(placed.request, recommender.cacheable(placed.request), placed.scroll_key)
+
+
+def _path_of(scope: Scope) -> str:
+    """The path as the app sees it that goes the whole way."""
+    path: str = paths_as_sent(scope)["path"]
+    return path
+
+
+async def _cached(asked: _Asked) -> DirectAnswer | None:
+    """The answer with a cached list; None: there is none, or not all is well."""
+    cacheable = asked.query.cacheable
     if cacheable is None:
         return None
-    return _Query(cacheable, placed.request.limit, placed.scroll_key)
+    found = await asked.recommender.find_at_hand(asked.user_id, cacheable)
+    if found is None:
+        return None
+    given, at_hand = found
+    prepared = _prepared(asked, given, at_hand)
+    fields = fields_of_answer(given, _next(asked, prepared.shown))
+    return DirectAnswer(*prepared.lasting.written(fields, asked.headers.get(_IF_NONE_MATCH)))
+
+
+async def _made(asked: _Asked, path: str, request_id: str) -> DirectAnswer:
+    """The answer with the list that the route itself would give, or what it would say is wrong."""
+    query = asked.query
+    try:
+        given = await asked.recommender.recommend(asked.user_id, query.request)
+        binding = binding_of(asked.user_id, query.scroll_key)
+        following = Scroll.begin().after(given.answer.result, query.request.limit, binding)
+        answer = recommendation_answer(asked.user_id, given, explained="no", next_cursor=following)
+        lasting = LastingPart.of(answer, is_for_all=False)
+    except TandemError as error:
+        return problem_answer(problem_of(path, request_id, error))
+    except Exception:  # as RequestRecord does, the last of the middleware
+        log.exception("request_failed")
+        return problem_answer(internal_problem(path, request_id))
+    return DirectAnswer(*lasting.written(answer, asked.headers.get(_IF_NONE_MATCH)))
 
 
 def _prepared(asked: _Asked, given: Recommendation, at_hand: AtHand) -> _Prepared:
     """Made with the first answer."""
     if at_hand.made is None:
         answer = recommendation_answer(asked.user_id, given, explained="no")
-        ends = is_last(given.answer.result, asked.query.limit)
+        ends = is_last(given.answer.result, asked.query.request.limit)
         at_hand.made = _Prepared(
             LastingPart.of(answer, is_for_all=False),
             None if ends else ShownItems.of(at_hand.item_nos),

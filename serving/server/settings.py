@@ -54,7 +54,9 @@ class ClientSettings(LayerSettings):
         description="Connections open at once to one process; others get a 503 and are closed.",
     )
     api_requests_at_once: Count = Field(
-        64, description="Requests without a body under way in one process; others get a 503."
+        64,
+        description="Requests without a body under way in one process; others get a 503. Cached"
+        " lists have as many places of their own.",
     )
     api_bodies_at_once: Count = Field(
         64,

@@ -2,9 +2,12 @@
 -- The statements run through ADBC.
 
 -- name: create_staged_events
+-- Events of a batch in the order of their ids. `user_at`, `item_at`: which of the staged users and items theirs are.
+-- `is_first`: whether no other of the same id comes before it.
 create temporary table staged_events (
-    row_no integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, least double precision,
-    greatest double precision, strength real, occurred_at timestamptz, time_given boolean, recommendation_id uuid
+    row_no integer, event_id uuid, user_at integer, item_at integer, kind_no smallint, value real, least double precision,
+    greatest double precision, strength real, occurred_at timestamptz, time_given boolean, recommendation_id uuid,
+    is_first boolean
 ) on commit delete rows;
 
 -- name: create_staged_items
@@ -13,12 +16,12 @@ create temporary table staged_items (
 ) on commit delete rows;
 
 -- name: create_staged_event_items
--- The numbers of the items of the staged events.
-create temporary table staged_event_items (item_id text, item_no integer) on commit delete rows;
+-- The items of the staged events, each once, counted from 1.
+create temporary table staged_event_items (item_at integer, item_id text) on commit delete rows;
 
 -- name: create_staged_event_users
--- The numbers of their users.
-create temporary table staged_event_users (user_id text, user_no integer) on commit delete rows;
+-- Their users.
+create temporary table staged_event_users (user_at integer, user_id text) on commit delete rows;
 
 -- name: create_numbered_events
 -- The events themselves as the log takes them.
@@ -68,9 +71,9 @@ select (select count(*) from interactions
 -- Items titled by their id for the staged events that have none; answers how many.
 with made as (
     insert into items (item_id, title, load_no)
-    select distinct item_id, item_id, cast($1 as integer)
-    from staged_events
-    where not exists (select from items where items.item_id = staged_events.item_id)
+    select item_id, item_id, cast($1 as integer)
+    from staged_event_items
+    where not exists (select from items where items.item_id = staged_event_items.item_id)
     order by item_id
     on conflict do nothing
     returning item_no

@@ -160,9 +160,10 @@ where item_no <> all(excluded)
 union all
 select 'new', item_no, null
 from (
-    select item_no
+    select item_no, distance
     from (
-        select item_no, embedding
+        -- The nearest first, so that no more of them are looked up than are wanted.
+        select item_no, embedding <#> (select embedding from of_user) as distance
         from (
             (select item_no, embedding, users from item_embeddings
              where run_id = :run_id and users < :new_item_users
@@ -175,8 +176,13 @@ from (
                and (users, item_no) <= (:from_users, cast(:start * (select max(item_no) from items) as integer))
              order by users, item_no
              limit :new_items_looked_at)
+            limit :new_items_looked_at
         ) as new
-        limit :new_items_looked_at
+        where (select embedding is not null from of_user)
+          and item_no not in (select unnest(excluded) from of_user)
+          and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
+        order by distance, item_no
+        offset 0
     ) as new
     -- `offset 0`: looked up one by one, however few items there are. Nearly every title has a word; the words are
     -- asked only where it has none, and what is neither letter nor digit says nothing, as an emoji.
@@ -188,10 +194,7 @@ from (
                or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
         offset 0
     ) as eligible
-    where (select embedding is not null from of_user)
-      and item_no not in (select unnest(excluded) from of_user)
-      and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
-    order by embedding <#> (select embedding from of_user), item_no
+    order by distance, item_no
     limit :new_items
 ) as new
 

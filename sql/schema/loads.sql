@@ -80,34 +80,37 @@ where locktype = 'advisory' and objsubid = 2 and granted
 create view held_loads as
 select cast(object_no as integer) as load_no from held_locks where class_no = 31322;
 
--- Holds the items of the staged events to the commit, and notes their numbers in `staged_event_items`; answers whether the
--- catalogue has all of them. Whoever takes items out again waits for us, or we find them gone.
-create function hold_staged_items() returns boolean
+-- Holds the items of the staged events to the commit; answers their numbers by `item_at`, null for those that the catalogue
+-- lacks. Whoever takes items out again waits for us, or we find them gone.
+create function hold_staged_items() returns integer[]
 language plpgsql
 -- By the keys, in their order: a hash would be one of the whole catalogue, for each batch.
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_seqscan = off
 as $$
-declare
-    needed  text[];
-    held    bigint;
 begin
-    needed := array(select distinct item_id from staged_events order by item_id);
-    insert into staged_event_items (item_id, item_no)
-    select item_id, item_no
-    from (select items.item_id, items.item_no from unnest(needed) as given (item_id) join items using (item_id)
-          order by item_no for key share of items) as locked;
-    get diagnostics held = row_count;
-    return held = cardinality(needed);
+    return array(
+        with held as materialized (
+            select given.item_at, items.item_no
+            from (select item_at, item_id from staged_event_items order by item_id offset 0) as given
+            join items using (item_id)
+            order by item_no
+            for key share of items
+        )
+        select item_no
+        from (select item_at, item_no from held
+              union all
+              select item_at, null from staged_event_items where item_at not in (select item_at from held)) as numbered
+        order by item_at);
 end
 $$;
 
--- Holds the users of the staged events to the commit, notes their numbers in `staged_event_users`, and makes those whom
--- there are not; answers the numbers of these. Whoever is held cannot be forgotten before the commit; one who was
--- forgotten while we waited is made anew, and one whom somebody else made meanwhile is held in the next round. Rows are
--- locked in one order by everybody, so that two who write cannot wait for each other.
-create function hold_staged_users(given_load_no integer) returns integer[]
+-- Holds the users of the staged events to the commit, and makes those whom there are not; answers the numbers of all by
+-- `user_at`, and of those it made. Whoever is held cannot be forgotten before the commit; one who was forgotten while we
+-- waited is made anew. Those whom we or somebody else made meanwhile are held in the next round. Rows are locked in one order
+-- by everybody, so that two who write cannot wait for each other.
+create function hold_staged_users(given_load_no integer, out user_nos integer[], out made integer[])
 language plpgsql
 -- By the keys, in their order: a hash would be one of all users, for each batch.
 set enable_hashjoin = off
@@ -115,68 +118,66 @@ set enable_mergejoin = off
 set enable_seqscan = off
 as $$
 declare
-    needed   text[];
-    created  integer[];
-    made     integer[] := '{}';
+    staged    bigint;
+    held_ats  integer[] := '{}';
+    held_nos  integer[] := '{}';
+    found_at  integer[];
+    found_no  integer[];
 begin
-    needed := array(select distinct user_id from staged_events order by user_id);
+    made := '{}';
+    select count(*) into staged from staged_event_users;
     loop
-        with held as (
-            insert into staged_event_users (user_id, user_no)
-            select user_id, user_no
-            from (select users.user_id, users.user_no from unnest(needed) as given (user_id) join users using (user_id)
-                  order by user_id for key share of users) as locked
-            returning user_id
-        )
-        select array(select unnest(needed) except select user_id from held order by 1) into needed;
-        exit when needed = '{}';
+        select coalesce(array_agg(user_at), '{}'), coalesce(array_agg(user_no), '{}') into found_at, found_no
+        from (select given.user_at, users.user_no
+              from (select user_at, user_id from staged_event_users
+                    where user_at not in (select unnest(held_ats)) order by user_id offset 0) as given
+              join users using (user_id)
+              order by users.user_id for key share of users) as locked;
+        held_ats := held_ats || found_at;
+        held_nos := held_nos || found_no;
+        exit when cardinality(held_ats) = staged;
         -- Events of one who was merged are the other user's.
-        with held as (
-            insert into staged_event_users (user_id, user_no)
-            select from_user_id, user_no
-            from (select from_user_id, users.user_no from merged_users join users using (user_no)
-                  where from_user_id = any(needed) order by users.user_id for key share of users) as locked
-            returning user_id
-        )
-        select array(select unnest(needed) except select user_id from held order by 1) into needed;
-        exit when needed = '{}';
+        select coalesce(array_agg(user_at), '{}'), coalesce(array_agg(user_no), '{}') into found_at, found_no
+        from (select given.user_at, users.user_no
+              from (select user_at, user_id from staged_event_users
+                    where user_at not in (select unnest(held_ats)) order by user_id offset 0) as given
+              join merged_users on merged_users.from_user_id = given.user_id
+              join users on users.user_no = merged_users.user_no
+              order by users.user_id for key share of users) as locked;
+        held_ats := held_ats || found_at;
+        held_nos := held_nos || found_no;
+        exit when cardinality(held_ats) = staged;
         with added as (
-            insert into users (user_id, load_no) select unnest(needed), given_load_no
-            on conflict do nothing returning user_id, user_no
-        ),
-        noted as (
-            insert into staged_event_users (user_id, user_no) select user_id, user_no from added returning user_no
+            insert into users (user_id, load_no)
+            select user_id, given_load_no from staged_event_users where user_at not in (select unnest(held_ats)) order by user_id
+            on conflict do nothing
+            returning user_no
         )
-        select coalesce(array_agg(user_no), '{}') into created from noted;
-        made := made || created;
-        exit when cardinality(created) = cardinality(needed);
-        needed := array(select unnest(needed) except select user_id from staged_event_users order by 1);
+        select made || coalesce(array_agg(user_no), '{}') into made from added;
     end loop;
-    return made;
+    user_nos := array(select user_no from unnest(held_ats, held_nos) as held (user_at, user_no) order by user_at);
 end
 $$;
 
 -- Gives the staged events positions, in the order of their ids, and puts them into `numbered_events`: of several with one id
 -- the first. Their users and items are held.
-create function number_staged_events() returns void
+create function number_staged_events(user_nos integer[], item_nos integer[]) returns void
 language plpgsql
--- Nobody has counted the temporary tables; a hash of each is small.
+-- Nobody has counted the temporary tables; a hash of the scales is small.
 set enable_nestloop = off
 as $$
 begin
     insert into numbered_events (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
                                  recommendation_id)
-    select nextval('interaction_positions'), event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
-           recommendation_id
+    select nextval('interaction_positions'), event_id, user_nos[user_at], item_nos[item_at], kind_no, scale_no, value,
+           strength, occurred_at, recommendation_id
     from (
-        select distinct on (event_id) event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
-               recommendation_id
+        select event_id, user_at, item_at, kind_no, scale_no, value, strength, occurred_at, recommendation_id
         from staged_events
-        join staged_event_users using (user_id)
-        join staged_event_items using (item_id)
         left join rating_scales
             on rating_scales.least = staged_events.least and rating_scales.greatest = staged_events.greatest
-        order by event_id, row_no
+        where is_first
+        order by event_id
     ) as given;
 end
 $$;
@@ -214,13 +215,14 @@ declare
     written   bigint;
     unknown   integer[] := '{}';
     conflicts integer[] := '{}';
+    item_nos  integer[];
+    user_nos  integer[];
     made      integer[];
 begin
-    if not hold_staged_items() then
+    item_nos := hold_staged_items();
+    if array_position(item_nos, null) is not null then
         with lacking as (
-            delete from staged_events
-            where item_id not in (select item_id from staged_event_items)
-            returning row_no
+            delete from staged_events where item_nos[item_at] is null returning row_no
         )
         select array_agg(row_no order by row_no) into unknown from lacking;
     end if;
@@ -242,8 +244,8 @@ begin
         raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
     end if;
     perform hold_event_horizon();
-    made := hold_staged_users(given_load_no);
-    perform number_staged_events();
+    select held.user_nos, held.made into user_nos, made from hold_staged_users(given_load_no) as held;
+    perform number_staged_events(user_nos, item_nos);
     perform claim_numbered_events();
     insert into interactions (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,
                               occurred_at, recommendation_id)
@@ -288,6 +290,8 @@ begin
                array_agg(occurred_at order by row_no) as occurred_ats,
                array_agg(time_given order by row_no) as times_given
         from staged_events
+        join staged_event_users using (user_at)
+        join staged_event_items using (item_at)
         join items using (item_id)
         left join rating_scales
             on rating_scales.least = staged_events.least and rating_scales.greatest = staged_events.greatest

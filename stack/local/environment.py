@@ -121,6 +121,8 @@ _NOT_THEIRS = frozenset(
 _DEFAULTS = {
     # More threads in the linear algebra library slow the factorization down.
     "OPENBLAS_NUM_THREADS": "1",
+    # Those of the factorization would spin while they wait for one that others keep from its core.
+    "OMP_WAIT_POLICY": "passive",
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     # Events, which no request can delete, go after 30 days, and so do logs of runs that are gone.

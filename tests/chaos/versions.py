@@ -28,8 +28,9 @@ _FEWEST_POINTS = 3
 _SCORE, _BATCH, _SPEED = 0, 1, 2
 _COMMIT_SECONDS = 5.0
 """Whoever writes a version may be frozen for three seconds before it can be read."""
-_EVENTS_ON_THE_WAY = 12
-"""A vector made for one request knows more events than the stored one it was made instead of."""
+_EVENTS_ON_THE_WAY = 16
+"""So many events more a vector made for one request may know than the stored one it was made
+instead of: all that a bulk load brought of its user, and some that were sent besides."""
 
 
 def fault_of(
@@ -204,7 +205,8 @@ def _fault_of_speed(
     """Why the speed scores fit no live vector that the user can have had."""
     events_shown = answer.events_since_cut_off
     asked = answer.question.interests
-    counts = range(events_shown, events_shown + _EVENTS_ON_THE_WAY) if asked else (events_shown,)
+    more = _EVENTS_ON_THE_WAY if asked else 0
+    counts = range(events_shown, events_shown + more + 1)
     # A list that there was no time to hear them for comes without the interests, and says so.
     extra_words = (asked, ()) if asked and answer.degraded is not None else (asked,)
     fault: str | None = None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.blend import BlendPolicy, blend, renormalized
+from domain.blend import AlignedRankings, BlendPolicy, blend, renormalized
 from domain.rankings import Ranking
 
 scores = st.floats(-100, 100, allow_nan=False).map(lambda x: round(x, 3))
@@ -45,6 +45,24 @@ def test_a_third_source_by_hand() -> None:
     assert blended.scores == pytest.approx([0.7 / 1.25, 0.3 / 1.25, 0.25 / 1.25, 0.0])
     assert blended.by_source["neighbours"].tolist() == [0.0, 0.0, 1.0, 0.0]
     assert blended.weights == pytest.approx({"batch": 0.56, "speed": 0.24, "neighbours": 0.2})
+
+
+few_scores = st.sampled_from([0.0, 1.0, 2.0])
+tied_rankings = st.dictionaries(st.integers(1, 12), few_scores, max_size=12).map(
+    lambda d: Ranking.of(np.array(list(d), dtype=np.int32), np.array(list(d.values())))
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), rankings | tied_rankings), weights, sharpness)
+def test_the_rank_of_an_item_is_where_the_blended_list_has_it(
+    found: dict[str, Ranking], asked: dict[str, float], power: float
+) -> None:
+    aligned = AlignedRankings.of(found)
+    listed = aligned.blended(asked, power).item_nos.tolist()
+    for rank, item_no in enumerate(listed):
+        assert aligned.rank_of(item_no, asked, power) == rank
+    for absent in {0, 61, *range(1, 13)} - set(listed):
+        assert aligned.rank_of(absent, asked, power) is None
 
 
 @given(rankings, rankings, two_weights, sharpness)

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from stack.local.ports import free_port
+from stack.local.supervision.state import StackState, find_state
 from tests.libpq_strangers import STRANGERS
 from tests.recording_proxy import RecordingProxy, recording_proxy
 from tests.waiting import wait_until
@@ -26,7 +27,16 @@ SMALL: dict[str, dict[str, float]] = {
 }
 """Parameters by flow that make a run short, and good enough to be published.
 
-What is not named runs as it is. So does the first night, and the one of `tandem nightly`.
+What is not named runs as it is.
+"""
+SMALL_NIGHTS = {
+    "TANDEM_BATCH_FACTORS": "64",
+    "TANDEM_BATCH_ITERATIONS": "5",
+    "TANDEM_BATCH_CHOOSE": "false",
+}
+"""The same for every night of a system, the first one and that of `tandem nightly` too.
+
+Nights of `tests/flows` choose; the first one of `tests/benchmarks/test_cold.py` has nothing set.
 """
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
@@ -78,8 +88,14 @@ class System:
 
     def started_again(self, name: str, killed: int) -> bool:
         """Whether another process of this name is running and ready."""
-        process = self.json("status")["processes"][name]
-        return process["state"] == "running" and int(process["pid"]) != killed
+        process = self.state().processes[name]
+        return process.state == "running" and process.pid != killed
+
+    def state(self) -> StackState:
+        """What `tandem up` has written down; who waits for something asks no command each time."""
+        state = find_state(self.home / "state.json")
+        assert state is not None
+        return state
 
 
 @contextmanager
@@ -124,7 +140,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One system for all tests of this folder: sample loaded, first night run, a key made."""
     output = tmp_path_factory.mktemp("up") / "output"
     with tempfile.TemporaryDirectory(prefix="tandem-") as home, recording_proxy() as proxy:
-        with running_system(Path(home), output, proxy) as started:
+        with running_system(Path(home), output, proxy, **SMALL_NIGHTS) as started:
             arguments = ("--name", "end-to-end", "--scope", "read", "--scope", "write")
             started.api.headers["X-API-Key"] = started.json("key", "create", *arguments)["key"]
             yield started
@@ -138,4 +154,4 @@ def _serves(system: System) -> bool:
             return False
     except httpx.TransportError:
         return False
-    return system.json("status")["first_recommendation_seconds"] is not None
+    return system.state().first_recommendation_seconds is not None

@@ -147,6 +147,7 @@ def test_no_other_account_reads_logs_keys_state_or_prefects_database(
         capture_output=True,
         text=True,
         check=True,
+        timeout=60,
     )
     assert done.stdout == ""
 

@@ -4,11 +4,12 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from stack.cli import app
 from stack.local.servers.postgres import PostgresServer
 from tests.flows.lost_connections import lose_connection
 from tests.flows.test_nightly import ask_prefect, at, ignore, partitions, partitions_of, rows, value
+from tests.programs import LONGEST_SECONDS, next_line, program
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -45,9 +47,10 @@ def served(first_run: int) -> int:
     return first_run
 
 
-def start_nights(*steps: str) -> subprocess.Popen[str]:
+def started_nights(*steps: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """The process that nights are forked from, for the time of a block."""
     environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value() or ""}
-    return subprocess.Popen(
+    return program(
         [sys.executable, "-m", "tests.flows.dying_nights", *steps],
         cwd=ROOT,
         env=environment,
@@ -77,8 +80,8 @@ def test_killed_at_any_step_a_night_changes_nothing_and_the_next_one_clears_up(
 ) -> None:
     steps = value(shop, "select step_seconds from model_runs where run_id = :run_id", run_id=served)
     assert set(DEADLY_STEPS) <= set(steps)
-    with start_nights(*DEADLY_STEPS) as nights:
-        assert nights.wait(timeout=600) == 0
+    with started_nights(*DEADLY_STEPS) as nights:
+        assert nights.wait(timeout=500) == 0
 
     assert value(shop, "select run_id from live_run") == served
     dead = [row.run_id for row in rows(shop, "select * from model_runs order by 1")][1:]
@@ -103,11 +106,9 @@ def test_killed_at_any_step_a_night_changes_nothing_and_the_next_one_clears_up(
 def test_killed_within_the_promotion_a_night_leaves_the_served_run(
     shop: Engine, served: int
 ) -> None:
-    with shop.connect() as holder:
+    with shop.connect() as holder, started_nights("never") as nights:
         holder.execute(text("select * from live_run for update"))
-        nights = start_nights("never")
-        assert nights.stdout is not None
-        child = int(nights.stdout.readline())
+        child = int(next_line(nights))
         waiting = (
             "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
             " and datname = current_database() and query like '%promote_run%'"
@@ -126,8 +127,8 @@ def test_killed_within_the_promotion_a_night_leaves_the_served_run(
 def test_killed_after_the_promotion_a_night_has_published_its_run(
     shop: Engine, served: int
 ) -> None:
-    with start_nights("Retire old runs") as nights:
-        assert nights.wait(timeout=60) == 0
+    with started_nights("Retire old runs") as nights:
+        assert nights.wait(timeout=300) == 0
     second = value(shop, "select run_id from live_run")
     assert second != served
     third = run_now(ignore, retained_runs=2)
@@ -210,17 +211,14 @@ def file_size_limited(server: PostgresServer) -> Iterator[None]:
 
 def limit_files_of(server: PostgresServer, process: int, size: int) -> bool:
     """Set the soft limit, which may be raised again, as the account PostgreSQL runs under."""
-    child = os.fork()
-    if child == 0:
-        try:
-            if server.account is not None:
-                os.setresgid(*[server.account.group] * 3)
-                os.setresuid(*[server.account.user] * 3)
-            resource.prlimit(process, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitpid(child, 0)[1] == 0
+    program_of_linux = shutil.which("prlimit")
+    if program_of_linux is None:
+        return False
+    soft = "unlimited" if size == resource.RLIM_INFINITY else size
+    limit = [program_of_linux, f"--pid={process}", f"--fsize={soft}:unlimited"]
+    account = {} if server.account is None else server.account.popen_options()
+    done = subprocess.run(limit, check=False, timeout=LONGEST_SECONDS, **account)
+    return done.returncode == 0
 
 
 def assert_failed_with(
@@ -253,5 +251,5 @@ def test_a_second_night_at_once_says_in_prefect_why_it_does_not_run(
 
 
 def post_prefect(path: str, body: dict[str, Any]) -> Any:
-    answer = httpx.post(f"{PREFECT_API_URL.value()}/{path}", json=body)
+    answer = httpx.post(f"{PREFECT_API_URL.value()}/{path}", json=body, timeout=60)
     return answer.raise_for_status().json()

@@ -23,6 +23,7 @@ from sql.log import load_histories, load_kinds
 from tests.events import event
 from tests.events import record as record_events
 from tests.flows.lost_connections import lose_connection
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -63,7 +64,8 @@ def value(engine: Engine, query: str, **parameters: Any) -> Any:
 
 
 def ask_prefect(path: str) -> Any:
-    return httpx.get(f"{PREFECT_API_URL.value()}/{path}").raise_for_status().json()
+    answer = httpx.get(f"{PREFECT_API_URL.value()}/{path}", timeout=60)
+    return answer.raise_for_status().json()
 
 
 def partitions(engine: Engine) -> set[str]:
@@ -218,6 +220,58 @@ def test_a_bad_night_leaves_the_served_run_and_says_why(shop: Engine, first_run:
     assert ask_prefect(f"flow_runs/{refused.flow_run_id}")["state_type"] == "FAILED"
 
 
+def test_idle_connections_that_are_ended_between_two_steps_cost_nothing(shop: Engine) -> None:
+    ended: list[int] = []
+
+    def end_idle_connections() -> None:
+        # The one that holds the lock of the night is not used meanwhile.
+        ended.extend(
+            row[0]
+            for row in rows(
+                shop,
+                "with idle as materialized ("
+                "select pid from pg_stat_activity where application_name = 'tandem-flow'"
+                " and datname = current_database()"
+                " and pid not in (select pid from pg_locks where locktype = 'advisory'))"
+                " select pid from idle where pg_terminate_backend(pid)",
+            )
+        )
+
+    failed: list[str] = []
+    run_id = run_now(
+        at("Refit on everything", end_idle_connections),
+        on_failed=lambda step, _seconds: failed.append(step),
+    )
+    assert ended
+    assert not failed
+    seconds = value(shop, "select step_seconds from model_runs where run_id = :run", run=run_id)
+    assert {"Choose how long words count", "Refit on everything", "Promote"} <= seconds.keys()
+
+
+def test_prefect_knows_which_step_made_what_a_step_is_given(shop: Engine) -> None:
+    run_now(ignore)
+    flow_run_id = str(value(shop, "select flow_run_id from model_runs"))
+    made = find_task_runs(flow_run_id)
+    given = made["Build the matrix"]["task_inputs"]
+    assert made["Begin the run"]["id"] in {task["id"] for task in given["run"]}
+    assert made["Read the history"]["id"] in {task["id"] for task in given["history"]}
+
+
+def find_task_runs(flow_run_id: str) -> dict[str, Any]:
+    """The steps of a night by name, once Prefect has taken them all from its queue of events."""
+    asked = {"flow_runs": {"id": {"any_": [flow_run_id]}}}
+
+    found: dict[str, Any] = {}
+
+    def are_there() -> bool:
+        answer = httpx.post(f"{PREFECT_API_URL.value()}/task_runs/filter", json=asked)
+        found.update({run["name"]: run for run in answer.raise_for_status().json()})
+        return {"Begin the run", "Read the history", "Build the matrix"} <= found.keys()
+
+    wait_until(are_there)
+    return found
+
+
 def test_a_write_that_the_database_broke_off_is_done_again(shop: Engine) -> None:
     # The vectors are stored by then; what belongs to them in the row of the run is not.
     with shop.begin() as connection:
@@ -272,7 +326,7 @@ def test_a_reader_of_the_served_run_delays_a_night_and_is_not_harmed(shop: Engin
         reader.execute(text("select count(*) from user_embeddings"))
         release = threading.Timer(1.5, reader.rollback)
         run_id = run_now(at("Compare at the promotion gate", release.start))
-        release.join()
+        release.join(timeout=60)
     assert value(shop, "select run_id from live_run") == run_id
 
 

@@ -71,13 +71,14 @@ class App:
     @contextmanager
     def using(self) -> Iterator[None]:
         """It goes on in a thread until the end of the block."""
-        thread = threading.Thread(target=self._go_on)
+        thread = threading.Thread(target=self._go_on, daemon=True)
         thread.start()
         try:
             yield
         finally:
             self._stopping.set()
-            thread.join()
+            thread.join(timeout=180)
+        assert not thread.is_alive()
 
     def until_more(self) -> None:
         """Wait until further events were taken."""

@@ -125,7 +125,7 @@ def test_a_long_reader_delays_neither_readers_nor_the_night_when_runs_come_and_g
             second = run_now(ignore, retained_runs=1)
         finally:
             ended.set()
-            watcher.join()
+            watcher.join(timeout=60)
         assert served(shop) == second
         # What the analyst reads is still there, and nobody waits behind the one who would drop it.
         assert f"batch_recommendations_{first_run}" in _tables(shop)

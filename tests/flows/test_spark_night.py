@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 from batch.runs.model_runs import DEAD
 from flows.nightly import run_now
 from tests import spark_cluster
-from tests.flows.test_bad_nights import start_nights
+from tests.flows.test_bad_nights import started_nights
 from tests.flows.test_nightly import ignore, partitions, partitions_of, rows, value
+from tests.programs import next_line
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -27,12 +28,12 @@ def test_a_killed_night_leaves_the_served_run_and_the_next_one_publishes_what_on
 ) -> None:
     blocks = tmp_path / spark_cluster.BLOCKS
     with spark_cluster.cluster(tmp_path, executors=1):
-        nights = start_nights("never")
-        assert nights.stdout is not None
-        child = int(nights.stdout.readline())
-        wait_until(lambda: any(blocks.glob("night-*/fit-*/users/1/*")), seconds=300)
-        os.kill(child, signal.SIGKILL)
-        nights.communicate(timeout=60)
+        with started_nights("never") as nights:
+            child = int(next_line(nights))
+            wait_until(lambda: any(blocks.glob("night-*/fit-*/users/1/*")), seconds=300)
+            os.kill(child, signal.SIGKILL)
+            # Its Java, which has the same pipe, ends too.
+            nights.communicate(timeout=60)
         assert value(shop, "select run_id from live_run") == first_run
         assert len(list(blocks.iterdir())) == 1
         newest = run_now(ignore)

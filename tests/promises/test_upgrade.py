@@ -117,7 +117,7 @@ class Sending:
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._send, args=(n,)) for n in range(2)]
+        threads = [threading.Thread(target=self._send, args=(n,), daemon=True) for n in range(2)]
         for thread in threads:
             thread.start()
         try:
@@ -125,7 +125,8 @@ class Sending:
         finally:
             self._stopping.set()
             for thread in threads:
-                thread.join()
+                thread.join(timeout=180)
+        assert not any(thread.is_alive() for thread in threads)
 
     def _send(self, number: int) -> None:
         turn = number

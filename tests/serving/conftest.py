@@ -43,6 +43,12 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
             asked_at = time.monotonic()
 
 
+async def happened(event: asyncio.Event) -> None:
+    """Wait for what a task reports; the test fails if the task never gets so far."""
+    async with asyncio.timeout(180):
+        await event.wait()
+
+
 @dataclass
 class Seeds:
     """Writes what the other layers would have written."""

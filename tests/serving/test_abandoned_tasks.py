@@ -8,7 +8,7 @@ from typing import Any
 from serving.redis.redis_link import RedisLink
 from serving.runtime.breaker import Breaker, BreakerRules
 from serving.runtime.metrics import ServingMetrics
-from tests.serving.conftest import OwnRedis
+from tests.serving.conftest import OwnRedis, until
 
 
 async def test_a_question_to_a_frozen_redis_that_nobody_waits_for_any_more_is_not_logged(
@@ -24,7 +24,11 @@ async def test_a_question_to_a_frozen_redis_that_nobody_waits_for_any_more_is_no
         heartbeat_seconds=0.1,
         connections=10,
     )
-    assert await link.ask_unchecked("PING")
+
+    async def answers() -> bool:
+        return bool(await link.ask_unchecked("PING"))
+
+    await until(answers)
     assert own_redis.process is not None
     own_redis.process.send_signal(signal.SIGSTOP)
     try:

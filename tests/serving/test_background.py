@@ -12,7 +12,7 @@ from domain.errors import StoreUnavailableError
 from serving.diagnosis.process import judge_background
 from serving.runtime.background import BackgroundFailures, repeated, startup_probe
 from serving.runtime.metrics import ServingMetrics
-from tests.serving.conftest import Seeds, Start, until
+from tests.serving.conftest import Seeds, Start, happened, until
 from tests.serving.diagnosing import finding, severity, start_for_admin
 
 
@@ -53,7 +53,7 @@ async def test_a_defect_is_reported_with_its_traceback_counted_and_the_work_goes
         async with repeated("kinds", work, failures, seconds=0.001):
             (failing,) = failures.failing()
             assert (failing.work, failing.error) == ("kinds", "KeyError: 'kind'")
-            await work.done.wait()
+            await happened(work.done)
     assert counted(metrics, "kinds") == 5
     records = [log for log in logs if log["event"] == "background_work_failed"]
     assert [(log["times"], log["exc_info"]) for log in records] == [(n, defect) for n in (1, 2, 4)]
@@ -76,7 +76,7 @@ async def test_an_outage_is_reported_once_and_is_no_finding_of_its_own(
     with structlog.testing.capture_logs() as logs:
         async with repeated("kinds", work, failures, seconds=0.001):
             assert failures.failing() == ()
-            await work.done.wait()
+            await happened(work.done)
     assert [log["event"] for log in logs] == ["background_work_failed"]
     assert counted(metrics, "kinds", "outage") == 4
 

@@ -25,6 +25,7 @@ from tests.serving.conftest import (
     Start,
     counts,
     event,
+    happened,
     ids,
     recommended,
     send,
@@ -243,7 +244,7 @@ async def test_bodies_beyond_the_limit_are_refused_at_once(start: Start, seeds: 
 
     headers = {"Content-Type": "application/json"}
     first = asyncio.create_task(client.post("/v1/events", content=slowly(), headers=headers))
-    await begun.wait()
+    await happened(begun)
     answer = await send(client, event("bob", 1))
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     assert answer.json()["type"] == "urn:tandem:problem:overloaded"
@@ -266,7 +267,7 @@ async def test_bytes_beyond_the_limit_are_refused(start: Start) -> None:
 
     headers = {"Content-Type": "application/json"}
     first = asyncio.create_task(client.post("/v1/events", content=slowly(), headers=headers))
-    await begun.wait()
+    await happened(begun)
     assert (await send(client, event("ann", 2))).status_code == 429
     go_on.set()
     assert (await first).status_code == 202

@@ -23,7 +23,7 @@ from loading.worker import SIGN_OF_LIFE, tidy
 from serving.loads import upload_folder
 from sql.engine import make_engine
 from sql.loads import undo_load
-from tests.serving.conftest import Seeds, Start, until
+from tests.serving.conftest import Seeds, Start, happened, until
 from tests.serving.process import RunApi, run_api
 from tests.waiting import wait_until
 
@@ -289,7 +289,7 @@ async def test_a_file_that_does_not_come_in_is_given_up_and_makes_room_for_other
 
     async with asyncio.TaskGroup() as group:
         slow = group.create_task(client.post("/v1/loads", content=pieces()))
-        await begun.wait()
+        await happened(begun)
         assert (await client.post("/v1/loads", content=EVENTS)).status_code == 429
     assert slow.result().status_code == 408
     assert (await client.post("/v1/loads", content=EVENTS)).status_code == 202

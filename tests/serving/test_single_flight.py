@@ -10,6 +10,7 @@ import structlog
 from domain.errors import StoreUnavailableError
 from serving.runtime.budget import Budget, current, in_time, spending, until
 from serving.runtime.tasks import SingleFlight
+from tests.serving.conftest import happened
 
 
 async def test_who_has_much_time_does_not_join_a_flight_that_has_little() -> None:
@@ -30,10 +31,10 @@ async def test_who_has_much_time_does_not_join_a_flight_that_has_little() -> Non
             return await flights.run("list", left)
 
     first = asyncio.create_task(ask(nearly_spent))
-    await begun.wait()
+    await happened(begun)
     begun.clear()
     second = asyncio.create_task(ask(Budget.of("reads", 100.0)))
-    await begun.wait()
+    await happened(begun)
     go_on.set()
     assert await first <= 10.0
     assert await second > 50.0
@@ -55,8 +56,9 @@ async def test_whoever_comes_while_a_flight_has_time_enough_for_them_joins_the_n
             return await flights.run("list", compute)
 
     asked = [asyncio.create_task(ask(seconds)) for seconds in (10.0, 15.0, 100.0, 90.0, 5.0)]
-    while times < 2:  # noqa: ASYNC110 -- both flights begin at the next turns of the loop
-        await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        while times < 2:  # noqa: ASYNC110 -- both flights begin at the next turns of the loop
+            await asyncio.sleep(0)
     go_on.set()
     assert await asyncio.gather(*asked) == [1, 1, 2, 2, 2]
 
@@ -88,7 +90,7 @@ async def test_who_has_no_time_left_gives_up_by_itself_and_the_others_get_the_li
             return await in_time(flights.run("list", compute))
 
     first, second = asyncio.create_task(hurried()), asyncio.create_task(patient())
-    await begun.wait()
+    await happened(begun)
     with pytest.raises(StoreUnavailableError) as raised:
         await first
     assert raised.value.reason == "budget"
@@ -154,7 +156,7 @@ async def test_the_work_goes_on_though_all_have_given_up_and_who_comes_then_join
         return "list"
 
     first = asyncio.create_task(flights.run("list", compute))
-    await begun.wait()
+    await happened(begun)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first

@@ -30,7 +30,7 @@ def test_the_share_of_a_killed_worker_is_taken_over_with_no_event_lost_or_counte
             blocker.execute(text(f"lock table user_embeddings_{run_id} in exclusive mode"))
             wait_until(lambda: statements_waiting(engine, "insert into user_embeddings") == 2)
             workers[0].send_signal(signal.SIGKILL)
-            workers[0].wait()
+            workers[0].wait(timeout=30)
             blocker.rollback()
         # What comes after the death as well, of all users again.
         with engine.begin() as connection:
@@ -49,7 +49,7 @@ def test_the_share_of_a_killed_worker_is_taken_over_with_no_event_lost_or_counte
         workers[1].terminate()
         assert workers[1].wait(timeout=10) == 0
         workers[0].kill()
-        workers[0].wait()
+        workers[0].wait(timeout=30)
     with engine.connect() as connection:
         for user_no in user_nos.values():
             vector, events, _ = stored_vector(connection, user_no)

@@ -268,7 +268,7 @@ def test_the_worker_refreshes_by_itself_and_a_killed_one_loses_nothing(
     first = worker()
     wait_until(lambda: listed(engine) == film_nos[:2], seconds=30)
     first.send_signal(signal.SIGKILL)
-    first.wait()
+    first.wait(timeout=30)
     with engine.begin() as connection:
         record(connection, likes(film_nos[2], 9))
     second = worker()

@@ -79,7 +79,7 @@ def test_killed_between_reading_and_writing_the_worker_loses_nothing_and_counts_
         worker = start_process(database_url, redis_url)
         wait_until(lambda: statements_waiting(engine, "insert into user_embeddings"))
         worker.send_signal(signal.SIGKILL)
-        worker.wait()
+        worker.wait(timeout=30)
         blocker.rollback()
     client = redis.Redis.from_url(redis_url)
     client.hset(user_entry(ann), "any", "answer")

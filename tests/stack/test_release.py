@@ -58,7 +58,9 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     made = [sys.executable, str(ROOT / "deploy" / "make_release.py"), str(folder)]
     subprocess.run(made, check=True, stdout=subprocess.DEVNULL, timeout=300)
     environment = tmp_path_factory.mktemp("installed")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", environment], check=True, timeout=300
+    )
     (environment / "empty").mkdir()
     python = environment / "bin" / "python"
     (wheel,) = folder.glob("*.whl")

@@ -125,18 +125,22 @@ def ending_with_parent(signal_number: signal.Signals) -> dict[str, Any]:
     """
     if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
         return {}
-    libc = ctypes.CDLL(None)
-    return {"preexec_fn": partial(_ask_for_signal, libc, os.getpid(), signal_number)}
+    # Found before the fork: the child could wait for ever for a lock of the linker, which a thread
+    # that was importing has left locked in it.
+    prctl = ctypes.CDLL(None).prctl
+    return {"preexec_fn": partial(_ask_for_signal, prctl, os.getpid(), signal_number)}
 
 
 def end_with_parent(parent: int, signal_number: signal.Signals) -> None:
     """The same for a process that is started by others' code: to be called in the child."""
     if sys.platform == "linux":
-        _ask_for_signal(ctypes.CDLL(None), parent, signal_number)
+        _ask_for_signal(ctypes.CDLL(None).prctl, parent, signal_number)
 
 
-def _ask_for_signal(libc: ctypes.CDLL, parent: int, signal_number: signal.Signals) -> None:
-    libc.prctl(PR_SET_PDEATHSIG, int(signal_number))
+def _ask_for_signal(
+    prctl: Callable[[int, int], int], parent: int, signal_number: signal.Signals
+) -> None:
+    prctl(PR_SET_PDEATHSIG, int(signal_number))
     # The parent may have died between the fork and the line above.
     if os.getppid() != parent:
         os._exit(1)

@@ -255,11 +255,11 @@ def test_lists_a_day_are_the_same_before_and_after_they_are_counted(
 def test_two_who_count_at_once_count_what_one_would(log: Engine) -> None:
     count(log)
     once = everything(log)
-    threads = [threading.Thread(target=count, args=(log,)) for _ in range(3)]
+    threads = [threading.Thread(target=count, args=(log,), daemon=True) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(timeout=60)
     assert everything(log) == once
 
 

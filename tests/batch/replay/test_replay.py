@@ -1,6 +1,7 @@
 """Replay foresees what serving would have shown, and nothing it could not have known."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -9,20 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batch.fitting import Factors
 from batch.history.event_file import read_event_file
 from batch.history.interactions import Interactions
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
+from batch.replay.choosing_policy import CANDIDATES as BLENDS
 from batch.replay.foresight import CANDIDATES, advise, by_segment, figures
 from batch.replay.moments import Moments, joined, moments_of
 from batch.replay.nights import fit_night
-from batch.replay.ranking import LEARNED, MISSED
+from batch.replay.ranking import LEARNED, MISSED, blended_ranks_of, ranks_of
 from batch.replay.replaying import (
     POLICIES,
     Replay,
     ReplaySettings,
     replay,
 )
-from batch.replay.sources import batch_list, speed_list
+from batch.replay.sources import FittedNight, batch_list, speed_list
 from batch.space.validation_events import Timeline
 from domain.blend import BlendPolicy
 from domain.errors import InvalidInputError, NotEnoughHistoryError
@@ -115,6 +118,31 @@ def test_a_seen_item_is_in_no_list(make_interactions: Make) -> None:
     for event in timeline.events(rows, cut_off):
         for source in (batch_list(night, event), speed_list(night, event)):
             assert not set(source.item_nos.tolist()) & set(event.history.item_nos.tolist())
+
+
+def test_the_ranks_a_night_chooses_a_blend_by_are_those_of_the_lists(
+    make_interactions: Make,
+) -> None:
+    timeline = Timeline(make_interactions(walks(30, 8)))
+    cut_off = int(0.7 * len(timeline))
+    night = fit_night(timeline, cut_off, SMALL, threads=1)
+    # Without a list of a source, and without any, too: popular stands in then.
+    nobody = Factors(night.lists.users * 0.0, night.lists.items)
+    policies = {**BLENDS, "neighbours": BlendPolicy("fixed", more={"neighbours": 0.5})}
+    events = list(timeline.events(timeline.foreseeable(cut_off, len(timeline)), cut_off))
+    assert events
+    for known in (night, replace(night, lists=nobody), night_of_strangers(night)):
+        for event in events:
+            ranks = ranks_of(known, event, policies)
+            expected = {name: ranks[name] for name in policies}
+            assert blended_ranks_of(known, event, policies) == expected
+
+
+def night_of_strangers(night: FittedNight) -> FittedNight:
+    """The night of other users, with items that no history has: only popular has anything."""
+    strangers = replace(night.matrix, user_nos=night.matrix.user_nos + 1_000)
+    nothing = replace(night.space.items, item_nos=night.space.items.item_nos + 1_000)
+    return replace(night, matrix=strangers, space=replace(night.space, items=nothing))
 
 
 def test_the_future_of_a_night_changes_nothing_of_what_it_knows(make_interactions: Make) -> None:

@@ -17,6 +17,7 @@ from serving.access.random_tokens import hash_token
 from stack.cli import app
 from stack.local.home import Home, owning
 from stack.local.supervision.state import NAMES
+from tests.programs import LONGEST_SECONDS
 
 COMMANDS = [
     [],
@@ -105,7 +106,13 @@ def test_help_waits_for_no_library_of_a_command() -> None:
         "import sys; from stack.cli import app; app(['--help'], standalone_mode=False);"
         f" print(sorted(set({needless}) & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=LONGEST_SECONDS,
+    )
     assert done.stdout.splitlines()[-1] == "[]"
     assert "Start everything and keep it running" in done.stdout
 

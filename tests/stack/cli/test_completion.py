@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import LONGEST_SECONDS
+
 TANDEM = Path(sys.executable).with_name("tandem")
 
 ASK_BASH = """
@@ -31,7 +33,14 @@ OFFERED = [
 
 def asked(*command: str, line: str) -> list[str]:
     environment = os.environ | {"LINE": line, "PATH": f"{TANDEM.parent}:{os.environ['PATH']}"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LONGEST_SECONDS,
+    )
     assert not done.stderr
     return done.stdout.split()
 
@@ -49,10 +58,12 @@ def test_fish_completes_commands_options_and_values(line: str, offered: list[str
 
 
 def test_zsh_is_given_a_script_that_it_can_read() -> None:
-    script = subprocess.check_output([TANDEM, "completion", "zsh"], text=True)
+    script = subprocess.check_output(
+        [TANDEM, "completion", "zsh"], text=True, timeout=LONGEST_SECONDS
+    )
     assert script.startswith("#compdef tandem")
     if zsh := shutil.which("zsh"):
-        subprocess.run([zsh, "-n", "-c", script], check=True)
+        subprocess.run([zsh, "-n", "-c", script], check=True, timeout=LONGEST_SECONDS)
 
 
 def test_asking_for_options_imports_no_other_command() -> None:
@@ -68,5 +79,6 @@ def test_asking_for_options_imports_no_other_command() -> None:
         capture_output=True,
         text=True,
         check=True,
+        timeout=LONGEST_SECONDS,
     )
     assert done.stdout.splitlines() == ["--json", "--help", "[]"]

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
 from stack.cli import app
+from tests.programs import LONGEST_SECONDS, program
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
 ITEMS = 5_000
@@ -66,14 +67,14 @@ def test_an_unknown_name_is_refused_in_one_line_and_writes_nothing(tmp_path: Pat
 
 @pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
 def test_whoever_reads_no_further_ends_it_quietly(file_format: str) -> None:
-    program = [TANDEM, "export", "items", "--format", file_format]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with program([TANDEM, "export", "items", "--format", file_format], **pipes) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read(1)
         process.stdout.close()
+        assert process.wait(LONGEST_SECONDS) == 128 + signal.SIGPIPE
         assert process.stderr.read() == b""
-    assert process.returncode == 128 + signal.SIGPIPE
 
 
 def test_parquet_is_not_written_onto_a_terminal() -> None:
@@ -84,6 +85,7 @@ def test_parquet_is_not_written_onto_a_terminal() -> None:
         stderr=subprocess.PIPE,
         text=True,
         check=False,
+        timeout=LONGEST_SECONDS,
     )
     os.close(terminal)
     os.close(ours)
@@ -97,14 +99,14 @@ def test_an_export_that_is_killed_leaves_the_file_as_it_was(
 ) -> None:
     path = tmp_path / "items.csv"
     path.write_text("before")
-    program = [TANDEM, "export", "items", "--force", "--output", str(path)]
+    command = [TANDEM, "export", "items", "--force", "--output", str(path)]
     with engine.connect() as connection:
         connection.execute(text("lock table items in access exclusive mode"))
         # A test that runs in the background would hand on that SIGINT is ignored.
-        with subprocess.Popen(
-            program,
+        with program(
+            command,
             stderr=subprocess.DEVNULL,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process:
             deadline = time.monotonic() + 60
             while not list(tmp_path.glob(".tandem-export-*/*")):

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.programs import program
 from tests.waiting import wait_until
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
@@ -36,13 +37,9 @@ def test_a_nightly_run_that_a_signal_ends_leaves_no_process_behind(
     database_url: str, tmp_path: Path, deadly: signal.Signals
 ) -> None:
     environment = os.environ | {"DATABASE_URL": database_url, "TANDEM_HOME": str(tmp_path / "home")}
-    command = subprocess.Popen([TANDEM, "nightly"], env=environment)
-    try:
+    with program([TANDEM, "nightly"], env=environment) as command:
         wait_until(lambda: is_at_work(command), seconds=330)
         started = descendants(command)
         command.send_signal(deadly)
         command.wait(timeout=60)
         wait_until(lambda: not any(map(psutil.Process.is_running, started)), seconds=60)
-    finally:
-        command.kill()
-        command.wait()

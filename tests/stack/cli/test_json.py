@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from stack.cli import app
 from stack.cli.lazy import LazyCommand
+from tests.programs import LONGEST_SECONDS
 from tests.small_run import publish_small_run
 from tests.stack.cli.test_experiments import DEFINITION
 from tests.stack.cli.test_placements import PLACEMENTS
@@ -184,5 +185,11 @@ for name in {list(ALL)!r}:
     found = sorted(set({heavy!r}) & set(sys.modules))
     assert not found, (name, found)
 """
-    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LONGEST_SECONDS,
+    )
     assert done.returncode == 0, done.stderr

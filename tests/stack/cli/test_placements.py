@@ -14,6 +14,7 @@ from serving.runtime.faults import PlacementConflictError
 from stack.cli import app
 from stack.cli.apply import CHANGES_PLANNED
 from stack.local.ports import free_port
+from tests.programs import program
 from tests.serving.process import running_api
 from tests.waiting import statements_waiting, wait_until
 
@@ -138,12 +139,11 @@ def test_who_is_killed_while_a_file_is_applied_has_applied_all_of_it_or_nothing(
     file = folder / "placements.yaml"
     file.write_text("placements: {first: {limit: 1}, home: {limit: 2}, last: {limit: 3}}")
     done("placement", "save", "last", "--file", str(_of_limit(folder, 9)))
-    program = [TANDEM, "apply", str(file), "--yes"]
+    command = [TANDEM, "apply", str(file), "--yes"]
     with engine.connect() as connection, connection.begin() as holding:
         connection.execute(text("select from placements where name = 'last' for update"))
-        with subprocess.Popen(program, stdout=subprocess.DEVNULL) as process:
+        with program(command, stdout=subprocess.DEVNULL):
             wait_until(lambda: statements_waiting(engine, "apply_placements") == 1)
-            process.kill()
         holding.commit()
     wait_until(lambda: not _is_at_it(engine))
     assert in_force() in (

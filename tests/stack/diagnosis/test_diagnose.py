@@ -29,6 +29,7 @@ from stack.local.home import UP, Home, owning
 from stack.local.ports import free_port
 from stack.local.supervision.state import ProcessEntry, ProcessState, entry_of
 from tests.events import event, record
+from tests.programs import program
 from tests.small_run import publish_small_run
 from tests.waiting import wait_until
 
@@ -207,7 +208,7 @@ def test_a_disk_that_is_nearly_full_is_reported(total: int, free: int, severity:
 def test_a_process_that_a_signal_has_stopped_is_reported_with_how_to_let_it_go_on(
     home: Path,
 ) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+    with program([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         entry = replace(entry_of(process.pid), state="running")
         assert not entry.is_frozen()
         process.send_signal(signal.SIGSTOP)
@@ -219,7 +220,6 @@ def test_a_process_that_a_signal_has_stopped_is_reported_with_how_to_let_it_go_o
         home.mkdir()
         Home(home).prefect_rest_file.touch()
         assert frozen_names(frozen, Home(home)) == ["speed"]
-        process.kill()
     assert (finding.check, finding.severity) == ("process-speed", "problem")
     assert "speed is frozen" in finding.what
     assert finding.advice == f"Let it go on: kill -CONT {process.pid}"

@@ -27,6 +27,7 @@ from stack.local.servers.postgres import (
 )
 from stack.local.servers.redis_server import prepare_redis, running_redis
 from stack.local.servers.unix_socket import LONGEST_SOCKET_PATH_BYTES
+from tests.programs import next_line, program
 
 WAIT_SECONDS = 30
 
@@ -85,7 +86,7 @@ def test_committed_rows_survive_a_kill_of_the_server(tmp_path: Path) -> None:
     with started(server) as process:
         execute(server, "create table kept as select 7 as n")
         process.kill()
-        process.wait()
+        process.wait(WAIT_SECONDS)
     with started(prepare_postgres(tmp_path / "postgres")) as process:
         assert execute(server, "select n from kept") == [(7,)]
 
@@ -100,7 +101,7 @@ def test_a_backend_that_outlives_its_server_does_not_prevent_the_next_start(
         # Stopped, the backend cannot notice that its server is gone, and keeps the shared memory.
         os.kill(backend, signal.SIGSTOP)
         process.kill()
-        process.wait()
+        process.wait(WAIT_SECONDS)
         assert psutil.pid_exists(backend)
         with running_postgres(tmp_path / "postgres", durable=False) as again:
             assert execute(again, "select 1") == [(1,)]
@@ -147,14 +148,10 @@ def test_preparing_one_data_directory_leaves_the_server_of_another_alone(tmp_pat
     sys.platform != "linux", reason="only Linux can send a signal on a parent's death"
 )
 def test_both_servers_end_when_their_owner_is_killed(tmp_path: Path) -> None:
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert owner.stdout is not None
-    pids = [int(pid) for pid in owner.stdout.readline().split()]
-    assert [psutil.Process(pid).name() for pid in pids] == ["postgres", "redis-server"]
-    owner.kill()
-    owner.communicate()
+    command = [sys.executable, "-c", OWNER, str(tmp_path)]
+    with program(command, stdout=subprocess.PIPE, text=True) as owner:
+        pids = [int(pid) for pid in next_line(owner).split()]
+        assert [psutil.Process(pid).name() for pid in pids] == ["postgres", "redis-server"]
     wait_for_end(*pids)
     assert "database system is shut down" in (tmp_path / "postgres.log").read_text()
 
@@ -305,13 +302,13 @@ def test_a_server_that_ends_at_once_is_reported_with_the_end_of_its_log(tmp_path
 
 def test_a_server_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     server = prepare_postgres(tmp_path / "postgres", durable=False)
-    silent = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-    with pytest.raises(
-        ServerNotReadyError, match=r"did not answer within 0\.1 seconds \(.*No such file"
+    with (
+        program([sys.executable, "-c", "import signal; signal.pause()"]) as silent,
+        pytest.raises(
+            ServerNotReadyError, match=r"did not answer within 0\.1 seconds \(.*No such file"
+        ),
     ):
         postgres.wait_until_ready(server, silent, timeout_seconds=0.1)
-    silent.kill()
-    silent.wait()
 
 
 def test_redis_evicts_within_a_memory_limit_and_writes_nothing_to_disk(tmp_path: Path) -> None:
@@ -331,7 +328,7 @@ def test_redis_starts_again_after_a_kill(tmp_path: Path) -> None:
     )
     redis_server.wait_until_ready(server, process)
     process.kill()
-    process.wait()
+    process.wait(WAIT_SECONDS)
     with running_redis(tmp_path / "redis") as again:
         assert redis.Redis.from_url(again.url()).ping()
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from stack.local.ports import free_port, holder, is_free
+from tests.programs import next_line, program
 
 LISTENER = """
 import socket, sys
@@ -17,13 +18,11 @@ def test_a_port_in_use_is_reported_with_its_holder() -> None:
     port = free_port()
     assert is_free(port)
     assert holder(port) is None
-    listener = subprocess.Popen([sys.executable, "-c", LISTENER, str(port)], stdout=subprocess.PIPE)
-    assert listener.stdout is not None
-    listener.stdout.readline()
-    assert not is_free(port)
-    assert f"(pid {listener.pid})" in (holder(port) or "")
-    listener.kill()
-    listener.communicate()
+    command = [sys.executable, "-c", LISTENER, str(port)]
+    with program(command, stdout=subprocess.PIPE, text=True) as listener:
+        next_line(listener)
+        assert not is_free(port)
+        assert f"(pid {listener.pid})" in (holder(port) or "")
 
 
 def test_a_free_port_is_below_those_of_outgoing_connections() -> None:

@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -16,6 +15,7 @@ from stack.local.processes import speed_service
 from stack.local.servers.child_process import ServerNotReadyError
 from stack.local.supervision.readiness import ReadyListener
 from tests.events import event, record, user_no_of
+from tests.programs import program
 from tests.small_run import publish_small_run
 from tests.waiting import wait_until
 
@@ -90,14 +90,10 @@ def test_a_worker_is_ready_when_what_waited_for_it_is_folded_in(
 def wait_for(code: str, *, seconds: float = 60.0) -> Wait:
     listener = ReadyListener()
     environment = {**os.environ, **listener.environment}
-    process: subprocess.Popen[Any] = subprocess.Popen([sys.executable, "-c", code], env=environment)
-    wait = waiting(lambda: listener.wait("speed", process, seconds=seconds))
-    try:
+    with program([sys.executable, "-c", code], env=environment) as process:
+        wait = waiting(lambda: listener.wait("speed", process, seconds=seconds))
         # Sooner than a process that says nothing is left to live.
         wait_until(lambda: wait.over, seconds=30)
-    finally:
-        process.kill()
-        process.wait()
     return wait
 
 

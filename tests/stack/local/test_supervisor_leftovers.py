@@ -30,6 +30,7 @@ from stack.local.supervision.state import (
     find_state,
     store_state,
 )
+from tests.programs import LONGEST_SECONDS, next_line, program
 
 SLEEP = "import time; print('asleep', flush=True); time.sleep(600)"
 OWN_AND_SLEEP = """
@@ -46,13 +47,9 @@ with owning(Home(Path(sys.argv[1])), "tandem up"):
 def sleeper() -> Iterator[subprocess.Popen[str]]:
     """A process with a session of its own, as the supervisor starts them; it sleeps by now."""
     command = [sys.executable, "-c", SLEEP]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
+    with program(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        next_line(process)
         yield process
-        process.kill()
 
 
 def state_of(**processes: ProcessEntry) -> StackState:
@@ -88,7 +85,7 @@ def test_status_believes_the_process_and_not_the_file(sleeper: subprocess.Popen[
     state = state_of(api=entry, speed=ProcessEntry("failed"))
     assert checked(state, supervised=True) == state.processes
     sleeper.kill()
-    sleeper.wait()
+    sleeper.wait(LONGEST_SECONDS)
     assert checked(state, supervised=True)["api"] == ProcessEntry("restarting")
     assert {entry.state for entry in checked(state, supervised=False).values()} == {"stopped"}
 
@@ -106,11 +103,9 @@ def test_a_second_start_in_the_same_folder_is_refused_and_names_the_first(tmp_pa
 
 def test_a_folder_is_free_again_when_its_owner_was_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", OWN_AND_SLEEP, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
-        assert owner.stdout is not None
-        assert owner.stdout.readline() == "owned\n"
+    with program(command, stdout=subprocess.PIPE, text=True) as owner:
+        assert next_line(owner) == "owned\n"
         assert find_owner(Home(tmp_path)) == (owner.pid, UP)
-        owner.kill()
     assert not is_up(Home(tmp_path))
     with owning(Home(tmp_path), "tandem load"):
         assert find_owner(Home(tmp_path)) == (os.getpid(), "tandem load")
@@ -123,13 +118,11 @@ def test_a_taken_port_names_itself_its_holder_and_the_setting() -> None:
         "print('on', flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", listening]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
+    with program(command, stdout=subprocess.PIPE, text=True) as holder:
+        next_line(holder)
         needed = NeededPort("the API", "127.0.0.1", port, "TANDEM_API_PORT")
         with pytest.raises(PortTakenError) as raised:
             check_ports([needed])
-        holder.kill()
     for part in (f"Port {port}", f"pid {holder.pid}", "TANDEM_API_PORT"):
         assert part in str(raised.value)
     check_ports([replace(needed, port=free_port())])
