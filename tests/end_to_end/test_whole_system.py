@@ -206,9 +206,12 @@ def test_killed_after_the_insert_the_api_has_counted_the_event_once(system: Syst
         with pytest.raises(httpx.TimeoutException):
             system.api.post("/v1/events", json={"events": [sent]}, timeout=1)
         killed = system.pid("api")
+        workers = psutil.Process(killed).children(recursive=True)
         os.kill(killed, signal.SIGKILL)
         blocker.rollback()
     # What it started may still answer for a moment.
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert alive == []
     wait_until(lambda: system.started_again("api", killed), seconds=60)
     wait_until(lambda: _accepts(system, sent), seconds=30)
     assert stored_events(system, user) == 1
