@@ -70,6 +70,7 @@ from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.recommendations.routes import binding_of, router
 from serving.recommendations.schemas import fields_of_answer, recommendation_answer
 from serving.rules.rule_set import HoldingRules
+from serving.runtime.budget import ask_without_blame
 from serving.runtime.faults import FaultyInputError
 from serving.runtime.metrics import ServingMetrics
 
@@ -286,6 +287,9 @@ async def _cached(asked: _Asked) -> DirectAnswer | None:
 async def _made(asked: _Asked, path: str, request_id: str) -> DirectAnswer:
     """The answer with the list that the route itself would give, or what it would say is wrong."""
     query = asked.query
+    if query.request.filters.written is not None:
+        # Each item of the catalogue is looked at, as `OwnValues` says.
+        ask_without_blame()
     try:
         given = await asked.recommender.recommend(asked.user_id, query.request)
         binding = binding_of(asked.user_id, query.scroll_key)

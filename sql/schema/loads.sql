@@ -225,6 +225,10 @@ begin
             delete from staged_events where item_nos[item_at] is null returning row_no
         )
         select array_agg(row_no order by row_no) into unknown from lacking;
+        -- Of several with one id the first that is left is the first.
+        update staged_events set is_first = true
+        from (select distinct on (event_id) row_no from staged_events order by event_id, row_no) as firsts
+        where staged_events.row_no = firsts.row_no and not is_first;
     end if;
 
     if exists (select from staged_events where least is not null) then
@@ -257,7 +261,9 @@ begin
     select count(*) into staged from staged_events;
     if written < staged then
         conflicts := conflicts_of_staged_events();
-        -- Events sent again make no user: one who was forgotten would come back.
+    end if;
+    if written < staged or unknown <> '{}' then
+        -- Events that are not stored make no user: one who was forgotten would come back.
         delete from users
         where user_no = any(made)
           and not exists (select from interactions where interactions.user_no = users.user_no);

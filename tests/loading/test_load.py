@@ -1,6 +1,7 @@
 """Files and folders are loaded whole, and loading them again changes nothing."""
 
 import json
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -185,6 +186,24 @@ def test_each_event_of_a_batch_has_its_own_user_and_item_whoever_is_known_merged
         made = text("select user_id from users where load_no = :load_no order by user_id")
         found = connection.execute(made, {"load_no": report.load_no}).scalars().all()
     assert found == ["ada", "zoe"]
+
+
+def test_events_of_unknown_items_make_no_user_and_hide_no_event_of_the_same_id(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    load_path(write_csv(tmp_path / "items.csv", [{"item_id": "a", "title": "A"}]), database_url)
+    first, second = (str(uuid.uuid4()) for _ in range(2))
+    rows = [
+        {"event_id": first, "user_id": "ann", "item_id": "unknown", "time": 1_600_000_000},
+        {"event_id": first, "user_id": "ann", "item_id": "a", "time": 1_600_000_001},
+        {"event_id": second, "user_id": "bob", "item_id": "unknown", "time": 1_600_000_002},
+    ]
+    report = load_path(write_csv(tmp_path / "events.csv", rows), database_url)
+    assert (report.events_stored, report.events_repeated) == (1, 0)
+    assert report.rejected == {"unknown item": 2}
+    assert stored_events(engine) == [("ann", "a", "view", None, 1_600_000_001)]
+    with engine.connect() as connection:
+        assert connection.execute(text("select user_id from users")).scalars().all() == ["ann"]
 
 
 def test_the_sample_is_loaded_whole_and_once(database_url: str, engine: Engine) -> None:

@@ -13,8 +13,10 @@ from starlette.types import Message, Scope, Send
 
 from domain.errors import StoreUnavailableError
 from serving.http.errors import status_of
+from serving.lists.list_maker import ListMaker
 from serving.recommendations.hot_route import HotLists
 from serving.recommendations.recommend import Recommendation, Recommender
+from serving.runtime.budget import current
 from tests import tables
 from tests.examples import examples
 from tests.serving.conftest import Seeds, Start, event, recommended, send, until
@@ -207,6 +209,33 @@ async def test_both_ways_say_alike_that_no_list_can_be_made(
         'serving_requests_total{method="GET",route="/v1/users/{user_id}/recommendations"'
         f',status="{of_short.status_code}"}} 1.0' in figures
     )
+
+
+@pytest.mark.parametrize(("placement", "counts"), [("home", False), ("default", True)])
+async def test_a_filter_of_a_placement_is_no_fault_of_postgresql_either_way(
+    two: tuple[httpx.AsyncClient, httpx.AsyncClient],
+    monkeypatch: pytest.MonkeyPatch,
+    placement: str,
+    *,
+    counts: bool,
+) -> None:
+    blamed: list[bool] = []
+    find = ListMaker.make
+
+    async def noted(*arguments: Any, **named: Any) -> Any:
+        budget = current()
+        assert budget is not None
+        blamed.append(budget.counts_as_failure)
+        return await find(*arguments, **named)
+
+    asked = {"placement": placement, "use_cache": False}
+    for client in two:
+        await client.get(PATH, params=asked)
+    monkeypatch.setattr(ListMaker, "make", noted)
+    counting = counted(two[0])
+    for client in two:
+        assert (await client.get(PATH, params=asked)).status_code == 200
+    assert (blamed, counting.answered) == ([counts, counts], 1)
 
 
 async def test_a_cached_list_goes_the_short_way_with_its_tag_and_its_cursor(
