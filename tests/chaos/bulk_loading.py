@@ -21,7 +21,7 @@ from tests.chaos.writing import Writer
 
 _LOG = statements("log")
 _USERS_AT_ONCE = 3
-_EVENTS_OF_ONE = 12
+EVENTS_OF_ONE = 12
 _KIND = "view"
 _LATELY = 100
 _DAYS = 20.0
@@ -103,7 +103,7 @@ class BulkLoader:
 
     def _history(self) -> list[str]:
         index, items = self.drawn.randrange(len(self.dataset.users)), len(self.dataset.item_nos)
-        tastes = (taste_of(index, items, self.groups, self.drawn) for _ in range(_EVENTS_OF_ONE))
+        tastes = (taste_of(index, items, self.groups, self.drawn) for _ in range(EVENTS_OF_ONE))
         return list(dict.fromkeys(tastes))
 
     def _row(self, event: Sent, stored_at: datetime) -> NewEvent:

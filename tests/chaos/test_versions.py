@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.chaos import bulk_loading
 from tests.chaos.answers import Answer
 from tests.chaos.comparing import Comparison
 from tests.chaos.contents import NOTHING, Interests, LogRow, RunContents
@@ -121,6 +122,19 @@ def test_interests_asked_for_must_be_in_the_vector_unless_there_was_no_time(stag
     unheard = answer_from(run, log, NOTHING, asked)
     assert fault_of(unheard, run, log) is not None
     assert fault_of(replace(unheard, degraded="budget"), run, log) is None
+
+
+def test_a_vector_made_for_one_request_may_know_all_that_a_bulk_load_brought(stage: Stage) -> None:
+    stage.acknowledged(bulk_loading.EVENTS_OF_ONE + 3)
+    run, log = stage.run()
+    run = replace(run, cut_off_position=0)
+    run = replace(run, phrases=replace(run.items, item_nos=run.items.item_nos - 1_000_000))
+    run = replace(run, phrase_nos={"robot": run.item_nos["film-29"] - 1_000_000})
+    asked = replace(list_for("ann", 20), interests=("robot",))
+    answer = answer_from(run, log, Interests(("robot",)), asked)
+    assert fault_of(replace(answer, events_since_cut_off=0), run, log) is None
+    plain = answer_from(run, log)
+    assert fault_of(replace(plain, events_since_cut_off=0), run, log) is not None
 
 
 def test_only_a_list_that_can_know_a_deleted_event_is_excused(stage: Stage) -> None:
