@@ -214,7 +214,8 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_networks())
     if tracing is None:
         # Whose requests are traced wants to see what they do.
-        app.hot_lists = HotLists(settings.api_requests_at_once, slots, metrics)
+        lookups = RequestSlots(settings.api_requests_at_once)
+        app.hot_lists = HotLists(lookups, slots, metrics)
         app.hot_events = HotEvents(bodies, metrics, most_bytes=settings.api_body_bytes)
     add_error_handlers(app)
     declare_security(app)

@@ -2,6 +2,7 @@
 
 import select
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,19 @@ def program(command: Sequence[str | Path], **options: Any) -> "Iterator[subproce
         yield process
     finally:
         end(process)
+
+
+def printed_by(code: str) -> str:
+    """What Python prints of this code in a process of its own, which must end well."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LONGEST_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def end(process: "subprocess.Popen[Any]") -> None:

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import subprocess
 import sys
 import tomllib
 from collections import defaultdict
@@ -12,6 +11,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from tests.programs import printed_by
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("domain", "sql", "batch", "loading", "speed", "serving", "flows", "stack")
@@ -267,5 +268,4 @@ def _strings_of(path: Path) -> Iterator[str]:
 def test_a_process_that_must_be_back_quickly_loads_nothing_of_the_night(program: str) -> None:
     needless = ["alembic", "mako", "implicit", "scipy", "pandas", "pyarrow", "duckdb", "prefect"]
     ask = f"import sys, {program}; print(sorted(set({needless}) & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed_by(ask).strip() == "[]"

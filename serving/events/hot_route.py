@@ -155,25 +155,19 @@ class HotEvents:
         send: Send,
         started: float,
     ) -> None:
-        began_at, status = time.monotonic(), 0
         services: Services = state["services"]
         # Its body has been read, which had a time of its own: from here on the time is ours.
         services[RequestBudgets].begin(self._requirement.kind)
         request_id: str = state["request_id"]
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                answer = await _recorded(events, services[EventRecorder], request_id)
-                status = answer.status
-                await self._sender.send(
-                    answer,
-                    send,
-                    request_id=request_id,
-                    accepted=asked.headers.get(ACCEPT_ENCODING, ""),
-                    rate_limit=state.get("rate_limit", ()),
-                    started=started,
-                )
-            finally:
-                self._sender.record(status, state, began_at, request_id)
+            await self._sender.answer(
+                _recorded(events, services[EventRecorder], request_id),
+                state,
+                send,
+                request_id=request_id,
+                accepted=asked.headers.get(ACCEPT_ENCODING, ""),
+                started=started,
+            )
 
 
 async def _recorded(

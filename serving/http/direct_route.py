@@ -4,7 +4,8 @@ What a route answers so it must answer as it does the whole way; headers, compre
 the line in the log are made by the functions that the middleware calls.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,37 +70,39 @@ class DirectSender:
         self._route = route
         self._method = method
 
-    async def send(
+    async def answer(
         self,
-        answer: DirectAnswer,
+        answer: DirectAnswer | Awaitable[DirectAnswer],
+        state: Mapping[str, Any],
         send: Send,
         *,
         request_id: str,
         accepted: str,
-        rate_limit: Sequence[tuple[bytes, bytes]],
         started: float,
     ) -> None:
-        """Send an answer; `accepted`: encodings, `started`: on the performance counter."""
-        headers = [*answer.headers, (REQUEST_ID, request_id.encode())]
-        start: Message = {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": headers,
-        }
-        message = smaller(start, {"type": "http.response.body", "body": answer.body}, accepted)
-        start["headers"] = answer_headers(start["headers"], rate_limit, started)
-        await send(start)
-        await send(message)
+        """Send an answer, once it is made; counted and logged whatever becomes of it.
 
-    def record(
-        self, status: int, state: Mapping[str, Any], began_at: float, request_id: str
-    ) -> None:
-        """Count and log it; `began_at`: on the monotonic clock, where the server tells no time."""
-        record_request(
-            self._metrics,
-            route=self._route,
-            method=self._method,
-            status=status,
-            since=state.get("first_byte_at") or began_at,
-            request_id=request_id,
-        )
+        `accepted`: encodings, `started`: on the performance counter.
+        """
+        # Where the server does not say when the first byte came.
+        began_at, status = time.monotonic(), 0
+        try:
+            made = answer if isinstance(answer, DirectAnswer) else await answer
+            status = made.status
+            headers = [*made.headers, (REQUEST_ID, request_id.encode())]
+            start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+            body = smaller(start, {"type": "http.response.body", "body": made.body}, accepted)
+            start["headers"] = answer_headers(
+                start["headers"], state.get("rate_limit", ()), started
+            )
+            await send(start)
+            await send(body)
+        finally:
+            record_request(
+                self._metrics,
+                route=self._route,
+                method=self._method,
+                status=status,
+                since=state.get("first_byte_at") or began_at,
+                request_id=request_id,
+            )

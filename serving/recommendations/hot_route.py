@@ -32,7 +32,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -129,9 +129,8 @@ class _Prepared:
 class HotLists:
     """Answers what most requests ask for, from the cache where it can."""
 
-    def __init__(self, most_at_once: int, slots: RequestSlots, metrics: ServingMetrics) -> None:
-        self._most_at_once = most_at_once
-        self._looked_for = 0
+    def __init__(self, lookups: RequestSlots, slots: RequestSlots, metrics: ServingMetrics) -> None:
+        self._lookups = lookups
         self._slots = slots
         self._route = route_of(router.routes, _PATH, "GET")
         self._requirement = required_scope(self._route)
@@ -146,47 +145,30 @@ class HotLists:
         asked = self._asked(scope)
         if (
             asked is None
-            or self._looked_for >= self._most_at_once
+            or self._lookups.full()
             or not self._requirement.grants(scope["state"], asked.headers[KEY])
         ):
             return False
-        self._looked_for += 1
-        try:
+        with self._lookups.taken():
             cached = await _cached(asked)
-        finally:
-            self._looked_for -= 1
+        request_id = request_id_of(asked.headers.get(REQUEST_ID))
+        answer = partial(
+            self._sender.answer,
+            state=scope["state"],
+            send=send,
+            request_id=request_id,
+            accepted=asked.headers.get(ACCEPT_ENCODING, ""),
+            started=started,
+        )
         if cached is not None:
-            await self._answer(asked, cached, scope, send, started)
+            await answer(cached)
             return True
         self._requirement.begin_budget(scope["state"])
         if self._slots.full():
             return False
-        with self._slots.taken():
-            await self._answer(asked, None, scope, send, started)
+        with self._slots.taken(), structlog.contextvars.bound_contextvars(request_id=request_id):
+            await answer(_made(asked, _path_of(scope), request_id))
         return True
-
-    async def _answer(
-        self, asked: _Asked, cached: DirectAnswer | None, scope: Scope, send: Send, started: float
-    ) -> None:
-        state, began_at, status = scope["state"], time.monotonic(), 0
-        request_id = request_id_of(asked.headers.get(REQUEST_ID))
-        try:
-            if cached is None:
-                with structlog.contextvars.bound_contextvars(request_id=request_id):
-                    answer = await _made(asked, _path_of(scope), request_id)
-            else:
-                answer = cached
-            status = answer.status
-            await self._sender.send(
-                answer,
-                send,
-                request_id=request_id,
-                accepted=asked.headers.get(ACCEPT_ENCODING, ""),
-                rate_limit=state.get("rate_limit", ()),
-                started=started,
-            )
-        finally:
-            self._sender.record(status, state, began_at, request_id)
 
     def _asked(self, scope: Scope) -> _Asked | None:
         """What is asked; None: it may be something unusual."""

@@ -1,19 +1,16 @@
 """What a night does without: each of these takes time before it can begin."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.programs import printed_by
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_a_night_does_not_import_what_only_tuning_needs() -> None:
     program = "import sys, flows.nightly; print('optuna' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert done.stdout.strip() == "False"
+    assert printed_by(program).strip() == "False"
 
 
 def test_no_lock_has_the_grammar_that_everything_with_prefect_would_compile_at_its_start() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from serving.access.random_tokens import hash_token
 from stack.cli import app
 from stack.local.home import Home, owning
 from stack.local.supervision.state import NAMES
-from tests.programs import LONGEST_SECONDS
+from tests.programs import printed_by
 
 COMMANDS = [
     [],
@@ -106,15 +105,9 @@ def test_help_waits_for_no_library_of_a_command() -> None:
         "import sys; from stack.cli import app; app(['--help'], standalone_mode=False);"
         f" print(sorted(set({needless}) & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", ask],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=LONGEST_SECONDS,
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "Start everything and keep it running" in done.stdout
+    printed = printed_by(ask)
+    assert printed.splitlines()[-1] == "[]"
+    assert "Start everything and keep it running" in printed
 
 
 def test_a_group_without_a_command_shows_its_help_and_says_nothing_more() -> None:

@@ -1,8 +1,6 @@
 """With `--json` every command that prints data writes one line of JSON, and nothing else."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,7 +13,7 @@ from typer.testing import CliRunner
 
 from stack.cli import app
 from stack.cli.lazy import LazyCommand
-from tests.programs import LONGEST_SECONDS
+from tests.programs import printed_by
 from tests.small_run import publish_small_run
 from tests.stack.cli.test_experiments import DEFINITION
 from tests.stack.cli.test_placements import PLACEMENTS
@@ -185,11 +183,4 @@ for name in {list(ALL)!r}:
     found = sorted(set({heavy!r}) & set(sys.modules))
     assert not found, (name, found)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", ask],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LONGEST_SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
+    printed_by(ask)

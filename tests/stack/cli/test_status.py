@@ -1,8 +1,6 @@
 """`tandem status`: which run is served, told without waiting for the libraries of a night."""
 
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from stack.local.supervision.state import StackState, entry_of, store_state
 from stack.runs import find_live_run
 from stack.served_run import Lookup, look_up_served_run
 from stack.settings import StackSettings
-from tests.programs import LONGEST_SECONDS
+from tests.programs import printed_by
 from tests.small_run import publish_small_run
 
 
@@ -90,11 +88,4 @@ def test_status_loads_neither_sqlalchemy_nor_anything_that_needs_it() -> None:
         "import sys, stack.cli, stack.settings, stack.cli.status, stack.served_run;"
         f" print(sorted(set({needless}) & set(sys.modules)))"
     )
-    output = subprocess.run(
-        [sys.executable, "-c", ask],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=LONGEST_SECONDS,
-    )
-    assert output.stdout.strip() == "[]"
+    assert printed_by(ask).strip() == "[]"

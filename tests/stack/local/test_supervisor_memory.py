@@ -1,14 +1,10 @@
 """What `tandem up` has in memory for as long as the stack runs."""
 
-import subprocess
-import sys
+from tests.programs import printed_by
 
 LARGE = ("sqlalchemy", "pandas", "numpy", "pyarrow", "duckdb", "fastapi", "psycopg", "redis")
 
 
 def test_the_supervisor_imports_no_large_library() -> None:
     program = f"import sys, stack.cli.up; print([n for n in {LARGE} if n in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert printed_by(program).strip() == "[]"
