@@ -39,6 +39,8 @@ _FEWEST_USERS, _MOST_USERS = 10, 200
 _SECONDS_AT_ONCE = 0.02
 """About so long some are read between two passes: no event waits for more."""
 _ROWS_AT_ONCE = 5_000
+_MOST_PENDING = 10_000
+"""Up to so many users are found before they are stored, each once for all rows of a load."""
 _POLL_SECONDS = 1.0
 _FILLING_SECONDS = 300
 _THE_END = Position(2**62)
@@ -76,6 +78,10 @@ class KeptExclusions:
         self._users = Pace(_FEWEST_USERS, _FEWEST_USERS, _MOST_USERS, _SECONDS_AT_ONCE)
         self._reached: Position | None = None
         """The log was followed up to here once all pending users are stored."""
+        self._lags = False
+        """Whether the log went on behind that when it was read."""
+        self._finds_more = False
+        """Whether more users are found before these are stored."""
         self._filled: bytes | str = b""
         """What Redis said when this worker began to go on from there."""
         self._filling = f"filled by {uuid.uuid4().hex}".encode()
@@ -88,8 +94,12 @@ class KeptExclusions:
     def work_once(self) -> int | None:
         """Store some of what is due; None: nothing is, or a store is away."""
         try:
-            if not self._pending:
+            if not self._pending or self._finds_more:
                 self._find_more()
+                goes_on = self._lags or self._before is not None
+                self._finds_more = goes_on and len(self._pending) < _MOST_PENDING
+            if self._finds_more:
+                return 0
             users = list(islice(self._pending, self._users.size))
             began = time.perf_counter()
             stored = self._store(users) if users else None
@@ -125,8 +135,11 @@ class KeptExclusions:
             self._go_back(self._before)
             return
         if self._reached is not None:
+            if self._pending:
+                self._go_on(self._reached)
+                return
             self._advance(self._filled, self._reached)
-            self._reached = None
+            self._reached, self._lags = None, False
         if time.monotonic() < self._poll_at:
             return
         filled = self._client.get(EXCLUSIONS_FILLED)
@@ -157,12 +170,14 @@ class KeptExclusions:
             )
         self._pending.update(dict.fromkeys(user_nos))
         if self._before is None:
-            self._advance(self._filling, self._end)
+            self._filled, self._reached = self._filling, self._end
 
     def _go_on(self, after: Position) -> None:
         """Follow the log from where it was followed to."""
         with self._engine.connect() as connection:
-            until = Position(min(event_horizon(connection), after + _ROWS_AT_ONCE))
+            horizon = event_horizon(connection)
+            until = Position(min(horizon, after + _ROWS_AT_ONCE))
+            self._lags = until < horizon
             if until <= after:
                 self._poll_at = time.monotonic() + self._poll_seconds
                 return

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listen, remove
 from structlog.testing import capture_logs
@@ -22,6 +23,7 @@ from domain.redis_keys import (
     unpacked_numbers,
 )
 from speed.exclusions import KeptExclusions
+from sql.log import event_horizon
 from tests.events import DISLIKE, event, record, user_no_of
 from tests.passes import SETTINGS
 from tests.speed.running import running
@@ -48,6 +50,10 @@ def work(kept: KeptExclusions) -> None:
         pass
 
 
+def stored_users() -> float:
+    return REGISTRY.get_sample_value("speed_exclusion_users_total") or 0.0
+
+
 def test_after_a_bulk_load_redis_holds_all_that_its_users_have_seen_though_there_is_no_run(
     engine: Engine, client: redis.Redis, film_nos: list[int]
 ) -> None:
@@ -60,6 +66,41 @@ def test_after_a_bulk_load_redis_holds_all_that_its_users_have_seen_though_there
     work(kept)
     assert known(client, "ann") == (ann, film_nos[0], film_nos[1], -film_nos[2])
     assert 0 < client.ttl(exclusions_key(UserId("ann"))) <= SECONDS
+
+
+def test_users_are_read_once_however_many_pieces_of_the_log_they_are_in(
+    engine: Engine, client: redis.Redis, film_nos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("speed.exclusions._ROWS_AT_ONCE", 2)
+    users = ["ann", "ben", "cleo"]
+    kept = KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0)
+    work(kept)
+    before = stored_users()
+    with engine.begin() as connection:
+        for film_no in film_nos[:4]:
+            record(connection, [event(user, film_no) for user in users])
+    work(kept)
+    assert stored_users() - before == len(users)
+    client.flushall()
+    work(KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0))
+    assert stored_users() - before == 2 * len(users)
+
+
+def test_redis_counts_as_filled_only_once_all_users_are_stored(
+    engine: Engine, client: redis.Redis, film_nos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("speed.exclusions._FEWEST_USERS", 1)
+    with engine.begin() as connection:
+        record(connection, [event(user, film_nos[0]) for user in ("ann", "ben", "cleo")])
+    kept = KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0)
+    while known(client, "ann") is None and known(client, "ben") is None:
+        kept.work_once()
+    filled = client.get(EXCLUSIONS_FILLED)
+    assert filled is not None
+    assert not filled.isdigit()
+    work(kept)
+    with engine.connect() as connection:
+        assert int(client.get(EXCLUSIONS_FILLED) or 0) == event_horizon(connection)
 
 
 def test_a_worker_that_runs_tells_redis_of_a_bulk_load(
@@ -161,10 +202,11 @@ def test_a_worker_does_not_end_what_another_began_when_redis_lost_everything(
         record(connection, [event("ann", film_nos[0])])
         record(connection, [event("ben", film_nos[1])])
         ann = user_no_of(connection, "ann")
-    first.work_once()
+    while known(client, "ann") is None:
+        first.work_once()
     client.flushall()
     other.work_once()
-    first.work_once()
+    work(first)
     work(other)
     assert known(client, "ann") == (ann, film_nos[0])
 
