@@ -144,7 +144,7 @@ def own_run(
             with flow_environment(settings, home, stores, print) as whole:
                 environment = {name: whole[name] for name in whole if name not in _NOT_OURS}
                 environment |= variables or {}
-                _run_night(engine, environment, home, on_step, listen)
+                _run_night(address, environment, home, on_step, listen)
             yield OwnRun(engine, address, home, settings, environment)
 
 
@@ -162,7 +162,7 @@ def _stores(home: Home) -> Iterator[Stores]:
 
 
 def _run_night(
-    engine: Engine,
+    database_url: str,
     environment: Mapping[str, str],
     home: Home,
     on_step: OnStep,
@@ -173,7 +173,7 @@ def _run_night(
         if seconds is not None:
             on_step(f"{step}, {seconds:.1f} s")
 
-    record = asyncio.run(run_nightly(engine, environment, home.log("nightly"), show))
+    record = asyncio.run(run_nightly(database_url, environment, home.log("nightly"), show))
     if record["state"] != PUBLISHED:
         raise StackError(f"The night was not published: {record['reason']}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -9,13 +10,15 @@ from rich.markup import escape
 
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import using_engine
 from stack.local.flow_runs.flow_environment import flow_environment
+from stack.local.flow_runs.nightly_flow import PUBLISHED
 from stack.local.flow_runs.nightly_run import run_nightly
 from stack.local.home import Home
 from stack.local.stores import Stores, opened_stores
-from stack.runs import PUBLISHED, RunRecord, accuracy
 from stack.settings import StackSettings
+
+if TYPE_CHECKING:
+    from stack.runs import RunRecord
 
 
 def command(*, as_json: AsJson = False) -> None:
@@ -34,9 +37,8 @@ def command(*, as_json: AsJson = False) -> None:
     raise typer.Exit(0 if record["state"] == PUBLISHED else 1)
 
 
-def _night(settings: StackSettings, home: Home, stores: Stores, console: Console) -> RunRecord:
+def _night(settings: StackSettings, home: Home, stores: Stores, console: Console) -> "RunRecord":
     with (
-        using_engine(stores.database_url) as engine,
         console.status("starting the nightly flow") as status,
         flow_environment(settings, home, stores, console.print) as environment,
     ):
@@ -49,10 +51,14 @@ def _night(settings: StackSettings, home: Home, stores: Stores, console: Console
         def show_failed(step: str, seconds: float) -> None:
             console.print(f"  [red]✗[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
 
-        return asyncio.run(run_nightly(engine, environment, home.log("nightly"), show, show_failed))
+        log, url = home.log("nightly"), stores.database_url
+        return asyncio.run(run_nightly(url, environment, log, show, show_failed))
 
 
-def _print_report(console: Console, record: RunRecord) -> None:
+def _print_report(console: Console, record: "RunRecord") -> None:
+    # Here the flow does not wait for it any more.
+    from stack.runs import accuracy  # noqa: PLC0415
+
     colour = "green" if record["state"] == PUBLISHED else "red"
     seconds = record["seconds"] or 0.0
     console.print(

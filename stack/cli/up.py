@@ -16,7 +16,8 @@ from stack.local.port_check import NeededPort, check_ports
 from stack.local.starting.addresses import print_addresses
 from stack.local.starting.helper_process import helper_process
 from stack.local.starting.prefect_processes import PrefectProcesses
-from stack.local.starting.startup import STEPS, Start, start_up
+from stack.local.starting.start import STEPS, Start
+from stack.local.starting.startup import start_up
 from stack.local.supervision.background import together
 from stack.local.supervision.leftovers import end_leftovers
 from stack.local.supervision.state import StackState, find_state

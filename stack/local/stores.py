@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from domain.errors import StackError
-from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
 from stack.local.embedded_database import DATABASE, embedded_addresses
 from stack.local.home import Home, is_up, owning
-from stack.local.roles import ensure_embedded_database
 from stack.local.servers.postgres import running_postgres
 from stack.local.supervision.state import StackState, find_state
 from stack.settings import StackSettings
@@ -55,8 +53,9 @@ def opened_stores(settings: StackSettings, home: Home, command: str) -> Iterator
 
 def prepare_database(database: DatabaseAddresses) -> None:
     """Bring the database to the newest revision, as its owner."""
-    # Most commands find the stack up, and need not wait for Alembic.
+    # Most commands find the stack up, and need not wait for Alembic, nor all for SQLAlchemy.
     from sql.migrate import migrate  # noqa: PLC0415
+    from stack.database import using_engine  # noqa: PLC0415
 
     with using_engine(database.owner) as engine:
         migrate(engine, *database.logins)
@@ -68,6 +67,8 @@ def _own_database(settings: StackSettings, home: Home) -> Iterator[DatabaseAddre
     if external is not None:
         yield external
         return
+    from stack.local.roles import ensure_embedded_database  # noqa: PLC0415 -- as above
+
     with running_postgres(home.postgres, log=home.log("postgres")) as server:
         ensure_embedded_database(server)
         yield embedded_addresses(server, DATABASE)

@@ -20,6 +20,7 @@ from flows.nightly import run_now
 from sql.event_kinds import KindChange, set_kind
 from sql.live_vectors import load_item_vectors, load_live_space, load_transitions
 from sql.log import load_histories, load_kinds
+from stack.local.flow_runs.nightly_flow import PROMOTION
 from tests.events import event
 from tests.events import record as record_events
 from tests.flows.lost_connections import lose_connection
@@ -245,7 +246,7 @@ def test_idle_connections_that_are_ended_between_two_steps_cost_nothing(shop: En
     assert ended
     assert not failed
     seconds = value(shop, "select step_seconds from model_runs where run_id = :run", run=run_id)
-    assert {"Choose how long words count", "Refit on everything", "Promote"} <= seconds.keys()
+    assert {"Choose how long words count", "Refit on everything", PROMOTION} <= seconds.keys()
 
 
 def test_prefect_knows_which_step_made_what_a_step_is_given(shop: Engine) -> None:

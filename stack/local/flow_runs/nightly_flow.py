@@ -1,7 +1,7 @@
 """The process of a nightly flow, followed to its end."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,13 @@ from stack.local.supervision.log_file import last_lines
 from stack.local.supervision.one_off import run_python
 
 PROGRAM = ["-m", "stack.local.flow_runs.nightly_entry_point"]
+WHEN_TOLD = "--when-told"
+"""The program then imports what it needs, and begins when it reads a line; the imports take seconds
+in which whoever starts it has other things to do."""
+PROMOTION = "Promote"
+"""The step after which the run is served; some housekeeping follows."""
+PUBLISHED = "published"
+"""The state of a run that is served, or was."""
 REPORTED_LOG_LINES = 15
 
 StepListener = Callable[[str, float | None], None]
@@ -41,8 +48,10 @@ async def run_flow(
     log: Path,
     on_step: StepListener,
     on_failed: FailureListener = ignore_failure,
+    *,
+    begin: Awaitable[object],
 ) -> EndedFlow:
-    """Run the flow; it is stopped if the task is."""
+    """Start the process, and let it run the flow after `begin`; it is stopped if the task is."""
     said: dict[str, Any] = {}
 
     def receive(line: str) -> None:
@@ -54,7 +63,8 @@ async def run_flow(
         else:
             said.update(message)
 
-    return EndedFlow(await run_python(PROGRAM, environment, log, receive), said)
+    program = [*PROGRAM, WHEN_TOLD]
+    return EndedFlow(await run_python(program, environment, log, receive, begin=begin), said)
 
 
 def outcome(record: dict[str, Any] | None, ended: EndedFlow, log: Path) -> dict[str, Any]:

@@ -1,12 +1,10 @@
 """One nightly run, now: Prefect's flow in a process of its own."""
 
+import asyncio
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
-
-from sql.runs import newest_run_no
 from stack.local.flow_runs.nightly_flow import (
     FailureListener,
     StepListener,
@@ -15,33 +13,32 @@ from stack.local.flow_runs.nightly_flow import (
     run_flow,
 )
 from stack.local.supervision.background import in_thread
-from stack.runs import RunRecord, find_run
+
+if TYPE_CHECKING:
+    from stack.runs import RunRecord
 
 
 async def run_nightly(
-    engine: Engine,
+    database_url: str,
     environment: Mapping[str, str],
     log: Path,
     on_step: StepListener,
     on_failed: FailureListener = ignore_failure,
-) -> RunRecord:
+) -> "RunRecord":
     """The run that the flow made, also if it was refused or failed.
 
     Raises NightlyRunError if there is none.
     """
-    before = await in_thread(partial(newest_run, engine))
-    ended = await run_flow(environment, log, on_step, on_failed)
-    return outcome(await in_thread(partial(find_run_after, engine, before)), ended, log)
 
+    def newest_run() -> int:
+        # The process of the flow imports its own meanwhile.
+        from stack.local.flow_runs.newest_run import newest_run  # noqa: PLC0415
 
-def newest_run(engine: Engine) -> int:
-    """The number of the newest run; 0 if there is none."""
-    with engine.connect() as connection:
-        return newest_run_no(connection)
+        return newest_run(database_url)
 
+    before = asyncio.ensure_future(in_thread(newest_run))
+    ended = await run_flow(environment, log, on_step, on_failed, begin=before)
+    from stack.local.flow_runs.newest_run import find_run_after  # noqa: PLC0415
 
-def find_run_after(engine: Engine, before: int) -> RunRecord | None:
-    """The newest run, if it is newer than this one."""
-    with engine.connect() as connection:
-        newest = newest_run_no(connection)
-        return find_run(connection, newest) if newest > before else None
+    record = await in_thread(lambda: find_run_after(database_url, before.result()))
+    return outcome(record, ended, log)

@@ -9,7 +9,7 @@ import sql.migrate  # noqa: F401 -- imported while the servers start, and not wh
 from stack.api_key import diagnose_key, first_key
 from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
-from stack.local.flow_runs import nightly_run
+from stack.local.flow_runs import newest_run as nightly_runs
 from stack.local.home import Home
 from stack.local.roles import ensure_embedded_database
 from stack.local.servers.postgres import PostgresServer
@@ -50,14 +50,12 @@ def night_is_missing(database_url: str) -> bool | None:
 
 def newest_run(database_url: str) -> int:
     """The number of the newest run; 0 if there is none."""
-    with using_engine(database_url) as engine:
-        return nightly_run.newest_run(engine)
+    return nightly_runs.newest_run(database_url)
 
 
 def find_run_after(database_url: str, before: int) -> dict[str, object] | None:
     """The newest run if it is newer than this one, with its `accuracy` in words."""
-    with using_engine(database_url) as engine:
-        record = nightly_run.find_run_after(engine, before)
+    record = nightly_runs.find_run_after(database_url, before)
     return None if record is None else {**record, "accuracy": accuracy(record)}
 
 

@@ -4,7 +4,8 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,27 +20,35 @@ async def run_python(
     environment: Mapping[str, str],
     log: Path,
     on_line: Callable[[str], object] = str,
+    *,
+    begin: Awaitable[object] | None = None,
 ) -> int:
     """The exit code of a Python program, which is stopped if the task is.
 
     Its standard error goes to the log; each line of its standard output to `on_line`, in a thread.
+    With `begin` it is started all the same, and gets a line on its standard input after that.
     """
-    process = _started(arguments, environment, log)
+    process = _started(arguments, environment, log, is_told=begin is not None)
+    listening = asyncio.ensure_future(in_thread(partial(_listen, process, on_line)))
     try:
-        return await in_thread(partial(_listen, process, on_line))
+        if begin is not None:
+            await begin
+            _tell(process)
+        return await listening
     finally:
+        listening.cancel()
         if process.returncode is None:
             stopping = asyncio.ensure_future(in_thread(partial(stop_child, process, POLITE)))
             await asyncio.shield(stopping)
 
 
 def _started(
-    arguments: list[str], environment: Mapping[str, str], log: Path
+    arguments: list[str], environment: Mapping[str, str], log: Path, *, is_told: bool
 ) -> subprocess.Popen[str]:
     with open_log(log) as output:
         return subprocess.Popen(  # noqa: S603 - our own commands
             [sys.executable, *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if is_told else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
             text=True,
@@ -47,6 +56,14 @@ def _started(
             start_new_session=True,
             **ending_with_parent(signal.SIGTERM),
         )
+
+
+def _tell(process: subprocess.Popen[str]) -> None:
+    # It may have ended; its exit code says so.
+    with suppress(BrokenPipeError, ValueError):
+        assert process.stdin is not None  # noqa: S101 -- it was asked for
+        process.stdin.write("\n")
+        process.stdin.flush()
 
 
 def _listen(process: subprocess.Popen[str], on_line: Callable[[str], object]) -> int:

@@ -1,13 +1,18 @@
 """What a start says of what failed."""
 
+import asyncio
 import errno
 import json
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from rich.console import Console
 from sqlalchemy import Engine
@@ -16,13 +21,15 @@ from stack.local.flow_runs import nightly_flow
 from stack.local.home import Home
 from stack.local.starting import startup
 from stack.local.starting.addresses import print_addresses
+from stack.local.starting.first_night import first_night
 from stack.local.starting.prefect_processes import PrefectProcesses
-from stack.local.starting.startup import Start
+from stack.local.starting.start import Start
 from stack.local.starting.welcome import FirstRecommendation, Welcome
 from stack.local.supervision.state import StackState
 from stack.settings import StackSettings
 from stack.terminal import Terminal
 from tests.events import event, record
+from tests.waiting import wait_until
 
 REFUSED_RUN = """
 import os, psycopg
@@ -31,6 +38,26 @@ with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
         "insert into model_runs (state, cut_off_position, cut_off_at, metrics, reason)"
         " values ('refused', 1, now(), '{}', 'worse than popularity')"
     )
+"""
+
+
+PUBLISHED_RUN = """
+import json, os, pathlib, sys, time, psycopg
+sys.stdin.readline()
+with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+    connection.execute(
+        "insert into model_runs (state, cut_off_position, cut_off_at, metrics, finished_at)"
+        " values ('published', 1, now(), '{}', now())"
+    )
+print(json.dumps({"step": "Promote", "seconds": 0.1}), flush=True)
+while not pathlib.Path(os.environ["FREED"]).exists():
+    time.sleep(0.01)
+pathlib.Path(os.environ["ENDED"]).touch()
+"""
+WAITING = """
+import os, pathlib, sys
+pathlib.Path(os.environ["WAITING"]).write_text(str(os.getpid()))
+sys.stdin.readline()
 """
 
 
@@ -122,11 +149,52 @@ async def test_a_first_night_that_publishes_nothing_is_marked_as_failed_with_the
 ) -> None:
     start, written = start_in(tmp_path)
     monkeypatch.setattr(nightly_flow, "PROGRAM", ["-c", program])
-    await startup._first_night(start, database_url, dict(os.environ))
+    async with first_night(start, database_url, dict(os.environ)) as night:
+        await night.run()
     output = written.getvalue()
     assert output.startswith(first)
     assert "✓" not in output
     assert f"! Popular items are served until a night is published. {reason}" in output
+
+
+@pytest.mark.usefixtures("events")
+async def test_a_first_night_is_over_for_a_start_once_its_run_is_served(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, written = start_in(tmp_path)
+    monkeypatch.setattr(nightly_flow, "PROGRAM", ["-c", PUBLISHED_RUN])
+    freed, ended = tmp_path / "freed", tmp_path / "ended"
+    variables = {**os.environ, "FREED": str(freed), "ENDED": str(ended)}
+    async with first_night(start, database_url, variables) as night:
+        await night.run()
+        assert written.getvalue().startswith("✓ first night: run 1 published")
+        freed.touch()
+        await night.end()
+        assert ended.exists()
+
+
+async def test_a_first_night_that_was_prepared_and_is_not_needed_leaves_no_process(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, written = start_in(tmp_path)
+    monkeypatch.setattr(nightly_flow, "PROGRAM", ["-c", WAITING])
+    waiting = tmp_path / "waiting"
+    async with first_night(start, database_url, {**os.environ, "WAITING": str(waiting)}) as night:
+        night.prepare()
+        written_down = partial(wait_until, lambda: waiting.exists() and waiting.read_text())
+        await asyncio.to_thread(written_down)
+        await night.run()
+        await night.end()
+    assert "There are no events to learn from yet" in written.getvalue()
+    assert not psutil.pid_exists(int(waiting.read_text()))
+
+
+def test_the_process_of_a_night_that_nobody_begins_runs_none() -> None:
+    command = [sys.executable, *nightly_flow.PROGRAM, nightly_flow.WHEN_TOLD]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True
+    )
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 @pytest.mark.parametrize(("written", "watched"), [(Watched(), True), (StringIO(), False)])
