@@ -28,6 +28,9 @@ from domain.rankings import Ranking
 
 MOST_FOLLOWING = 200
 """As many items, the best, are kept of what follows on a user's history."""
+_NUMBERS_A_CELL = 20
+"""Of more item numbers than that it is quicker to put those of the cells in order than to count
+all."""
 
 
 def _no_numbers() -> NDArray[np.int32]:
@@ -102,14 +105,25 @@ def _following(
     if not len(cells):
         return Ranking.empty()
     gained = np.repeat(weights, lengths) * transitions.scores[cells]
-    item_nos, columns = np.unique(transitions.next_item_nos[cells], return_inverse=True)
+    item_nos, totals = _summed(transitions.next_item_nos[cells], gained)
     # Rounded as it is stored, so that whoever reads it computes the same scores.
-    sums = np.bincount(columns, weights=gained).astype(np.float32)
+    sums = totals.astype(np.float32)
     if len(sums) > MOST_FOLLOWING:
         # To put all in order takes longer than to find the worst of the best first.
         best = sums >= np.partition(sums, -MOST_FOLLOWING)[-MOST_FOLLOWING]
         item_nos, sums = item_nos[best], sums[best]
     return Ranking.of(item_nos, sums).top(MOST_FOLLOWING)
+
+
+def _summed(
+    item_nos: NDArray[np.int32], gained: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The distinct items (k,) of n cells, rising, and the sums (k,) of what each gained."""
+    if int(item_nos.max()) < _NUMBERS_A_CELL * len(item_nos):
+        distinct = np.flatnonzero(np.bincount(item_nos))
+        return distinct.astype(np.int32), np.bincount(item_nos, weights=gained)[distinct]
+    distinct, columns = np.unique(item_nos, return_inverse=True)
+    return distinct, np.bincount(columns, weights=gained)
 
 
 def live_vector_and_following(

@@ -51,10 +51,10 @@ class LiveParts:
         if weights.transitions:
             scores += weights.transitions * self.transitions[weights.ridge]
         if weights.popularity_exponent or any(weights.trend_exponents):
-            scores *= self.components.scales(weights)[self.columns]
+            scores *= self.components.scales(weights).take(self.columns)
         if weights.trend:
             lately = weights.trend * self.components.trend(weights)
-            scores += lately.astype(np.float32)[self.columns]
+            scores += lately.astype(np.float32).take(self.columns)
         wanted = scores[:, :1]
         ties = (scores == wanted).sum(axis=1) - 1
         ranks = (scores > wanted).sum(axis=1) + ties / 2.0

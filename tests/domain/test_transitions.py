@@ -14,6 +14,7 @@ from domain.transitions import (
     MOST_FOLLOWING,
     NO_TRANSITIONS,
     Transitions,
+    _summed,
     following,
     items_followed,
     live_vector_and_following,
@@ -40,6 +41,21 @@ def dense(transitions: Transitions) -> NDArray[np.float64]:
         next_item_nos, scores = transitions.row(item_no)
         matrix[item_no, next_item_nos] = scores
     return matrix
+
+
+@given(seed=st.integers(0, 2**32 - 1), cells=st.integers(1, 300), highest=st.integers(1, 60))
+def test_sums_are_the_same_to_the_last_bit_however_they_are_added_up(
+    seed: int, cells: int, highest: int
+) -> None:
+    random = np.random.default_rng(seed)
+    item_nos = random.integers(1, highest + 1, cells).astype(np.int32)
+    gained = random.normal(size=cells)
+    found, sums = _summed(item_nos, gained)
+    # Numbers so high that they are put in order instead of counted.
+    far, far_sums = _summed(item_nos * np.int32(1_000_000), gained)
+    assert (far == found * np.int32(1_000_000)).all()
+    assert found.dtype == far.dtype
+    assert (sums == far_sums).all()
 
 
 @pytest.mark.parametrize("parameters", [PARAMETERS, FEW])
