@@ -119,11 +119,14 @@ def _summed(
     item_nos: NDArray[np.int32], gained: NDArray[np.float64]
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """The distinct items (k,) of n cells, rising, and the sums (k,) of what each gained."""
+    distinct: NDArray[np.int32]
     if int(item_nos.max()) < _NUMBERS_A_CELL * len(item_nos):
-        distinct = np.flatnonzero(np.bincount(item_nos))
-        return distinct.astype(np.int32), np.bincount(item_nos, weights=gained)[distinct]
-    distinct, columns = np.unique(item_nos, return_inverse=True)
-    return distinct, np.bincount(columns, weights=gained)
+        distinct = np.flatnonzero(np.bincount(item_nos)).astype(np.int32)
+        sums = np.bincount(item_nos, weights=gained)[distinct]
+    else:
+        distinct, columns = np.unique(item_nos, return_inverse=True)
+        sums = np.bincount(columns, weights=gained)
+    return distinct, np.asarray(sums, dtype=np.float64)
 
 
 def live_vector_and_following(

@@ -1,6 +1,6 @@
 """`python -m stack.local.flow_runs.nightly_entry_point`: the nightly flow, reported step by step.
 
-With `--when-told` it begins when a line comes on standard input, and not if that is closed.
+With `--when-notified` it begins when a line comes on standard input, and not if that is closed.
 
 A line of standard output is a JSON object: `{"step", "seconds"}` with null seconds as a step
 begins, `{"failed_step", "seconds"}` when one fails, at the end `{"run_id"}`, or whatever else a
@@ -18,7 +18,7 @@ from domain.errors import StackError, TandemError
 from flows.nightly import run_now
 from flows.nightly_context import Listener
 from stack.health import refusal
-from stack.local.flow_runs.nightly_flow import WHEN_TOLD
+from stack.local.flow_runs.nightly_flow import WHEN_NOTIFIED
 from stack.local.supervision.service import BATCH_NICENESS
 
 PREFECT_TIMEOUT_SECONDS = 120.0
@@ -27,7 +27,7 @@ _POLL_SECONDS = 0.05
 
 def main() -> int:
     """Exit code 0 if a run was published."""
-    if WHEN_TOLD in sys.argv and not sys.stdin.readline():
+    if WHEN_NOTIFIED in sys.argv and not sys.stdin.readline():
         return 1
     return run_and_report(
         lambda listener: {"run_id": run_now(listener.on_step, on_failed=listener.on_failed)}

@@ -11,7 +11,7 @@ from stack.local.supervision.log_file import last_lines
 from stack.local.supervision.one_off import run_python
 
 PROGRAM = ["-m", "stack.local.flow_runs.nightly_entry_point"]
-WHEN_TOLD = "--when-told"
+WHEN_NOTIFIED = "--when-notified"
 """The program then imports what it needs, and begins when it reads a line; the imports take seconds
 in which whoever starts it has other things to do."""
 PROMOTION = "Promote"
@@ -63,7 +63,7 @@ async def run_flow(
         else:
             said.update(message)
 
-    program = [*PROGRAM, WHEN_TOLD]
+    program = [*PROGRAM, WHEN_NOTIFIED]
     return EndedFlow(await run_python(program, environment, log, receive, begin=begin), said)
 
 

@@ -28,12 +28,12 @@ async def run_python(
     Its standard error goes to the log; each line of its standard output to `on_line`, in a thread.
     With `begin` it is started all the same, and gets a line on its standard input after that.
     """
-    process = _started(arguments, environment, log, is_told=begin is not None)
+    process = _started(arguments, environment, log, is_notified=begin is not None)
     listening = asyncio.ensure_future(in_thread(partial(_listen, process, on_line)))
     try:
         if begin is not None:
             await begin
-            _tell(process)
+            _notify(process)
         return await listening
     finally:
         listening.cancel()
@@ -43,12 +43,12 @@ async def run_python(
 
 
 def _started(
-    arguments: list[str], environment: Mapping[str, str], log: Path, *, is_told: bool
+    arguments: list[str], environment: Mapping[str, str], log: Path, *, is_notified: bool
 ) -> subprocess.Popen[str]:
     with open_log(log) as output:
         return subprocess.Popen(  # noqa: S603 - our own commands
             [sys.executable, *arguments],
-            stdin=subprocess.PIPE if is_told else subprocess.DEVNULL,
+            stdin=subprocess.PIPE if is_notified else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
             text=True,
@@ -58,7 +58,7 @@ def _started(
         )
 
 
-def _tell(process: subprocess.Popen[str]) -> None:
+def _notify(process: subprocess.Popen[str]) -> None:
     # It may have ended; its exit code says so.
     with suppress(BrokenPipeError, ValueError):
         assert process.stdin is not None  # noqa: S101 -- it was asked for

@@ -190,7 +190,7 @@ async def test_a_first_night_that_was_prepared_and_is_not_needed_leaves_no_proce
 
 
 def test_the_process_of_a_night_that_nobody_begins_runs_none() -> None:
-    command = [sys.executable, *nightly_flow.PROGRAM, nightly_flow.WHEN_TOLD]
+    command = [sys.executable, *nightly_flow.PROGRAM, nightly_flow.WHEN_NOTIFIED]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True
     )
