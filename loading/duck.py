@@ -8,6 +8,7 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from domain.identifiers import event_uuid, id_fault
+from loading.kept_contexts import kept_contexts
 
 MEMORY = "256MB"
 """Sorting and counting beyond this goes to the folder for what does not fit."""
@@ -36,6 +37,14 @@ def opened_duck(folder: Path, time_zone: str) -> Iterator[duckdb.DuckDBPyConnect
             ) from error
         duck.create_function("id_fault_of", _id_fault_of, ["VARCHAR"], "VARCHAR")
         duck.create_function("event_uuid_of", _event_uuid_of, ["VARCHAR"], "VARCHAR")
+        duck.create_function(
+            "kept_contexts",
+            kept_contexts,
+            ["VARCHAR", "VARCHAR"],
+            "VARCHAR",
+            type="arrow",
+            null_handling="special",
+        )
         yield duck
 
 
