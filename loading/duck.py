@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+from duckdb.func import ARROW, SPECIAL
 
 from domain.errors import InvalidInputError
 from domain.identifiers import event_uuid, id_fault
@@ -42,8 +43,8 @@ def opened_duck(folder: Path, time_zone: str) -> Iterator[duckdb.DuckDBPyConnect
             kept_contexts,
             ["VARCHAR", "VARCHAR"],
             "VARCHAR",
-            type="arrow",
-            null_handling="special",
+            type=ARROW,
+            null_handling=SPECIAL,
         )
         yield duck
 
