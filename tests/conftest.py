@@ -3,12 +3,13 @@
 One server of each a session; one migrated template database, cloned for each test.
 """
 
+import gc
 import os
 import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -79,6 +80,17 @@ def pytest_configure() -> None:
         return
     if shutil.disk_usage(IN_MEMORY).free > MEMORY_NEEDED:
         os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave what is imported to find the tests out of every collection of garbage: it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class FoldersTogether(LoadFileScheduling):

@@ -28,6 +28,7 @@ from domain.limits import (
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 _LONGEST_NUMBER = 40
 _BOOLEANS = {"true": True, "false": False}
 MOST_WORDS = 50
@@ -99,7 +100,7 @@ STORABLE_VALUES = Documented(
 
 def storable_text(text: str) -> str:
     """PostgreSQL keeps no text with the character U+0000 or half a surrogate pair."""
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if _NOT_STORABLE.search(text):
         raise ValueError("the character U+0000 and lone surrogates are not allowed")
     return text
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 from sqlalchemy import Connection, Engine, text
 
 from domain.identifiers import ItemNo, KindNo, UserId
@@ -30,6 +29,9 @@ Record = Callable[[Connection, Sequence[Visit]], None]
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """One Prefect server a session, with a database of its own."""
+    # It brings the whole server, which every process that finds tests would load.
+    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415
+
     with prefect_test_harness(server_startup_timeout=300):
         yield
 
