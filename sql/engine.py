@@ -115,6 +115,8 @@ def make_engine(
     pooler that lends another session for every transaction.
     """
     arguments = _connect_arguments(application_name, pooled=pooled)
+    # What users did stands in no log, and errors are logged.
+    options = {"hide_parameters": True, **options}
     engine = create_engine(driver_url(database_url), connect_args=arguments, **options)
 
     @event.listens_for(engine, "connect")
