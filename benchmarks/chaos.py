@@ -36,13 +36,23 @@ def chaos(
     seed: Seed = 1,
     reads: Annotated[float, typer.Option(min=1.0, help="Lists asked for, a second.")] = 25.0,
     events: Annotated[float, typer.Option(min=1.0, help="Events sent, a second.")] = 20.0,
+    hosts: Annotated[
+        bool,
+        typer.Option(
+            "--hosts",
+            help="The stores on one machine (a namespace of the network), the workers on two others"
+            " that are cut off now and then, PgBouncer between. On Linux, as root.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Kill, freeze and roll back a system of its own under load, and report what that broke.
 
     Exit code 0 if every promise was kept, 1 if one was broken; what broke it is in a file.
     """
-    options = ChaosOptions(seconds, seed, reads_per_second=reads, events_per_second=events)
+    options = ChaosOptions(
+        seconds, seed, reads_per_second=reads, events_per_second=events, hosts=hosts
+    )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     folder = Path(tempfile.mkdtemp(prefix="tandem-chaos-"))
     folder.chmod(0o755)

@@ -1,10 +1,17 @@
-"""Files of made-up items and events: few users and items have most of the events."""
+"""Made-up items and events in files, and events that are recorded."""
 
+import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+from sqlalchemy import Engine
+
+from domain.identifiers import ItemNo, KindNo, UserId
+from sql.log import NewEvent, record_parameters
+from sql.statements import statements
 
 _SHARE_OF_TASTE = 0.8
 _FIRST, _LAST = 1_500_000_000, 1_600_000_000
@@ -21,6 +28,8 @@ def write_events(
     path: Path, events: int, *, users: int, items: int, seed: int, tastes: int = 1
 ) -> Path:
     """So many events of users from `user-0` on with such items, in the order of their times.
+
+    Few users and items have most of them.
 
     With several `tastes` users are of one each: to most of their events they come by the popular
     items of that taste. Otherwise there is nothing to learn but what is popular.
@@ -43,3 +52,18 @@ def write_events(
     )
     pa_csv.write_csv(table, path)
     return path
+
+
+def record_events(
+    engine: Engine, rng: np.random.Generator, *, users: int, population: int, items: int
+) -> None:
+    """An event each of so many users of those from `user-0` on, all in one transaction."""
+    now = datetime.now(UTC)
+    chosen = rng.choice(population, users, replace=False)
+    item_nos = rng.integers(1, items + 1, users)
+    events = [
+        NewEvent(uuid.uuid4(), UserId(f"user-{user}"), ItemNo(int(item_no)), KindNo(1), None, now)
+        for user, item_no in zip(chosen, item_nos, strict=True)
+    ]
+    with engine.begin() as connection:
+        connection.execute(statements("log")["record_events"], record_parameters(events))

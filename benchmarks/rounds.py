@@ -34,6 +34,15 @@ def report_rounds(
         Console().print(_table(figures, ratios, others))
 
 
+def report_figures(figures: Rates, *, as_json: bool) -> None:
+    """Write figures that are compared with no other: median, least, most."""
+    spreads = {name: _spread(found) for name, found in figures.items()}
+    if as_json:
+        print(json.dumps(spreads))
+    else:
+        Console().print(_table(spreads))
+
+
 def _divided(rates: Sequence[float], baseline: Sequence[float]) -> list[float]:
     return [rate / base for rate, base in zip(rates, baseline, strict=True)]
 

@@ -56,11 +56,11 @@ def serving_load(
 
 def _measured(system: RunningSystem, seconds: float) -> dict[str, Any]:
     port = int(urlsplit(system.api_url).port or 0)
-    contents = _contents(port, system)
+    contents = contents_of(port, system)
     requests_a_second(port, contents[CACHED], connections=_FEW_CONNECTIONS, count=_WARM_REQUESTS)
     measured: dict[str, Any] = {}
     for rate in _RATES:
-        due = _mixed(contents, system, port, round(rate * seconds))
+        due = mixed(contents, system, port, round(rate * seconds))
         outcomes = send_at_rate(port, due, connections=_CONNECTIONS, per_second=rate)
         measured[f"{rate:.0f} a second"] = _figures(outcomes)
     for sort, count in _CLOSED_LOOP_REQUESTS.items():
@@ -71,7 +71,8 @@ def _measured(system: RunningSystem, seconds: float) -> dict[str, Any]:
     return measured
 
 
-def _contents(port: int, system: RunningSystem) -> dict[str, Sequence[bytes]]:
+def contents_of(port: int, system: RunningSystem) -> dict[str, Sequence[bytes]]:
+    """Requests for lists of all viewers, cached and not."""
     lists = [f"/v1/users/viewer-{no:04d}/recommendations" for no in range(1, _USERS + 1)]
     return {
         CACHED: get_requests(port, lists, system.key),
@@ -79,7 +80,7 @@ def _contents(port: int, system: RunningSystem) -> dict[str, Sequence[bytes]]:
     }
 
 
-def _mixed(
+def mixed(
     contents: Mapping[str, Sequence[bytes]], system: RunningSystem, port: int, count: int
 ) -> list[Due]:
     """Requests of all sorts by their shares, the same each time but for the ids of events."""

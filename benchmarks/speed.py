@@ -10,10 +10,8 @@ import json
 import statistics
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Annotated
 
 import numpy as np
@@ -26,10 +24,11 @@ from sqlalchemy import Engine, text
 from batch.bulk import append, bulk_connection, vector_column
 from benchmarks.command import Seed, run_command
 from benchmarks.loaded_files import new_database, progress, served_folder
+from benchmarks.made_events import record_events
 from benchmarks.made_run import load_histories, publish_made_run
 from benchmarks.speed_workers import SharedWork, measure_workers, read_counts
 from domain.errors import StackError
-from domain.identifiers import ItemNo, KindNo, Position, RunId, UserId, UserNo
+from domain.identifiers import Position, RunId, UserNo
 from domain.live_vector import History
 from domain.transitions import live_vector_and_following
 from speed.settings import SpeedSettings
@@ -37,7 +36,6 @@ from speed.worker import Worker
 from sql import log
 from sql.engine import make_engine
 from sql.live_vectors import UserVector, load_item_vectors, load_live_space, load_transitions
-from sql.statements import statements
 from stack.cli.options import AsJson
 from stack.local.servers.postgres import running_postgres
 from stack.local.servers.redis_server import running_redis
@@ -170,17 +168,7 @@ def _measure(
 
 def _record(engine: Engine, size: _Size, rng: np.random.Generator) -> int:
     """An event each of some users; of how many."""
-    now = datetime.now(UTC)
-    chosen = rng.choice(size.population, size.users, replace=False)
-    item_nos = rng.integers(1, size.items + 1, size.users)
-    events = [
-        log.NewEvent(
-            uuid.uuid4(), UserId(f"user-{user}"), ItemNo(int(item_no)), KindNo(1), None, now
-        )
-        for user, item_no in zip(chosen, item_nos, strict=True)
-    ]
-    with engine.begin() as connection:
-        connection.execute(statements("log")["record_events"], log.record_parameters(events))
+    record_events(engine, rng, users=size.users, population=size.population, items=size.items)
     return size.users
 
 

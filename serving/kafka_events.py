@@ -17,11 +17,8 @@ from serving.runtime.background import repeated
 from serving.runtime.logs import configure_logs
 from serving.runtime.metrics import ServingMetrics
 from serving.settings import ServingSettings
-from sql.engine import make_async_engine
+from sql.engine import TOPIC_READER, make_async_engine
 from sql.environment import refuse_unknown_variables
-
-_NAME = "tandem-kafka"
-"""Of its connections."""
 
 log = structlog.get_logger()
 
@@ -65,7 +62,7 @@ async def _run(container: Container, kafka: KafkaSettings) -> None:
             await stack.enter_async_context(going_on)
         engine = make_async_engine(
             settings.transactions_url,
-            application_name=_NAME,
+            application_name=TOPIC_READER,
             pooled=settings.pooled_database_url is not None,
             pool_size=2,
             max_overflow=0,

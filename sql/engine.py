@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psycopg
 from pgvector.psycopg.vector import register_vector_info
 from psycopg.types import TypeInfo
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 
 # Loaded by the first engine otherwise: after the fork, and so once in every process of the API.
 from sqlalchemy.dialects.postgresql import psycopg as _dialect  # noqa: F401
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_SECONDS = 5
 _VECTOR = "vector"
-_USE_UTC = str(statements("live")["use_utc"])
+_LIVE = statements("live")
+_USE_UTC = str(_LIVE["use_utc"])
 
 SPEED_WORKER = "tandem-speed"
 """The name of a speed worker's connections, except the one on which it listens."""
@@ -30,16 +31,26 @@ API = "tandem-api"
 """The name of an API process's connections, except the one on which it follows."""
 FLOW = "tandem-flow"
 """The name of a flow's connections."""
+TOPIC_READER = "tandem-kafka"
+"""The name of the connections of a reader of topics."""
 
 _SECONDS_ALIVE, _SECONDS_BETWEEN, _TIMES = 2, 1, 3
 """A quiet connection is tried after so long, so often, so many times: five seconds in all."""
-_SECONDS_UNHEARD = {SPEED_WORKER: 10, API: 30}
+_SECONDS_UNHEARD = {SPEED_WORKER: 3, TOPIC_READER: 3, API: 30}
 """After so long without a word of what was sent the connection is given up, at both ends.
 
 What a process holds locked (users' shards, the place in the log of events on their way) is free
 again soon after its machine is lost: PostgreSQL would otherwise wait for a quarter of an hour. It
 is for those who read what they ask for at once, as a reader who rests is unheard too; who reads
-an export through the API may rest this long.
+an export through the API may rest this long. Where it is set, how often a quiet connection is
+tried no longer counts.
+"""
+_SECONDS_IDLE = {SPEED_WORKER: 3, TOPIC_READER: 10}
+"""After so long between two statements of a transaction PostgreSQL ends it with its session.
+
+The machine of a process that hangs answers for it, and so does a pooler for one whose machine is
+lost. A speed worker computes for milliseconds between two statements, a reader of topics checks its
+next batch meanwhile; what they did not commit others do, or they do anew.
 """
 
 AWAY_ERRORS: tuple[type[Exception], ...] = (
@@ -54,7 +65,12 @@ AWAY_ERRORS: tuple[type[Exception], ...] = (
 )
 """What is raised when PostgreSQL cannot be reached, is late, or cannot read its own files."""
 
-_LATE_ERRORS = (psycopg.errors.QueryCanceled, PoolTimeoutError, TimeoutError)
+_LATE_ERRORS = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    PoolTimeoutError,
+    TimeoutError,
+)
 _STATEMENT_CLASSES = frozenset({"0A", "21", "22", "23", "25", "42", "54"})
 """First two characters of SQLSTATEs: what was asked is at fault, or too much for any server."""
 _DAMAGE_CLASSES = frozenset({"XX", "58"})
@@ -99,6 +115,8 @@ def make_engine(
     pooler that lends another session for every transaction.
     """
     arguments = _connect_arguments(application_name, pooled=pooled)
+    # What users did stands in no log, and errors are logged.
+    options = {"hide_parameters": True, **options}
     engine = create_engine(driver_url(database_url), connect_args=arguments, **options)
 
     @event.listens_for(engine, "connect")
@@ -108,6 +126,8 @@ def make_engine(
         _register_vector(connection, TypeInfo.fetch(connection, _VECTOR))
         connection.commit()
 
+    if pooled:
+        _bound_idleness(engine, application_name)
     return engine
 
 
@@ -133,7 +153,20 @@ def make_async_engine(
     def _register(connection: Any, _record: Any) -> None:
         connection.run_async(_register_pooled if pooled else _register_async)
 
+    if pooled:
+        _bound_idleness(engine.sync_engine, application_name)
     return engine
+
+
+def _bound_idleness(engine: Engine, application_name: str | None) -> None:
+    """Bound it in each transaction, as its session belongs to others too."""
+    seconds = _SECONDS_IDLE.get(application_name or "")
+    if seconds is None:
+        return
+
+    @event.listens_for(engine, "begin")
+    def _bound(connection: Connection) -> None:
+        connection.execute(_LIVE["bound_idleness"], {"milliseconds": 1000 * seconds})
 
 
 async def _register_pooled(connection: Any) -> None:
@@ -184,6 +217,9 @@ def _connect_arguments(
     }
     if unheard is not None:
         settings["tcp_user_timeout"] = 1000 * unheard
+    idle = _SECONDS_IDLE.get(application_name or "")
+    if idle is not None:
+        settings["idle_in_transaction_session_timeout"] = 1000 * idle
     if statement_seconds is not None:
         settings["statement_timeout"] = math.ceil(statement_seconds * 1000)
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())

@@ -68,7 +68,13 @@ class Pooler:
         through = make_url(database_url).set(host=self.address, port=self.port, query={})
         return through.render_as_string(hide_password=False)
 
-    def start(self) -> None:
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self.folder / "pgbouncer.log"
+
+    def prepare(self) -> list[str]:
+        """Write its configuration; the command that starts it."""
         users, configuration = self.folder / "users.txt", self.folder / "pgbouncer.ini"
         users.write_text(f'"{APP}" ""\n')
         configuration.write_text(
@@ -84,16 +90,24 @@ class Pooler:
         for path in (self.folder, users, configuration):
             # Whoever runs the server reads them, whatever the caller's umask.
             path.chmod(0o755)
+        return [self.program, str(configuration)]
+
+    def popen_options(self) -> dict[str, Any]:
+        """It refuses to run as root."""
         account = self.server.account
-        with (self.folder / "pgbouncer.log").open("ab") as output:
+        return account.popen_options() if account else {}
+
+    def start(self) -> None:
+        command = self.prepare()
+        with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [self.program, str(configuration)],
-                stdout=output,
-                stderr=output,
-                # It refuses to run as root.
-                **(account.popen_options() if account else {}),
+                command, stdout=output, stderr=output, **self.popen_options()
             )
-        wait_until(self._answers)
+        self.wait_until_ready(self.process)
+
+    def wait_until_ready(self, process: "subprocess.Popen[Any]") -> None:
+        """Return when it answers."""
+        wait_until(lambda: self._answers(process))
 
     def kill(self) -> None:
         """End at once, as a machine that loses power does."""
@@ -102,9 +116,8 @@ class Pooler:
             self.process.wait()
         self.process = None
 
-    def _answers(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, (self.folder / "pgbouncer.log").read_text()
+    def _answers(self, process: "subprocess.Popen[Any]") -> bool:
+        assert process.poll() is None, self.log.read_text()
         with socket.socket() as asking:
             return not asking.connect_ex((self.address, self.port))
 

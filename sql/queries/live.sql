@@ -119,3 +119,7 @@ select drop_run_partitions(:run_id);
 -- name: use_utc
 -- Times are in UTC from now on. For a connection through a pooler, which keeps this with the client and not the session.
 set timezone to 'UTC';
+
+-- name: bound_idleness
+-- The transaction and its session end after so long between two statements.
+select set_config('idle_in_transaction_session_timeout', cast(:milliseconds as text), true);

@@ -50,12 +50,15 @@ language plpgsql as $$
 declare
     gone    integer;
     counts  jsonb;
+    names   text[];
 begin
     -- clear_forgotten waits for whoever is at it; taken first by everybody.
     perform pg_advisory_xact_lock_shared(31310, 4);
     -- Waits for those who are writing something of this user; who comes later finds nobody to write for. What
     -- the next statement sees is therefore everything.
     select user_no into gone from users where user_id = given_id for update;
+    -- Files and messages that could not be recorded may name the user by an id that was merged.
+    names := array[given_id] || array(select from_user_id from merged_users where user_no = gone and from_user_id <> given_id);
 
     with
     of_users as (delete from users where user_no = gone returning 1),
@@ -74,7 +77,7 @@ begin
         delete from sessions using accounts where sessions.account_id = accounts.account_id and user_id = given_id returning 1
     ),
     of_accounts as (delete from accounts where user_id = given_id returning 1),
-    of_rejects as (delete from kafka_rejects where user_id = given_id returning 1)
+    of_rejects as (delete from kafka_rejects where user_id = any(names) returning 1)
     select jsonb_build_object(
         'users', (select count(*) from of_users),
         'interests', (select count(*) from of_interests),
@@ -91,7 +94,7 @@ begin
         'accounts', (select count(*) from of_accounts),
         'sessions', (select count(*) from of_sessions),
         'kafka_rejects', (select count(*) from of_rejects),
-        'loads', forget_in_loads(given_id))
+        'loads', (select sum(forget_in_loads(name)) from unnest(names) as name))
     into counts;
 
     if gone is not null then

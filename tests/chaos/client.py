@@ -1,15 +1,19 @@
 """HTTP to the API processes, as an app would: lean, so that what is measured is the system."""
 
 import asyncio
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import httptools
 import orjson
+
+from tests.hosts.network import Host
 
 Failure = Literal["not connected", "cut off", "timed out"]
 _READ_BYTES = 65_536
@@ -37,9 +41,13 @@ class Reply:
 class Api:
     """The API processes by name."""
 
-    def __init__(self, ports: dict[str, int], key: str) -> None:
+    def __init__(
+        self, ports: dict[str, int], key: str, hosts: Mapping[str, Host] = MappingProxyType({})
+    ) -> None:
+        """`hosts`: machines of a network that the processes are on; they are asked from there."""
         self._ports = ports
         self._key = key
+        self._hosts = hosts
         self._idle: dict[str, list[_Connection]] = defaultdict(list)
 
     @property
@@ -96,7 +104,18 @@ class Api:
             if connection.is_open():
                 return connection
             connection.close()
-        return _Connection(*await asyncio.open_connection("127.0.0.1", self._ports[worker]))
+        where = ("127.0.0.1", self._ports[worker])
+        host = self._hosts.get(worker)
+        if host is None:
+            return _Connection(*await asyncio.open_connection(*where))
+        made = host.do(socket.socket)
+        try:
+            made.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(made, where)
+            return _Connection(*await asyncio.open_connection(sock=made))
+        except BaseException:
+            made.close()
+            raise
 
     def _request(self, method: str, target: str, content: Any) -> bytes:
         body = b"" if content is None else orjson.dumps(content)

@@ -7,12 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from domain.errors import StackError
 from stack.local.servers.child_process import ServerNotReadyError
+from stack.local.supervision.background import in_thread
 from tests.chaos.fleet import Fleet
+from tests.chaos.machines import Machines
 from tests.chaos.nights import Nights
 from tests.chaos.recovery import Prober, Recovered
 from tests.chaos.schedule import PlannedFault
 from tests.chaos.violations import Diary, Violations
+from tests.hosts.network import partition
 
 _BOTH_SPEED_WORKERS = 0.7
 """With a share above this all workers of the speed layer are killed at once."""
@@ -31,6 +35,7 @@ class FaultInjector:
     violations: Violations
     diary: Diary
     roll_back: Callable[[], Awaitable[None]]
+    machines: Machines | None = None
     kills: Counter[str] = field(default_factory=Counter)
     pauses: Counter[str] = field(default_factory=Counter)
     recovered: list[Recovered] = field(default_factory=list)
@@ -39,6 +44,8 @@ class FaultInjector:
     _ended_at: dict[int, float] = field(default_factory=dict)
     """When what a fault took away was back."""
     _starting: set[asyncio.Task[None]] = field(default_factory=set)
+    _cutting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One machine at a time."""
 
     async def carry_out(self, faults: Sequence[PlannedFault]) -> None:
         """Everything at its time; returns when the last recovery is over."""
@@ -79,6 +86,8 @@ class FaultInjector:
             await self._kill(number, fault)
         elif fault.act == "slow":
             await self._slow_down(fault)
+        elif fault.act == "cut off":
+            await self._cut_off(number, fault)
         else:
             await self._pause(number, fault)
 
@@ -125,6 +134,25 @@ class FaultInjector:
             self._ended_at[number] = restarted_at
         self.pauses[fault.kind] += 1
         await self._recover(number, f"pause {fault.kind}", restarted_at)
+
+    async def _cut_off(self, number: int, fault: PlannedFault) -> None:
+        """Lose every packet between a machine with workers and the stores."""
+        if self.machines is None:
+            raise StackError("there is no machine to cut off")
+        host = self.machines.workers[int(fault.share * len(self.machines.workers))]
+        async with self._cutting:
+            cut = partition(self.machines.stores, host)
+            await in_thread(cut.__enter__)
+            self._note(f"{host.name} cut off")
+            try:
+                await asyncio.sleep(fault.away_seconds)
+            finally:
+                cut.__exit__(None, None, None)
+            restarted_at = time.monotonic()
+            self._note(f"{host.name} reaches the stores again")
+            self._ended_at[number] = restarted_at
+        self.pauses["host cut off"] += 1
+        await self._recover(number, "pause host", restarted_at)
 
     async def _slow_down(self, fault: PlannedFault) -> None:
         """Let a member work for a small part of the time: it is slow, but it answers."""

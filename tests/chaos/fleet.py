@@ -2,11 +2,12 @@
 
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import psutil
 
@@ -14,6 +15,9 @@ from stack.local.servers.child_process import ending_with_parent
 from stack.local.supervision.background import in_thread
 from stack.local.supervision.log_file import open_log
 from stack.local.supervision.service import Launch, Service
+from tests.hosts.network import Host
+
+T = TypeVar("T")
 
 Condition = Literal["up", "down", "paused"]
 _GONE_SECONDS = 10.0
@@ -29,6 +33,8 @@ class Member:
     process: subprocess.Popen[Any] | None = None
     launch: Launch | None = None
     frozen: list[psutil.Process] = field(default_factory=list)
+    host: Host | None = None
+    """The machine of a network that it runs on; None: on none."""
 
     @property
     def name(self) -> str:
@@ -42,9 +48,9 @@ class Fleet:
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
 
-    def add(self, service: Service, log: Path) -> None:
+    def add(self, service: Service, log: Path, host: Host | None = None) -> None:
         """Take a service in; it is not started yet."""
-        self.members[service.name] = Member(service, log)
+        self.members[service.name] = Member(service, log, host=host)
 
     def names(self, kind: str) -> list[str]:
         """The members of one kind: `api` is `api-1` and `api-2`."""
@@ -57,26 +63,24 @@ class Fleet:
     async def start(self, name: str) -> None:
         """Start a member; it may not be ready when this returns."""
         member = self.members[name]
-        member.launch = await in_thread(member.service.prepare)
+        member.launch = await in_thread(_on(member.host, member.service.prepare))
         self._launch(member, member.launch)
 
     def _launch(self, member: Member, launch: Launch) -> None:
         with open_log(member.log) as output:
-            member.process = subprocess.Popen(
-                launch.command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                # Whatever ends the chaos, even SIGKILL, ends the processes.
-                **{**launch.options(), **ending_with_parent(signal.SIGKILL)},
-            )
+            # Whatever ends the chaos, even SIGKILL, ends the processes.
+            options = {**launch.options(), **ending_with_parent(signal.SIGKILL)}
+            streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+            start = partial(subprocess.Popen[Any], launch.command, **streams, **options)
+            member.process = start() if member.host is None else member.host.do(start)
         member.condition = "up"
 
     async def ready(self, name: str) -> None:
         """Wait until a started member answers; ServerNotReadyError if it does not."""
         member = self.members[name]
         if member.launch is not None and member.process is not None:
-            await in_thread(partial(member.launch.wait_until_ready, member.process))
+            waiting = partial(member.launch.wait_until_ready, member.process)
+            await in_thread(_on(member.host, waiting))
 
     async def kill(self, name: str, *, whole: bool = True) -> None:
         """SIGKILL; `whole`: its children at the same moment too."""
@@ -137,6 +141,11 @@ class Fleet:
             end_family(member.process)
             for process in member.frozen:
                 _signal(process, signal.SIGKILL)
+
+
+def _on(host: Host | None, work: Callable[[], T]) -> Callable[[], T]:
+    """The same on a machine: even the names of sockets are its own."""
+    return work if host is None else partial(host.do_aside, work)
 
 
 def end_family(process: subprocess.Popen[Any] | None) -> None:

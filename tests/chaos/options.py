@@ -17,5 +17,8 @@ class ChaosOptions:
     items: int = 500
     groups: int = 10
     """Of items that the same users like."""
+    hosts: bool = False
+    """Whether the stores are on one machine of a network and the API and speed workers on two
+    others, with PgBouncer between."""
     night_pause_seconds: float = 3.0
     """Between the end of one night and the beginning of the next."""

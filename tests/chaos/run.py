@@ -7,6 +7,7 @@ of its own; it shares the arithmetic of `domain` with the layers, and no code th
 
 import random
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.keeping import RunKeeper
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import Load
+from tests.chaos.machines import Machines, machines
 from tests.chaos.nights import Nights
 from tests.chaos.options import ChaosOptions
 from tests.chaos.preference_generator import PreferenceGenerator
@@ -27,7 +29,7 @@ from tests.chaos.report import Figures
 from tests.chaos.request_generator import RequestGenerator
 from tests.chaos.rolling_back import RollingBack
 from tests.chaos.scenario import Report, Scenario
-from tests.chaos.system import System, start_system, start_workers
+from tests.chaos.system import WORKERS, System, start_system, start_workers
 from tests.chaos.violations import Diary, Violations
 from tests.chaos.writing import Writer
 
@@ -43,24 +45,27 @@ class ChaosRun:
     report: Report
     _fleet: Fleet = field(default_factory=Fleet)
     _nights: Nights | None = None
+    _machines: Machines | None = None
 
     async def figures(self) -> Figures:
         """Everything measured; no process is left when this returns, raises or is cancelled."""
-        try:
-            scenario = await self._prepared()
-            await scenario.play(self.report)
-            self.report("checking")
-            return await scenario.check()
-        finally:
-            if self._nights is not None:
-                self._nights.end()
-            self._fleet.end()
+        with machines(WORKERS) if self.options.hosts else nullcontext() as found:
+            self._machines = found
+            try:
+                scenario = await self._prepared()
+                await scenario.play(self.report)
+                self.report("checking")
+                return await scenario.check()
+            finally:
+                if self._nights is not None:
+                    self._nights.end()
+                self._fleet.end()
 
     async def _prepared(self) -> Scenario:
         """The running system after its first night; StackError if that came to nothing."""
         diary = Diary(time.monotonic())
         self.report("making a dataset, with a PostgreSQL, a Redis and a Prefect of its own")
-        system = await start_system(self.folder, self._fleet, self.options)
+        system = await start_system(self.folder, self._fleet, self.options, self._machines)
         keeper = RunKeeper(system.engine, system.dataset.vocabulary)
         nights = Nights(
             environment=system.nightly_environment,
@@ -111,7 +116,9 @@ class ChaosRun:
             drawn,
             deletes=system.deletes,
         )
-        fault_injector = FaultInjector(fleet, nights, prober, violations, diary, rolling_back.once)
+        fault_injector = FaultInjector(
+            fleet, nights, prober, violations, diary, rolling_back.once, self._machines
+        )
         return Scenario(
             options=self.options,
             system=system,

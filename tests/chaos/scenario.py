@@ -86,7 +86,9 @@ class Scenario:
             task.add_done_callback(self.violations.note_failure)
         began = time.monotonic()
         try:
-            await self.fault_injector.carry_out(schedule(self.options.seconds, self.options.seed))
+            options = self.options
+            faults = schedule(options.seconds, options.seed, hosts=options.hosts)
+            await self.fault_injector.carry_out(faults)
             await asyncio.sleep(max(0.0, began + self.options.seconds - time.monotonic()))
             report("waiting until everything has settled")
             self.load.stop()

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["api", "speed", "redis", "postgres", "backend", "night"]
-Act = Literal["kill", "pause", "slow", "rollback", "bad night"]
+Kind = Literal["api", "speed", "redis", "postgres", "backend", "night", "pooler", "host"]
+Act = Literal["kill", "pause", "slow", "rollback", "bad night", "cut off"]
 
 KILLED: tuple[Kind, ...] = ("api", "speed", "redis", "postgres", "backend", "night")
 PAUSED: tuple[Kind, ...] = ("api", "speed", "redis", "postgres", "night")
@@ -18,10 +18,14 @@ _SECONDS_A_PAUSE = 30.0
 _SECONDS_A_SLOW_SPELL = 10.0
 _SECONDS_A_ROLLBACK = 40.0
 _SECONDS_A_BAD_NIGHT = 120.0
+_SECONDS_A_KILLED_POOLER = 60.0
+_SECONDS_A_CUT_OFF = 20.0
 _QUIET_AT_FIRST = 2.0
 _QUIET_AT_LAST = 10.0
 """So that what happens last can recover while there is still load."""
 _LONGEST_AWAY = 3.0
+_LONGEST_CUT_OFF = 8.0
+"""Longer than it takes until another worker has what was in the hands of one cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,11 @@ def kills_within(seconds: float) -> int:
     return max(len(KILLED), math.ceil(seconds * _KILLS_A_SECOND))
 
 
-def schedule(seconds: float, seed: int) -> tuple[PlannedFault, ...]:
-    """All faults in order of time; the same seed gives the same ones."""
+def schedule(seconds: float, seed: int, *, hosts: bool = False) -> tuple[PlannedFault, ...]:
+    """All faults in order of time; the same seed gives the same ones.
+
+    On several `hosts` the pooler is killed too, and machines with workers are cut off.
+    """
     drawn = random.Random(seed)
     killed = list(_dealt(KILLED, kills_within(seconds), drawn))
     paused = list(_dealt(PAUSED, int(seconds // _SECONDS_A_PAUSE), drawn))
@@ -60,6 +67,11 @@ def schedule(seconds: float, seed: int) -> tuple[PlannedFault, ...]:
         ("bad night", ["night"] * bad_nights),
         ("slow", list(_dealt(SLOWED, int(seconds // _SECONDS_A_SLOW_SPELL), drawn))),
     ]
+    if hosts:
+        plans += [
+            ("kill", ["pooler"] * math.ceil(seconds / _SECONDS_A_KILLED_POOLER)),
+            ("cut off", ["host"] * math.ceil(seconds / _SECONDS_A_CUT_OFF)),
+        ]
     made = [entry for act, kinds in plans for entry in _scheduled(act, kinds, seconds, drawn)]
     return tuple(sorted(made, key=lambda planned: planned.at_seconds))
 
@@ -79,7 +91,7 @@ def _scheduled(
     first = min(_QUIET_AT_FIRST, 0.1 * seconds)
     room = seconds - first - min(_QUIET_AT_LAST, 0.2 * seconds)
     slot = room / max(len(kinds), 1)
-    longest = min(_LONGEST_AWAY, slot / 2)
+    longest = min(_LONGEST_CUT_OFF if act == "cut off" else _LONGEST_AWAY, slot / 2)
     for index, kind in enumerate(kinds):
         yield PlannedFault(
             at_seconds=first + slot * (index + drawn.random()),

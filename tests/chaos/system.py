@@ -26,12 +26,15 @@ from stack.local.processes import (
 )
 from stack.local.roles import ensure_embedded_database
 from stack.local.supervision.background import in_thread
+from stack.local.supervision.service import Service
 from stack.settings import StackSettings
 from tests.chaos.client import Api
 from tests.chaos.dataset import Dataset, make_dataset
 from tests.chaos.fleet import Fleet
+from tests.chaos.machines import Machines
 from tests.chaos.options import ChaosOptions
 from tests.chaos.store import keep_popular_versions
+from tests.hosts.network import Host
 
 WORKERS = 2
 """Of the API and of the speed layer, each."""
@@ -64,7 +67,9 @@ class System:
     """Whether there is a command to roll back with."""
 
 
-async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> System:
+async def start_system(
+    folder: Path, fleet: Fleet, options: ChaosOptions, machines: Machines | None = None
+) -> System:
     """Everything but the API and the speed workers, which wait for the first night."""
     home = Home(folder)
     home.make()
@@ -74,10 +79,7 @@ async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> Sys
     fleet.add(prefect_server_service(prefect, prefect_port), home.log("prefect-server"))
     await fleet.start("prefect-server")
     postgres, redis = EmbeddedPostgres(home, None), EmbeddedRedis(home)
-    for service in (postgres.service(), redis.service()):
-        fleet.add(service, home.log(service.name))
-        await fleet.start(service.name)
-        await fleet.ready(service.name)
+    addresses = await _start_stores(home, fleet, postgres, redis, machines)
     await in_thread(partial(ensure_embedded_database, postgres.server))
     engine = make_engine(postgres.addresses().owner, poolclass=NullPool)
     await in_thread(partial(migrate, engine))
@@ -91,7 +93,7 @@ async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> Sys
         database_url=postgres.addresses().app,
         redis_url=redis.url(),
     )
-    ports = _add_workers(fleet, home, environment)
+    ports, hosts = _add_workers(fleet, home, {**environment, **addresses}, machines)
     with engine.begin() as connection:
         key = create_key(connection, "chaos", ["read", "write", "users"])
     return System(
@@ -99,11 +101,38 @@ async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> Sys
         fleet=fleet,
         engine=engine,
         dataset=dataset,
-        api=Api(ports, key),
+        api=Api(ports, key, hosts),
         nightly_environment={**environment, **_SMALL_NIGHTS},
         deletes=False,
         rollbacks=find_spec(ROLLBACK_PROGRAM) is not None,
     )
+
+
+async def _start_stores(
+    home: Home,
+    fleet: Fleet,
+    postgres: EmbeddedPostgres,
+    redis: EmbeddedRedis,
+    machines: Machines | None,
+) -> Mapping[str, str]:
+    """Where the workers find them, if that is not where everybody does."""
+    services, host = [postgres.service(), redis.service()], None
+    if machines is not None:
+        host = machines.stores
+        services = [machines.postgres(services[0], home.postgres), machines.redis(services[1])]
+    for service in services:
+        await _start(fleet, service, home, host)
+    if machines is None:
+        return {}
+    pooler, pooled_url = machines.pooler(postgres, home.directory / "pooler")
+    await _start(fleet, pooler, home, host)
+    return machines.addresses(pooled_url)
+
+
+async def _start(fleet: Fleet, service: Service, home: Home, host: Host | None) -> None:
+    fleet.add(service, home.log(service.name), host)
+    await fleet.start(service.name)
+    await fleet.ready(service.name)
 
 
 async def start_workers(system: System) -> System:
@@ -134,9 +163,11 @@ def _with_bytecode(home: Home, environment: Mapping[str, str]) -> dict[str, str]
     return {**kept, "PYTHONPYCACHEPREFIX": str(home.directory / "bytecode")}
 
 
-def _add_workers(fleet: Fleet, home: Home, environment: Mapping[str, str]) -> dict[str, int]:
-    """Take two API processes and two speed workers in; the ports of the former."""
-    ports = {}
+def _add_workers(
+    fleet: Fleet, home: Home, environment: Mapping[str, str], machines: Machines | None
+) -> tuple[dict[str, int], dict[str, Host]]:
+    """Take two API processes and two speed workers in; ports and machines of the former."""
+    ports, hosts = dict[str, int](), dict[str, Host]()
     own_pace = {
         # Often, so that outages fall into refreshes of popular lists.
         "TANDEM_SPEED_POPULAR_SECONDS": "5",
@@ -154,6 +185,9 @@ def _add_workers(fleet: Fleet, home: Home, environment: Mapping[str, str]) -> di
             replace(api_service(own, f"http://127.0.0.1:{port}"), name=f"api-{number}"),
             replace(speed_service(own), name=f"speed-{number}"),
         )
+        host = None
+        if machines is not None:
+            host = hosts[f"api-{number}"] = machines.workers[number - 1]
         for service in services:
-            fleet.add(service, home.log(service.name))
-    return ports
+            fleet.add(service, home.log(service.name), host)
+    return ports, hosts

@@ -53,6 +53,18 @@ def test_everything_happens_in_order_within_the_time_and_comes_back(
 
 
 @given(SECONDS, SEEDS)
+def test_on_several_machines_the_pooler_is_killed_and_machines_are_cut_off(
+    seconds: float, seed: int
+) -> None:
+    made = schedule(seconds, seed, hosts=True)
+    assert [planned.kind for planned in made if planned.act == "cut off"].count("host") >= 1
+    assert any(planned.act == "kill" and planned.kind == "pooler" for planned in made)
+    others = [planned for planned in made if planned.kind not in {"pooler", "host"}]
+    assert others == list(schedule(seconds, seed))
+    assert all(0.0 < planned.away_seconds <= 8.0 for planned in made)
+
+
+@given(SECONDS, SEEDS)
 def test_the_same_seed_makes_the_same_schedule(seconds: float, seed: int) -> None:
     assert schedule(seconds, seed) == schedule(seconds, seed)
     assert kills_within(seconds) == sum(

@@ -27,6 +27,10 @@ def test_a_forgotten_user_is_in_no_file_table_or_key(system: System) -> None:
         asked("GET", f"/v1/users/{ANN}/recommendations")
         # Refused requests are in logs too.
         api.get(f"/v1/users/{ANN}/recommendations", params={"limit": "many"})
+        # And so are errors of PostgreSQL: that the id is nobody's any more.
+        asked("POST", f"/v1/users/{ANN}/merge", json={"from": f"{ANN}-visitor"})
+        refused = api.put(f"/v1/users/{ANN}-visitor", json={})
+        assert refused.status_code == 409, refused.text
         rows = f"user_id,item_id,timestamp\n{ANN},nowhere,1600000001\n{ANN},inception-2010,160000\n"
         load = asked("POST", "/v1/loads", content=rows.encode(), params={"filename": "a.csv"})
 

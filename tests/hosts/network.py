@@ -13,8 +13,6 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from tests.missing import skip_without
-
 _NAMESPACES = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
 _LONGEST_SECONDS = 180.0
@@ -35,16 +33,33 @@ class Host:
         default_factory=SimpleQueue, repr=False
     )
 
-    def start(self, namespace: Path) -> None:
+    def start(self) -> None:
         """Let a thread in the namespace make the calls; nothing waits for its end."""
         Thread(target=self._make_calls, daemon=True).start()
-        self.do(_enter, namespace)
+        self.do(_enter, _NAMESPACES / self.name)
 
     def do(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Call a function on this machine: what it connects to or starts is here."""
         answer: Future[T] = Future()
         self._calls.put((answer, partial(function, *arguments, **named)))
         return answer.result(timeout=_LONGEST_SECONDS)
+
+    def do_aside(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The same with a thread of its own, for what takes a while; no bound of time.
+
+        A process it starts ends with the thread.
+        """
+        answer: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                _enter(_NAMESPACES / self.name)
+                answer.set_result(function(*arguments))
+            except BaseException as error:  # noqa: BLE001 -- raised to whoever waits
+                answer.set_exception(error)
+
+        Thread(target=work, daemon=True).start()
+        return answer.result()
 
     def _make_calls(self) -> None:
         while True:
@@ -78,14 +93,9 @@ def _ip(*arguments: str) -> None:
 
 @contextmanager
 def network(*names: str) -> Iterator[list[Host]]:
-    """Machines for the time of the block; the test is skipped where they cannot be made."""
+    """Machines for the time of the block; OSError where they cannot be made: Linux, as root."""
     with ExitStack() as stack:
-        try:
-            made = _made(stack, names)
-        except OSError as error:
-            missing = f"namespaces of the network cannot be made: {error}"
-            skip_without(missing, "NAMESPACES_NEEDED")
-        yield made
+        yield _made(stack, names)
 
 
 def _made(stack: ExitStack, names: tuple[str, ...]) -> list[Host]:
@@ -100,7 +110,7 @@ def _made(stack: ExitStack, names: tuple[str, ...]) -> list[Host]:
         _namespace(stack, namespace)
         _plug_in(switch, f"port{number}", namespace, address)
         host = Host(namespace, address)
-        host.start(_NAMESPACES / namespace)
+        host.start()
         hosts.append(host)
     return hosts
 

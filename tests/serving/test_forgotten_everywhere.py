@@ -213,7 +213,7 @@ async def leave_traces(client: httpx.AsyncClient, engine: Engine, seeds: Seeds) 
         pass
     with engine.begin() as connection:
         for statement in BY_HAND:
-            connection.execute(text(statement), {"ann": ANN})
+            connection.execute(text(statement), {"ann": ANN, "names": [ANN, VISITOR]})
 
 
 BY_HAND = (
@@ -241,14 +241,16 @@ BY_HAND = (
     ),
     (
         "insert into kafka_rejects (topic_id, partition_no, message_offset, topic, reason, user_id,"
-        " message) values ('t', 0, 0, 't', 'user ' || :ann, :ann, convert_to(:ann, 'UTF8'))"
+        " message) select 't', 0, number, 't', 'user ' || name, name, convert_to(name, 'UTF8')"
+        " from unnest(cast(:names as text[])) with ordinality as given (name, number)"
     ),
 )
 
 
 async def load_a_file(client: httpx.AsyncClient, places: Places) -> None:
     """Files with the user's rows: loaded, previewed, and one that says who did all of it."""
-    rows = f"user_id,item_id,timestamp\n{ANN},film-5,1600000000\n{ANN},nowhere,1600000001\n"
+    rows = "user_id,item_id,timestamp\n"
+    rows += f"{ANN},film-5,1600000000\n{ANN},nowhere,1600000001\n{VISITOR},nowhere,1600000002\n"
     of_one = "item_id,timestamp\nfilm-6,1600000002\n"
     for content, options in (
         (rows, {"filename": "a.csv"}),

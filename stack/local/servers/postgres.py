@@ -62,6 +62,8 @@ SETTINGS = {
     # Which process a line is of: the API, the speed worker and the flows have names of their own.
     "log_line_prefix": "%m [%p] %q%a %u@%d ",
     # Slow statements by their text, which holds no values; what users did is in no log.
+    # An error without its details, which quote values of a row: the name that there is already.
+    "log_error_verbosity": "terse",
     "log_min_duration_statement": "100ms",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
