@@ -291,8 +291,8 @@ select now() >= cast(:kept_until as timestamptz)
            ) as items using (item_no)
        ) as touched_items,
        (
-           select string_agg(int4send(item_no) || float8send(-(item_embeddings.embedding <#> of_user.embedding)), '')
-           from item_embeddings cross join of_user
+           select string_agg(int4send(items.item_no) || float8send(-(item_embeddings.embedding <#> of_user.embedding)), '')
+           from item_embeddings join items using (item_no) cross join of_user
            where run_id = :run_id and embedded_at is not null
        ) as embedded,
        named.*

@@ -129,17 +129,6 @@ class Shop:
             no=self.any_item(),
         )
 
-    def take_back(self) -> None:
-        """As a load is taken back that brought the item."""
-        item_no = self.any_item()
-        gone = self.write(
-            "delete from items where item_no = :no"
-            " and not exists (select from interactions where item_no = :no)",
-            no=item_no,
-        )
-        if gone.rowcount:
-            self.item_nos.remove(item_no)
-
     def add(self) -> None:
         title = f"Added {self.random.random()}"
         with self.engine.begin() as connection:
@@ -271,7 +260,7 @@ async def test_whatever_happens_lists_are_those_that_postgres_finds(
 ) -> None:
     by_postgres, in_memory = Recommendations(store), Recommendations(store, memory=memory)
     happening = [
-        shop.withdraw, shop.rename, shop.hide_for_now, shop.delete, shop.take_back, shop.add,
+        shop.withdraw, shop.rename, shop.hide_for_now, shop.delete, shop.add,
         shop.embed, shop.embed, shop.use, shop.fold, shop.fold, shop.switch, shop.change_many,
     ]  # fmt: skip
     await read(memory, shop)
@@ -327,6 +316,30 @@ async def read_again(memory: ItemMemory, shop: Shop) -> None:
     await memory.settle()
     memory.served = lambda: run_id
     await read(memory, shop)
+
+
+async def test_items_of_a_load_that_was_taken_back_are_in_no_list_and_change_nothing_else(
+    store: Counting, shop: Shop, memory: ItemMemory
+) -> None:
+    in_memory, user_no = Recommendations(store, memory=memory), shop.user_nos[0]
+    await read(memory, shop)
+    before = (await at_once(in_memory, served(shop), user_no)).nearest
+    assert before is not None
+    gone, embedded = before.ranking.item_nos[:2].tolist()
+    shop.write("update item_embeddings set embedded_at = now() where item_no = :no", no=embedded)
+    # As `undo_load` does, which leaves their vectors.
+    shop.write(
+        "delete from items where item_no in (:gone, :embedded)", gone=gone, embedded=embedded
+    )
+    for again in (False, True):
+        if again:
+            await read_again(memory, shop)
+        found = (await at_once(in_memory, served(shop), user_no)).nearest
+        assert found is not None
+        assert found.ranking.item_nos[:198].tolist() == before.ranking.item_nos[2:].tolist()
+        assert len(found.ranking) == 200
+        assert not {gone, embedded} & {*found.near.item_nos}
+    assert store.sent["load_user_state_and_candidates"] == 0
 
 
 async def test_equal_vectors_have_equal_scores_wherever_they_stand(
