@@ -14,6 +14,7 @@ from serving.access.revocations import Revocations
 from serving.access.signing_keys import SigningKeys
 from serving.access.tokens import Tokens
 from serving.answering.impressions import ImpressionQueue, Impressions
+from serving.candidates.item_memory import ItemMemory
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.users import UserNumbers
 from serving.events.event_log import Events
@@ -102,7 +103,11 @@ class Datastores:
 
     @cached_property
     def recommendations(self) -> Recommendations:
-        return Recommendations(self.store, self.indexes)
+        return Recommendations(self.store, self.indexes, self.item_memory)
+
+    @cached_property
+    def item_memory(self) -> ItemMemory:
+        return ItemMemory(self.store, lambda: self.live_runs.run_id)
 
     @cached_property
     def similar_items(self) -> SimilarItems:

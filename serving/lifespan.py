@@ -41,6 +41,7 @@ async def living(container: Container) -> AsyncIterator[Services]:
             stack.push_async_callback(closable.close)
         stack.push_async_callback(container.reset_requests.close)
         stack.push_async_callback(container.group_commit.close)
+        stack.push_async_callback(container.item_memory.close)
         for name, probe, seconds in (
             ("postgres_probe", container.store.probe, settings.postgres_probe_seconds),
             ("exclusions_probe", container.exclusion_store.probe, settings.postgres_probe_seconds),

@@ -1,7 +1,7 @@
 """Items as lists are made of them: the candidates of one list, and eligible items in an order."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,14 @@ class Columns:
             orjson.loads(row.categories),
         )
 
+    def best_first(self) -> "Columns":
+        """The same in order of their scores, and then of their numbers; without the scores."""
+        places = sorted(
+            range(len(self.item_nos)), key=lambda n: (-self.scores[n], self.item_nos[n])
+        )
+        ordered = self.only([self.item_nos[place] for place in places])
+        return replace(ordered, scores=[None] * len(places))
+
     def only(self, item_nos: Sequence[int]) -> "Columns":
         """Some of these items, in this order."""
         rows = [self.item_nos.index(no) for no in item_nos]
@@ -88,6 +96,23 @@ def numbers_in(text: str | None) -> list[Any]:
 
 
 NO_COLUMNS = Columns([], [], [], [], [])
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """What a search for the items with the best live scores found."""
+
+    near: Columns
+    """With their live scores; found by an index, the nearest to the live vector alone; found in
+    memory, all that is eligible, without scores."""
+    following: Columns
+    """What comes next after the user's history, beside what an index found or among it."""
+    listed: Columns
+    """Those of the other items asked about that are eligible."""
+    new: Columns
+    """New items, the nearest first."""
+    ranking: Ranking
+    """The best of both by live score."""
 
 
 class Named:

@@ -16,10 +16,13 @@ from serving.candidates.catalogue_items import (
     NO_COLUMNS,
     Columns,
     ListedItems,
+    Nearest,
     NewItems,
     numbers_in,
 )
 from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.item_memory import ItemMemory
+from serving.candidates.kept_items import BesideMemory, KeptItems
 from serving.candidates.live_vector_inputs import NOTHING_ADDED, Additions
 from serving.candidates.preferences import Preference, decoded_preferences
 from serving.exclusions.exclusions import Exclusions
@@ -28,6 +31,7 @@ from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
 from serving.runtime.faults import RunGoneError, UserGoneError
 from sql.driver_rows import IN_BINARY
+from sql.live_vectors import vector_read
 from sql.statements import as_array, as_real_array, statements
 
 _SERVING = statements("serving")
@@ -36,6 +40,10 @@ _USER_STATE = _SERVING["load_user_state"].execution_options(**{IN_BINARY: True})
 _STATE_AND_CANDIDATES = _SERVING["load_user_state_and_candidates"].execution_options(
     **{IN_BINARY: True}
 )
+_STATE_BESIDE_MEMORY = _SERVING["load_user_state_beside_memory"].execution_options(
+    **{IN_BINARY: True}
+)
+_BESIDE_MEMORY = _SERVING["load_beside_memory"].execution_options(**{IN_BINARY: True})
 
 # The planner finds a partition's index over an expression only where both numbers are constants.
 _CANDIDATES_BY_INDEX = _SERVING["load_candidates_by_index"].bindparams(
@@ -77,7 +85,7 @@ class UserState:
     """When the live vector was made; None if the user has none."""
     preferences: tuple[Preference, ...] = ()
     """What the user wants more or less of, the newest first."""
-    nearest: "Nearest | None" = None
+    nearest: Nearest | None = None
     """What was found by the statement that read the user; None: it did not search."""
 
     def changed(self, **changes: Any) -> "UserState":
@@ -85,28 +93,19 @@ class UserState:
         return replace(self, nearest=None, **changes)
 
 
-@dataclass(frozen=True, slots=True)
-class Nearest:
-    """What a search for the items with the best live scores found."""
-
-    near: Columns
-    """With their live scores; found by an index, the nearest to the live vector alone."""
-    following: Columns
-    """What comes next after the user's history, beside what an index found or among it."""
-    listed: Columns
-    """Those of the other items asked about that are eligible."""
-    new: Columns
-    """New items, the nearest first."""
-    ranking: Ranking
-    """The best of both by live score."""
-
-
 class Recommendations:
     """Reads lists and vectors; every call names the run it reads."""
 
-    def __init__(self, store: ReadStore, indexes: VectorIndexes | None = None) -> None:
+    def __init__(
+        self,
+        store: ReadStore,
+        indexes: VectorIndexes | None = None,
+        memory: ItemMemory | None = None,
+    ) -> None:
         self.store = store
         self._indexes = indexes or VectorIndexes(store)
+        self._memory = memory
+        """None: PostgreSQL searches each time."""
 
     def lacks(self, index: ItemIndex | None) -> bool:
         """Whether an index that should be there cannot be used just now."""
@@ -154,9 +153,17 @@ class Recommendations:
             "run_id": run_id,
             "user_no": user_no,
             "exclude_seen": exclude_seen,
-            "candidates": CANDIDATES,
             "with_categories": with_categories,
         }
+        kept = self._kept(run_id)
+        if kept is not None:
+            (row,) = await self.store.rows(_STATE_BESIDE_MEMORY, parameters | kept.parameters())
+            state = _user_state(row, run_id, user_no, exclude_seen=exclude_seen)
+            listed = state.batch.item_nos.tolist()
+            ranked = self._in_memory(kept, row, state, listed, with_categories=with_categories)
+            if ranked is not None:
+                return replace(state, nearest=ranked)
+        parameters["candidates"] = CANDIDATES
         (row,) = await self.store.rows(_STATE_AND_CANDIDATES, parameters)
         state = _user_state(row, run_id, user_no, exclude_seen=exclude_seen)
         found = Columns.of(row, row.found_item_nos)
@@ -197,32 +204,69 @@ class Recommendations:
         RunGoneError if the run was dropped. `listed`: other items that are to be looked up as well.
         `index`: the index to look for the nearest items with; None: compare with every item.
         """
-        following = user.following.without(np.array(user.excluded, dtype=np.int32))
         parameters = {
             **_listed(user, listed, filters, with_categories=with_categories),
+            **_new_items(new),
             "run_id": run_id,
             "embedding": user.embedding,
+        }
+        kept = self._kept(run_id) if index is None and filters == EVERYTHING else None
+        if kept is not None:
+            (row,) = await self.store.rows(_BESIDE_MEMORY, parameters | kept.parameters())
+            if not row.has_partitions:
+                raise RunGoneError
+            found = self._in_memory(kept, row, user, listed, with_categories=with_categories)
+            if found is not None:
+                return found
+        following = user.following.without(np.array(user.excluded, dtype=np.int32))
+        parameters |= {
             "next_item_nos": as_array(following.item_nos.tolist()),
             "next_scores": as_real_array(following.scores.tolist()),
             "candidates": CANDIDATES,
-            **_new_items(new),
         }
         rows = await self._nearest(parameters, index)
-        found = {row.origin: Columns.of(row, row.item_nos, row.scores) for row in rows}
-        near = found.get("near", NO_COLUMNS)
+        by_origin = {row.origin: Columns.of(row, row.item_nos, row.scores) for row in rows}
+        near = by_origin.get("near", NO_COLUMNS)
         if not near.item_nos:
             await check_run(self.store, run_id)
-        beside = found.get("following", NO_COLUMNS)
+        beside = by_origin.get("following", NO_COLUMNS)
         scores = dict(zip(near.item_nos, near.scores, strict=True))
         scores.update(zip(beside.item_nos, beside.scores, strict=True))
         return Nearest(
             near,
             beside,
-            found.get("listed", NO_COLUMNS),
-            found.get("new", NO_COLUMNS),
+            by_origin.get("listed", NO_COLUMNS),
+            by_origin.get("new", NO_COLUMNS).best_first(),
             # What gains nothing by coming next is among the best only if it is among the nearest.
             _ranking(list(scores), list(scores.values())).top(CANDIDATES),
         )
+
+    def _kept(self, run_id: RunId) -> KeptItems | None:
+        return None if self._memory is None else self._memory.of(run_id)
+
+    def _in_memory(
+        self,
+        kept: KeptItems,
+        row: Row[Any],
+        user: UserState,
+        listed: Sequence[int],
+        *,
+        with_categories: bool,
+    ) -> Nearest | None:
+        """What is found of the items kept; None: PostgreSQL has to look."""
+        beside = BesideMemory.of(row)
+        if self._memory is not None:
+            self._memory.note(kept, beside)
+        if not kept.covers(beside):
+            return None
+        vector = None if user.embedding is None else vector_read(user.embedding)
+        left_out = np.array(user.excluded, dtype=np.int32)
+        ranking = Ranking.empty()
+        if vector is not None:
+            ranking = kept.nearest(vector, user.following, left_out, beside, CANDIDATES)
+        item_nos = [*dict.fromkeys((*ranking.item_nos.tolist(), *listed))]
+        found = kept.columns(item_nos, left_out, beside, with_categories=with_categories)
+        return Nearest(found, NO_COLUMNS, NO_COLUMNS, beside.new, ranking)
 
     async def load_listed_candidates(
         self,

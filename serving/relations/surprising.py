@@ -25,8 +25,9 @@ from domain.identifiers import ItemNo, RunId, UserId
 from serving.answering.impressions import ImpressionQueue, impression_of
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.candidates.catalogue_items import Nearest
 from serving.candidates.filters import EVERYTHING, Filters
-from serving.candidates.recommendations import Nearest, Recommendations, UserState
+from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.runs.live_runs import LiveRun, check_run, decoded_run, trusted

@@ -167,6 +167,11 @@ class LiveRuns:
         """The run of the last poll; None before the first is published, or if none was seen yet."""
         return self._current
 
+    @property
+    def run_id(self) -> RunId | None:
+        """Its number."""
+        return self._current.run_id if self._current else None
+
     async def refresh(self) -> None:
         """Read which run is served; the last known one stays when the store is away."""
         self._begun += 1

@@ -29,3 +29,31 @@ where cosine > 0 and items.item_no <> all(cast(:excluded as integer[]))
 group by items.item_no
 order by score desc, items.item_no
 limit :items;
+
+-- name: load_kept_catalogue
+-- All items, in rising order of number, as columns in JSON: what they are called, their categories, and whether they may be
+-- shown; `until`: when the first of them may be shown that may not, or the other way round, or in an hour, after which what
+-- changed may not be known any more. Nothing if there are more than :most.
+select cast(json_agg(item_no) as text) as item_nos,
+       cast(json_agg(item_id) as text) as item_ids,
+       cast(json_agg(title) as text) as titles,
+       cast(json_agg(categories) as text) as categories,
+       cast(json_agg(may_be_shown) as text) as shown,
+       least(min(publish_at) filter (where publish_at > now()), min(expire_at) filter (where expire_at > now()),
+             now() + interval '1 hour') as until
+from (
+    select item_no, item_id, title, categories, publish_at, expire_at,
+           {shown}
+           as may_be_shown
+    from items
+    order by item_no
+) as items
+where (select count(*) from (select from items limit :most + 1) as counted) <= :most;
+
+-- name: load_kept_vectors
+-- The vectors that the night made, which no embedding between nights changes: it sets embedded_at. Numbers as int4send gives
+-- them, vectors as vector_send does, one after the other in rising order of number.
+select string_agg(int4send(item_no), '' order by item_no) as item_nos,
+       string_agg(vector_send(embedding), '' order by item_no) as vectors
+from item_embeddings
+where run_id = :run_id and embedded_at is null;

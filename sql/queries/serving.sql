@@ -149,18 +149,13 @@ and item_embeddings.item_no not in (
     group by item_no
 ) as following
 
--- part: candidates_beside
--- `listed`: items that other sources found. `new`: the :new_items nearest of the items that fewer than :new_item_users users
--- like, nearest first. At the most :new_items_looked_at of them are looked at, from another one on each hour, so that each
--- has its turn and they cost the same however many there are; none where no item is better known, as then they are
--- nothing special, and none without a word, of which nothing is known at all.
-select 'listed', item_no, null
-from of_user cross join lateral unnest(listed_item_nos) as listed (item_no)
-where item_no <> all(excluded)
-union all
-select 'new', item_no, null
-from (
-    select item_no, distance
+-- part: nearest_new
+-- The :new_items nearest of the items that fewer than :new_item_users users like, nearest first. At the most
+-- :new_items_looked_at of them are looked at, from another one on each hour, so that each has its turn and they cost the same
+-- however many there are; none where no item is better known, as then they are nothing special, and none without a word, of
+-- which nothing is known at all.
+(
+    select item_no, item_id, title, categories, distance
     from (
         -- The nearest first, so that no more of them are looked up than are wanted.
         select item_no, embedding <#> (select embedding from of_user) as distance
@@ -187,7 +182,7 @@ from (
     -- `offset 0`: looked up one by one, however few items there are. Nearly every title has a word; the words are
     -- asked only where it has none, and what is neither letter nor digit says nothing, as an emoji.
     cross join lateral (
-        select from items
+        select item_id, title, categories from items
         where items.item_no = new.item_no
           and {eligible}
           and (title collate "pg_c_utf8" ~ '[[:alnum:]]'
@@ -197,6 +192,15 @@ from (
     order by distance, item_no
     limit :new_items
 ) as new
+
+-- part: candidates_beside
+-- `listed`: items that other sources found. `new`: new items, with what the nearest have most of.
+select 'listed', item_no, null
+from of_user cross join lateral unnest(listed_item_nos) as listed (item_no)
+where item_no <> all(excluded)
+union all
+select 'new', item_no, -distance
+from {nearest_new}
 
 -- part: candidates
 -- `near`: the eligible items with the best live scores, exactly: the inner product with a live vector, and what an item gains
@@ -245,7 +249,7 @@ found as materialized (
     {candidates}
 )
 select state.*, candidates.*, near.*,
-       (select cast(json_agg(item_no) as text) from found where origin = 'new') as new_item_nos
+       (select cast(json_agg(item_no order by score desc, item_no) as text) from found where origin = 'new') as new_item_nos
 from state
 cross join (
     select cast(json_agg(item_no) as text) as found_item_nos,
@@ -256,6 +260,74 @@ cross join (
     select cast(json_agg(item_no) as text) as near_item_nos, cast(json_agg(score) as text) as near_scores
     from found where origin = 'near'
 ) as near;
+
+-- part: touched
+-- For statements of who keeps items in memory, as `with`: items that came or changed after the position :kept_position of the
+-- log, up to which the memory knows them, some perhaps twice; 0: any. There is one more than :most_touched if they are too
+-- many.
+touched as materialized (
+    select item_no from catalogue_changes where position > :kept_position and change in ('left', 'changed')
+    union all
+    select item_no from items where item_no > :kept_item_no
+    limit :most_touched + 1
+)
+
+-- part: beside_memory
+-- What the memory lacks. `outdated`: it cannot be used, as too much has changed. `touched_items`: number, id, title,
+-- categories, and whether it may be shown, of each item that came or changed. `embedded`: the items that got their vector
+-- between two nights, with its inner product with the live vector: four bytes of the number, eight of the product, the
+-- highest first. And the new items, nearest first.
+select now() >= cast(:kept_until as timestamptz)
+       or exists (select from touched where item_no = 0)
+       or (select count(*) from touched) > :most_touched as outdated,
+       (
+           select cast(json_agg(json_build_array(item_no, item_id, title, categories, coalesce(may_be_shown, false))) as text)
+           from touched
+           left join (
+               select item_no, item_id, title, categories,
+                      {shown}
+                      as may_be_shown
+               from items
+           ) as items using (item_no)
+       ) as touched_items,
+       (
+           select string_agg(int4send(items.item_no) || float8send(-(item_embeddings.embedding <#> of_user.embedding)), '')
+           from item_embeddings join items using (item_no) cross join of_user
+           where run_id = :run_id and embedded_at is not null
+       ) as embedded,
+       named.*
+from (
+    select cast(json_agg(item_no) as text) as new_item_nos,
+           {item_columns}
+    from {nearest_new}
+) as named
+
+-- name: load_user_state_beside_memory
+-- What load_user_state finds, and what whoever keeps items in memory needs beside that to rank them for the user.
+with state as materialized (
+    {user_state}
+),
+of_user as materialized (
+    select embedding, case when cast(:exclude_seen as boolean) then disliked || seen else disliked end as excluded
+    from state
+),
+{touched}
+select state.*, beside.*
+from state
+cross join (
+    {beside_memory}
+) as beside;
+
+-- name: load_beside_memory
+-- The same for a user who is known, and whether the run is still there.
+with of_user as materialized (
+    select cast(:embedding as vector) as embedding, cast(:excluded as integer[]) as excluded
+),
+{touched}
+select run_is_kept(cast(:run_id as integer)) as has_partitions, beside.*
+from (
+    {beside_memory}
+) as beside;
 
 -- name: load_candidates_within
 -- As load_candidates, for a filter that may leave few items: these are compared and no others.

@@ -98,6 +98,9 @@ create table item_embeddings (
 -- Those few like are found without looking at the others.
 create index item_embeddings_users on item_embeddings (users, item_no);
 
+-- Those of the night are kept in memory; the others, a few, are read with each list.
+create index item_embeddings_embedded on item_embeddings (item_no) where embedded_at is not null;
+
 -- `next_item_nos`: what comes next after the user's history by the run's transitions, the best first, and in `next_scores`
 -- what each gains by it beside the inner product; null: nothing does. The embedding stays in the row, where the
 -- comparison of all users reads it, and of the others goes what does not fit.

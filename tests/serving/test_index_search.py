@@ -16,10 +16,10 @@ from batch.space.index import build_index, index_recall
 from domain.blend import CANDIDATES, BlendPolicy
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.rankings import Ranking
-from serving.candidates.catalogue_items import Named, NewItems
+from serving.candidates.catalogue_items import Named, Nearest, NewItems
 from serving.candidates.filters import NOT_ASKED, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.candidates.recommendations import Nearest, Recommendations, UserState
+from serving.candidates.recommendations import Recommendations, UserState
 from serving.lists.list_maker import ListMaker
 from serving.lists.request import RecommendationRequest
 from serving.postgres.limits import StoreLimits

@@ -1,0 +1,248 @@
+"""The items of a run and of the catalogue as a process keeps them, and the nearest of them.
+
+PostgreSQL takes ten times as long to compare a live vector with ten thousand others as numpy does.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from sqlalchemy import Row
+
+from domain.identifiers import Position, RunId
+from domain.rankings import Ranking
+from serving.candidates.catalogue_items import Columns, numbers_in
+
+Numbers = NDArray[np.integer]
+
+MOST_TOUCHED = 200
+"""Items that came or changed since; if there are more, PostgreSQL searches until all is read."""
+
+_EMBEDDED = np.dtype([("item_no", ">i4"), ("product", ">f8")])
+"""As the part `beside_memory` has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownItem:
+    """What lists show of an item, and whether they may."""
+
+    item_id: str
+    title: str
+    categories: list[str]
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BesideMemory:
+    """What PostgreSQL knows at the moment of one list, and the memory does not."""
+
+    is_outdated: bool
+    """Whether too much has changed since the catalogue was read."""
+    touched: Mapping[int, ShownItem]
+    """Items that came or changed."""
+    embedded: Ranking
+    """Items that got their vector between two nights, by its product with the live vector."""
+    new: Columns
+    """New items, the nearest first."""
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        """What a statement with the part `beside_memory` found."""
+        embedded = Ranking.empty()
+        if row.embedded is not None:
+            sent = np.frombuffer(row.embedded, dtype=_EMBEDDED)
+            embedded = Ranking.of(sent["item_no"], sent["product"])
+        touched = {no: ShownItem(*columns) for no, *columns in numbers_in(row.touched_items)}
+        return cls(row.outdated, touched, embedded, Columns.of(row, row.new_item_nos))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptCatalogue:
+    """All items, as they were at a position of the log."""
+
+    position: Position
+    """What changed up to it is known."""
+    until: datetime
+    """From then on it is not known any more which items may be shown."""
+    item_nos: NDArray[np.int32]
+    """(n,) rising."""
+    item_ids: list[str]
+    titles: list[str]
+    categories: list[list[str]]
+    shown: NDArray[np.bool_]
+    """(n,)"""
+
+    @classmethod
+    def of(cls, row: Row[Any], position: Position) -> Self:
+        """What `load_kept_catalogue` found; there is an item at least."""
+        return cls(
+            position,
+            row.until,
+            np.array(orjson.loads(row.item_nos), dtype=np.int32),
+            orjson.loads(row.item_ids),
+            orjson.loads(row.titles),
+            orjson.loads(row.categories),
+            np.array(orjson.loads(row.shown), dtype=np.bool_),
+        )
+
+    def may_be_shown(self, item_nos: Numbers) -> NDArray[np.bool_]:
+        """Which of some items may be shown; those that are not there may not."""
+        places = _places(self.item_nos, item_nos)
+        return (places >= 0) & self.shown[places]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptItems:
+    """The vectors that the night made of a run's items, and the catalogue."""
+
+    run_id: RunId
+    catalogue: KeptCatalogue
+    item_nos: NDArray[np.int32]
+    """(n,) rising: items with a vector; the catalogue has others too."""
+    vectors: NDArray[np.float32]
+    """(n, dimensions)"""
+    hidden: NDArray[np.intp]
+    """Rows of items that no list may show."""
+
+    @classmethod
+    def of(
+        cls,
+        run_id: RunId,
+        catalogue: KeptCatalogue,
+        item_nos: NDArray[np.int32],
+        vectors: NDArray[np.float32],
+    ) -> Self:
+        """The vectors with this catalogue."""
+        hidden = np.flatnonzero(~catalogue.may_be_shown(item_nos))
+        return cls(run_id, catalogue, item_nos, vectors, hidden)
+
+    def parameters(self) -> dict[str, Any]:
+        """Those of statements with the part `beside_memory`."""
+        return {
+            "kept_position": self.catalogue.position,
+            "kept_until": self.catalogue.until,
+            "kept_item_no": int(self.catalogue.item_nos[-1]),
+            "most_touched": MOST_TOUCHED,
+        }
+
+    def covers(self, beside: BesideMemory) -> bool:
+        """Whether each item that may be in a list is known."""
+        if beside.is_outdated or not len(beside.embedded):
+            return not beside.is_outdated
+        item_nos = beside.embedded.item_nos
+        unknown = item_nos[_places(self.catalogue.item_nos, item_nos) < 0]
+        return all(no in beside.touched for no in unknown.tolist())
+
+    def nearest(
+        self,
+        live_vector: NDArray[np.float32],
+        following: Ranking,
+        excluded: Numbers,
+        beside: BesideMemory,
+        most: int,
+    ) -> Ranking:
+        """The `most` items with the best live scores, of those that may be shown.
+
+        What the statement `load_candidates` finds, which also says what a live score is.
+        """
+        # Row by row and not by BLAS, which adds up equal vectors differently in different places.
+        scores = np.einsum("ij,j->i", self.vectors, live_vector).astype(np.float64)
+        shown_now = _rows(self.item_nos, [no for no, item in beside.touched.items() if item.shown])
+        products = scores[shown_now]
+        scores[self.hidden] = -np.inf
+        scores[shown_now] = products
+        gone = [no for no, item in beside.touched.items() if not item.shown]
+        for left_out in (gone, excluded, beside.embedded.item_nos):
+            scores[_rows(self.item_nos, left_out)] = -np.inf
+        _add_gains(scores, self.item_nos, following)
+        rows = _best(scores, most)
+        ranking = Ranking.of(self.item_nos[rows], scores[rows])
+        if not len(beside.embedded):
+            return ranking.top(most)
+        embedded = self._embedded(following, excluded, beside)
+        return Ranking.of(
+            np.concatenate([ranking.item_nos, embedded.item_nos]),
+            np.concatenate([ranking.scores, embedded.scores]),
+        ).top(most)
+
+    def columns(
+        self,
+        item_nos: Sequence[int],
+        excluded: Numbers,
+        beside: BesideMemory,
+        *,
+        with_categories: bool,
+    ) -> Columns:
+        """Those of some distinct items that may be shown and are not excluded."""
+        known, left_out = self.catalogue, {*excluded.tolist()}
+        places = _places(known.item_nos, np.array(item_nos, dtype=np.int32))
+        shown = (places >= 0) & known.shown[places]
+        numbers, rows = [], []
+        for no, place, is_shown in zip(item_nos, places.tolist(), shown.tolist(), strict=True):
+            if is_shown and no not in left_out and no not in beside.touched:
+                numbers.append(no)
+                rows.append(place)
+        touched = {no: beside.touched[no] for no in item_nos if no in beside.touched}
+        others = {no: it for no, it in touched.items() if it.shown and no not in left_out}
+        categories: list[list[str] | None] = [None] * (len(numbers) + len(others))
+        if with_categories:
+            categories = [known.categories[row] for row in rows]
+            categories += [item.categories for item in others.values()]
+        return Columns(
+            [*numbers, *others],
+            [None] * len(categories),
+            [known.item_ids[row] for row in rows] + [item.item_id for item in others.values()],
+            [known.titles[row] for row in rows] + [item.title for item in others.values()],
+            categories,
+        )
+
+    def _embedded(self, following: Ranking, excluded: Numbers, beside: BesideMemory) -> Ranking:
+        """Those that may be shown of the items that got their vector between two nights."""
+        ranking = beside.embedded.without(excluded)
+        shown = self.catalogue.may_be_shown(ranking.item_nos)
+        for row, no in enumerate(ranking.item_nos.tolist()):
+            if no in beside.touched:
+                shown[row] = beside.touched[no].shown
+        ranking = ranking.where(shown)
+        order = np.argsort(ranking.item_nos)
+        item_nos, scores = ranking.item_nos[order], ranking.scores[order]
+        _add_gains(scores, item_nos, following)
+        return Ranking.of(item_nos, scores)
+
+
+def _places(rising: NDArray[np.int32], item_nos: Numbers) -> NDArray[np.intp]:
+    """Where items (m,) stand among others (n,); -1 for those that are not there."""
+    places = np.minimum(rising.searchsorted(item_nos), len(rising) - 1)
+    return np.where(rising[places] == item_nos, places, -1)
+
+
+def _rows(rising: NDArray[np.int32], item_nos: Numbers | Sequence[int]) -> NDArray[np.intp]:
+    """Where those of some items stand that are there."""
+    if not len(item_nos):
+        return np.empty(0, dtype=np.intp)
+    places = _places(rising, np.asarray(item_nos, dtype=np.int32))
+    return places[places >= 0]
+
+
+def _add_gains(
+    scores: NDArray[np.float64], item_nos: NDArray[np.int32], following: Ranking
+) -> None:
+    """Add what each item gains by coming next to the scores of some, whose numbers rise."""
+    if not len(following) or not len(item_nos):
+        return
+    places = _places(item_nos, following.item_nos)
+    scores[places[places >= 0]] += following.scores[places >= 0]
+
+
+def _best(scores: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+    """Rows of the `most` best scores that are finite, and of those that equal the last of them."""
+    if len(scores) > most:
+        least = np.partition(scores, len(scores) - most)[len(scores) - most]
+        rows = np.flatnonzero(scores >= least)
+    else:
+        rows = np.arange(len(scores))
+    return rows[scores[rows] > -np.inf]
