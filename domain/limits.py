@@ -1,4 +1,4 @@
-"""How much may be said of an item or a user, over HTTP and in files alike.
+"""How much may be said of an item, a user or an event, over HTTP and in files alike.
 
 The largest that may be said is stored within a second or two on a small machine.
 """
@@ -28,6 +28,25 @@ DEEPEST_ATTRIBUTES = 100
 DATES = ("publish_at", "expire_at")
 """Attributes between whose times lists show an item."""
 
+MOST_CONTEXT = 20
+"""Names of a context."""
+
+CONTEXT_NAME = r"[a-z][a-z0-9_]{0,39}"
+"""What a name of a context matches."""
+
+LONGEST_CONTEXT_VALUE = 100
+"""Characters."""
+
+KEPT_CONTEXT = ("device", "daypart", "language")
+"""Names of contexts that are kept with lists and events, if nobody says others."""
+
+MOST_CONTEXTS = 10_000
+"""Different contexts that are kept with lists and events."""
+
+MOST_CONTEXT_VALUES = 200
+"""Different values of one name in them."""
+
+_CONTEXT_NAME = re.compile(CONTEXT_NAME, re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
@@ -51,6 +70,34 @@ class DatesFault(StrEnum):
         " 2026-03-01T09:00:00Z, or null"
     )
     REVERSED = "the date expire_at must be later than publish_at, or no list ever shows the item"
+
+
+class ContextFault(StrEnum):
+    """Why a context is none."""
+
+    NOT_TEXTS = 'a context is an object of texts, such as {"device": "phone"}'
+    TOO_MANY_NAMES = f"a context has {MOST_CONTEXT} names at most"
+    NAME = "a name of a context is up to 40 letters a-z, digits and _, and begins with a letter"
+    VALUE = (
+        f"a value of a context has 1 to {LONGEST_CONTEXT_VALUE} characters, and none of them NUL"
+    )
+
+
+def context_fault(given: object) -> ContextFault | None:
+    """Whether what should be the context of an event is none."""
+    if not isinstance(given, Mapping) or not all(isinstance(each, str) for each in given.values()):
+        return ContextFault.NOT_TEXTS
+    if len(given) > MOST_CONTEXT:
+        return ContextFault.TOO_MANY_NAMES
+    if not all(map(_CONTEXT_NAME.fullmatch, given)):
+        return ContextFault.NAME
+    return None if all(map(_is_storable, given.values())) else ContextFault.VALUE
+
+
+def _is_storable(value: str) -> bool:
+    """PostgreSQL keeps no text with the character U+0000 or half a surrogate pair."""
+    is_text = "\0" not in value and not any("\ud800" <= each <= "\udfff" for each in value)
+    return is_text and 0 < len(value) <= LONGEST_CONTEXT_VALUE
 
 
 def dates_fault(attributes: Mapping[str, Any]) -> DatesFault | None:

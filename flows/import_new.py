@@ -22,11 +22,11 @@ from loading.import_requests import DatabaseSource, FolderSource, Imported, Impo
 from loading.imports import import_new
 from loading.options import LoadOptions
 from loading.report import Progress
-from loading.words import MEANINGS
+from loading.words import MEANINGS, is_meaning
 from sql.addresses import libpq_url
 from sql.engine import FLOW, make_engine
 from sql.imports import ImportHistory, import_lock
-from sql.settings import DatabaseSettings
+from sql.settings import DatabaseSettings, KeptContextSettings
 
 _REPORT_SECONDS = 10
 _PARAMETERS = (
@@ -115,6 +115,7 @@ def import_from_source(
         user=user,
         split=split,
         guests=guests,
+        kept_context=KeptContextSettings().kept_context,
     )
     request = ImportRequest(
         name=name,
@@ -197,10 +198,10 @@ def _secret(block: str) -> str:
 
 def _columns(given: dict[str, str | int]) -> dict[str, str]:
     for meaning in given:
-        if meaning not in MEANINGS:
+        if not is_meaning(meaning):
             raise InvalidInputError(
                 f"`columns` has {meaning}, which is no meaning. The meanings are"
-                f" {', '.join(MEANINGS)}; the column stands after it."
+                f" {', '.join(MEANINGS)} and context.NAME; the column stands after it."
             )
     return {meaning: str(column) for meaning, column in given.items()}
 

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+from duckdb.func import ARROW, SPECIAL
 
 from domain.errors import InvalidInputError
 from domain.identifiers import event_uuid, id_fault
+from loading.kept_contexts import kept_contexts
 
 MEMORY = "256MB"
 """Sorting and counting beyond this goes to the folder for what does not fit."""
@@ -36,6 +38,14 @@ def opened_duck(folder: Path, time_zone: str) -> Iterator[duckdb.DuckDBPyConnect
             ) from error
         duck.create_function("id_fault_of", _id_fault_of, ["VARCHAR"], "VARCHAR")
         duck.create_function("event_uuid_of", _event_uuid_of, ["VARCHAR"], "VARCHAR")
+        duck.create_function(
+            "kept_contexts",
+            kept_contexts,
+            ["VARCHAR", "VARCHAR"],
+            "VARCHAR",
+            type=ARROW,
+            null_handling=SPECIAL,
+        )
         yield duck
 
 

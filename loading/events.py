@@ -24,7 +24,8 @@ class EventBatch:
 
     table: pa.Table
     """row_no, event_id (16 bytes), user_id, item_id, kind_no, value, least, greatest,
-    occurred_at, time_given, recommendation_id (16 bytes)."""
+    occurred_at, time_given, recommendation_id (16 bytes); and context, as JSON, if the file has
+    any."""
     rejects: list[Reject]
     rows: int
     """How many rows of the file these are."""

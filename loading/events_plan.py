@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from shlex import quote
 
 from domain.errors import InvalidInputError
+from loading.contexts import plan_context
 from loading.fields import JOINT, USER
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
 from loading.guests import find_guests
 from loading.kind_planner import KindPlanner
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.order_status import OrderStatus, ask_about_status, find_order_status
-from loading.plans import Column, EventsPlan, IdForm, id_form, sample_of
+from loading.plans import Column, EventsPlan, IdForm, id_form, is_given, sample_of
 from loading.scale_planner import ScalePlanner
 from loading.times import TimeFormat, find_time_format
 from loading.uncounted import find_uncounted
-from loading.words import EVENT_MEANINGS
+from loading.words import EVENT_MEANINGS, candidates, part_of
 
 _SHARED_IDS = 0.1
 """Of ids of events at most this share is by mistake that of several users."""
@@ -28,16 +29,19 @@ class EventsPlanner:
 
     def plan(self) -> EventsPlan:
         """What was understood; raises InvalidInputError if it is not enough."""
+        fields = self.seen.fields
+        parts = sorted(meaning for meaning in fields if part_of(meaning) is not None)
         self.seen.fields = {
-            meaning: self.seen.fields[meaning]
-            for meaning in EVENT_MEANINGS
-            if meaning in self.seen.fields
+            meaning: fields[meaning] for meaning in (*EVENT_MEANINGS, *parts) if meaning in fields
         }
+        has_context = plan_context(self.seen)
         exact = self.seen.layout is not None and self.seen.layout.is_export
         id_forms = {
             meaning: IdForm.EXACT if exact else self._id_form(meaning)
             for meaning in ("user_id", "item_id")
         }
+        if not exact:
+            self._note_missing_users()
         guests = () if exact else find_guests(self.seen, id_forms["user_id"])
         kind, kinds = KindPlanner(self.seen).plan()
         uncounted = find_uncounted(self.seen, kind, kinds)
@@ -79,6 +83,7 @@ class EventsPlanner:
             order_ids=order_ids,
             unread=tuple(name for name in self.seen.table.columns if name not in read),
             left_out=" or ".join(left_out) or "false",
+            kept_context=self.seen.options.kept_context if has_context else (),
             notes=(*self.seen.table.notes, *self.seen.notes),
             layout=self.seen.layout.name if self.seen.layout is not None else None,
         )
@@ -90,6 +95,23 @@ class EventsPlanner:
         if found is IdForm.FORMULA:
             self.seen.read_as[meaning] = '="0012" is read as 0012'
         return found
+
+    def _note_missing_users(self) -> None:
+        """Name the column that may be meant if most rows have no user: of a session, mostly."""
+        chosen = self.seen.fields["user_id"]
+        others = [each for each in candidates("user_id", self.seen.table.columns) if each != chosen]
+        if not others or "user_id" in self.seen.options.columns:
+            return
+        text = f"coalesce(trim({self.seen.expression('user_id')}), '')"
+        rows, missing = self.seen.duck.execute(
+            f"select count(*), count(*) filter (not {is_given(text)}) from {self.seen.table.view}"
+            " where fault is null"
+        ).fetchall()[0]
+        if 2 * missing > rows:
+            option = f"--column {quote(f'user_id={others[0]}')}"
+            self.seen.notes.append(
+                f"{missing:,} of {rows:,} rows have no {chosen}; {option} takes {others[0]}"
+            )
 
     def _status(self, kind: str | None) -> OrderStatus | None:
         """The column that tells what was cancelled or given back."""

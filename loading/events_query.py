@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 
 from domain.identifiers import EVENT_NAMESPACE, LONGEST_ID, ME, IdFault
 from domain.interactions import EventKind
+from loading.contexts import context_text
 from loading.duck import literal, literals
+from loading.kept_contexts import FAULT
 from loading.kinds_plan import kind_text
 from loading.plans import EventsPlan, IdForm, cleaned_id, id_text, number_in, trimmed
-from loading.reasons import ID_REASONS, Reason
+from loading.reasons import CONTEXT_REASONS, ID_REASONS, Reason
 from loading.tables import NOT_TEXT
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -39,6 +41,7 @@ with texts as (
            {_trimmed(plan, "time")} as time_text,
            {_trimmed(plan, "event_id")} as event_text,
            {_trimmed(plan, "recommendation_id")} as recommendation_text,
+           {context_text(plan) if plan.kept_context else "null::varchar"} as context_text,
            ({plan.left_out}) as is_left_out
     from {plan.table.view}
 ),
@@ -57,7 +60,8 @@ typed as (
            {_bound(plan, 0)} as least,
            {_bound(plan, 1)} as greatest,
            {_time(plan)} as given_time,
-           try_cast(recommendation_text as uuid) as recommendation
+           try_cast(recommendation_text as uuid) as recommendation,
+           {_context(plan)} as context
     from ids
 ),
 judged as (
@@ -80,7 +84,7 @@ select cast(row_no as integer) as row_no, reason,
        occurred_at is not null as time_given,
        case when recommendation is not null
             then from_hex(replace(cast(recommendation as varchar), '-', ''))
-       end as recommendation_id
+       end as recommendation_id{", context" if plan.kept_context else ""}
 from verdicts
 """
 
@@ -151,6 +155,11 @@ def _time(plan: EventsPlan) -> str:
     return "null::timestamptz" if plan.time is None else plan.time.expression("time_text")
 
 
+def _context(plan: EventsPlan) -> str:
+    names = literal(",".join(plan.kept_context))
+    return f"kept_contexts(context_text, {names})" if plan.kept_context else "null::varchar"
+
+
 def _timestamp(time: datetime) -> str:
     return f"timestamptz {literal(time.isoformat())}"
 
@@ -179,6 +188,11 @@ def _verdict(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str
         cases.append(
             ("recommendation_text is not null and recommendation is null", Reason.ID_NOT_UUID)
         )
+    if plan.kept_context:
+        cases += [
+            (f"context = {literal(FAULT + fault.name)}", reason)
+            for fault, reason in CONTEXT_REASONS.items()
+        ]
     whens = " ".join(
         f"when {condition} then {reason if reason == 'fault' else literal(reason)}"
         for condition, reason in cases

@@ -10,12 +10,20 @@ import duckdb
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
 from domain.identifiers import LONGEST_ID, id_fault
+from loading.contexts import named_parts
 from loading.duck import literal
 from loading.layouts import Layout, columns_of
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
 from loading.tables import NOT_TEXT, Table
 from loading.times import CLOCK, HOUR
-from loading.words import EVENT_MEANINGS, ITEM_MEANINGS, candidates, is_second_choice, last_part
+from loading.words import (
+    CONTEXT,
+    EVENT_MEANINGS,
+    ITEM_MEANINGS,
+    candidates,
+    is_second_choice,
+    last_part,
+)
 
 JOINT = " + "
 """Between the names of two columns that are one: the day and the time of day."""
@@ -103,6 +111,8 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
         if found and meaning not in options.columns:
             _refuse_equals(meaning, found)
             fields[meaning] = found[0] if meaning != "time" else _time(table, found)
+    if CONTEXT not in fields and CONTEXT not in options.columns:
+        fields |= named_parts(table, options)
     if "item_id" not in fields and "user_id" not in fields:
         own = next((each for each in table.columns if normalized(each) == "id"), None)
         if own is not None and _is_item(table, fields.get("title")):

@@ -145,6 +145,8 @@ class _Run:
     @property
     def _asked(self) -> dict[str, Any]:
         asked = asdict(self.request.options)
+        # A setting of all that comes in, and nothing that was said of these columns.
+        del asked["kept_context"]
         return {
             name: list(each) if isinstance(each, tuple) else each for name, each in asked.items()
         }

@@ -89,10 +89,12 @@ def fits(layout: Layout, table: Table, names: Mapping[str, str], *, strictly: bo
 
 
 def columns_of(layout: Layout, table: Table) -> dict[str, str]:
-    """The table's own names of the columns a layout reads."""
+    """The table's own names of the columns a layout reads, as far as it has them."""
     # Of names that are alike the first is meant: `attributes`, not `attributes.…` within it.
     names = {normalized(column): column for column in reversed(table.columns)}
+    parts = {meaning: column.split(" + ") for meaning, column in layout.fields.items()}
     return {
-        meaning: " + ".join(names.get(normalized(part), part) for part in column.split(" + "))
-        for meaning, column in layout.fields.items()
+        meaning: " + ".join(names[normalized(part)] for part in columns)
+        for meaning, columns in parts.items()
+        if all(normalized(part) in names for part in columns)
     }

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from domain.errors import InvalidInputError
 from domain.interactions import EventKind, Scale
+from domain.limits import MOST_CONTEXT_VALUES, MOST_CONTEXTS
 from loading.addresses import shown
 from loading.events import EventBatch, checked_events, event_batches
 from loading.items import item_batches
@@ -187,10 +188,18 @@ def _creates_items(store: Store, opened: OpenedFiles, options: LoadOptions) -> b
 
 
 def _advice(counts: LoadCounts) -> str | None:
-    """What to do if no event has an item."""
+    """What to do if no event has an item, or what else there is to know."""
     is_any_known = counts.events_stored + counts.events_repeated > 0
     is_stranded = not is_any_known and counts.rejected[Reason.UNKNOWN_ITEM] > 0
-    return CREATE_ITEMS_ADVICE if is_stranded else None
+    if is_stranded:
+        return CREATE_ITEMS_ADVICE
+    if counts.contexts_not_kept:
+        return (
+            f"Without their context: {counts.contexts_not_kept:,} events. Of each name"
+            f" {MOST_CONTEXT_VALUES} different values are kept, and {MOST_CONTEXTS:,} different"
+            " contexts."
+        )
+    return None
 
 
 @dataclass(slots=True)
@@ -233,6 +242,7 @@ class _Loading:
             self.counts.events_repeated += outcome.repeated
             self.counts.items_new += outcome.items_new
             self.counts.left_out += batch.left_out
+            self.counts.contexts_not_kept += outcome.contexts_not_kept
             unstored = dict.fromkeys(outcome.unknown_item_rows, Reason.UNKNOWN_ITEM)
             unstored |= dict.fromkeys(outcome.conflict_rows, Reason.CONFLICT)
             return batch, _unstored(plan, batch.table, unstored)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.errors import InvalidInputError
-from loading.words import MEANINGS
+from domain.limits import KEPT_CONTEXT
+from loading.words import MEANINGS, is_meaning
 
 NO_COLUMN = "-"
 """Stands for the column of a meaning that no column has."""
@@ -51,6 +52,8 @@ class LoadOptions:
     """What joins several ids in the column of items; `-`: each is one id."""
     guests: str | None = None
     """Ids of users that stand for nobody, with commas; `-`: there are none."""
+    kept_context: tuple[str, ...] = KEPT_CONTEXT
+    """Names of contexts that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,10 @@ def column_options(given: Sequence[str]) -> dict[str, str]:
     columns = {}
     for text in given:
         meaning, equals, column = text.partition("=")
-        if not equals or not column or meaning not in MEANINGS:
+        if not equals or not column or not is_meaning(meaning):
             raise InvalidInputError(
-                f"--column {text} is not MEANING=COLUMN; the meanings are {', '.join(MEANINGS)}."
+                f"--column {text} is not MEANING=COLUMN; the meanings are {', '.join(MEANINGS)},"
+                " and context.NAME."
             )
         columns[meaning] = column
     return columns

@@ -23,10 +23,15 @@ from loading.published_layouts import find_layout
 from loading.tables import Table, count_rows, sampled
 from loading.words import is_second_choice
 
-_TIME = re.compile(r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*")
+_TIME = re.compile(
+    r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*"
+    r"|(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d.*"
+)
 """Since 2001."""
 _DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 _RATING = re.compile(r"-?(10|\d)([.,]\d+)?")
+_FIELD = re.compile(r"([A-Za-z][\w/. -]{0,60}):(?=\s|$)")
+_FEW_FIELDS = 3
 _FEW_ROWS = 10
 _WIDE = 20
 """So many columns without names are no log."""
@@ -101,6 +106,11 @@ def _refuse_unknown_person(table: Table, layout: Layout) -> None:
 def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
     name = table.source.name
     missing = [meaning for meaning in ("user_id", "item_id") if meaning not in fields]
+    if len(table.columns) == 1 and (fields_in_lines := _fields_in_lines(table)):
+        return (
+            f"{name} has a line for each field ({', '.join(fields_in_lines)}), and not for each"
+            " row. Write a row as one line: as an object of JSON, or as fields of CSV."
+        )
     if len(table.columns) == 1:
         return (
             f"{name} is no table: with no separator do its lines have equally many fields, more"
@@ -132,13 +142,25 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
     )
 
 
+def _fields_in_lines(table: Table) -> list[str]:
+    """The names in lines such as `review/time: 1234817823`; empty: the lines are something else."""
+    heading = () if table.is_headless else table.columns
+    lines = [*heading, *(text for row in table.sample for text in row.values() if text)]
+    names = [found[1] for line in lines if (found := _FIELD.match(line))]
+    is_all = len(names) == len(lines) and len({*names}) >= _FEW_FIELDS
+    return list(dict.fromkeys(names))[:_FEW_FIELDS] if is_all else []
+
+
 def _columns_to_say(table: Table, missing: Sequence[str]) -> str:
     """The options that say what the columns of a table may be."""
     if not table.is_headless:
         return " ".join(f"--column {each}=NAME" for each in missing)
     time = _column_of_times(table)
     value = _column_of_ratings(table, time)
-    others = [each for each in table.columns if each not in (time, value)]
+    given = [
+        each for each in table.columns if any((row.get(each) or "").strip() for row in table.sample)
+    ]
+    others = [each for each in given if each not in (time, value)]
     said = dict(zip(missing, others, strict=False))
     said |= {} if time is None else {"time": time}
     said |= {} if value is None else {"value": value}

@@ -110,6 +110,8 @@ class EventsPlan:
     content: Content = Content.EVENTS
     left_out: str = "false"
     """The SQL of whether a row does not count, as it says itself."""
+    kept_context: tuple[str, ...] = ()
+    """Names of contexts that are kept; empty: no column says a context."""
 
     def text(self, meaning: str) -> str | None:
         """The SQL of a meaning's text; None: no column has it."""

@@ -56,6 +56,8 @@ class EventFigures:
     """Items that the catalogue has."""
     known_events: int
     """Events that are stored already, and not again."""
+    contexts: int
+    """Different contexts."""
     first_row: Mapping[str, str]
     """How the first good row would be stored."""
 
@@ -129,7 +131,7 @@ def _file(
             " where reason <> '' group by reason order by 2 desc, 1"
         ).fetchall():
             rejected.add(reason, samples, int(rows))
-        figures = _figures(duck, view, kinds, store)
+        figures = _figures(duck, plan, view, kinds, store)
     elif plan.content is Content.TAGS:
         items = len(most_frequent_tags(duck, plan))
     else:
@@ -164,25 +166,30 @@ def _count_items(
 
 
 def _figures(
-    duck: duckdb.DuckDBPyConnection, view: str, kinds: Sequence[EventKind], store: Store
+    duck: duckdb.DuckDBPyConnection,
+    plan: EventsPlan,
+    view: str,
+    kinds: Sequence[EventKind],
+    store: Store,
 ) -> EventFigures:
     names = {int(kind.kind_no): kind.kind for kind in kinds}
     # Once through the file: what follows asks of it again and again.
     good = f"{view}_good"
     duck.execute(
         f"create or replace temporary table {good} as select row_no, event_id, user_id, item_id,"
-        " kind_no, value, least, greatest, occurred_at, time_given"
+        " kind_no, value, least, greatest, occurred_at, time_given,"
+        f" {'context' if plan.kept_context else 'null::varchar as context'}"
         f" from {view} where reason is null"
     )
     (left_out,) = duck.execute(f"select count(*) from {view} where reason = ''").fetchall()[0]
     by_kind = duck.execute(
         f"select kind_no, count(*) from {good} group by kind_no order by 2 desc"
     ).fetchall()
-    first, last, users, items, events, ids, contents = duck.execute(
+    first, last, users, items, events, ids, contents, contexts = duck.execute(
         f"select min(occurred_at) filter (time_given), max(occurred_at) filter (time_given),"
         " count(distinct user_id), count(distinct item_id), count(*), count(distinct event_id),"
         " count(distinct hash(event_id, user_id, item_id, kind_no, value,"
-        f" case when time_given then occurred_at end)) from {good}"
+        f" case when time_given then occurred_at end)), count(distinct context) from {good}"
     ).fetchall()[0]
     (users_with_two,) = duck.execute(
         f"select count(*) from (select 1 from {good} group by user_id"
@@ -199,7 +206,7 @@ def _figures(
         f" from {good} where least is not null) group by meaning order by 2 desc"
     ).fetchall()
     rows = duck.execute(
-        f"select user_id, item_id, kind_no, value, occurred_at, time_given from {good}"
+        f"select user_id, item_id, kind_no, value, occurred_at, time_given, context from {good}"
         " order by row_no limit 1"
     ).fetchall()
     known_users = store.count_known_users(_distinct(duck, good, "user_id"))
@@ -222,6 +229,7 @@ def _figures(
         known_users=known_users,
         known_items=known_items,
         known_events=known_events,
+        contexts=int(contexts),
         first_row=_first_row(rows[0], names) if rows else {},
     )
 
@@ -231,7 +239,7 @@ def _distinct(duck: duckdb.DuckDBPyConnection, table: str, column: str) -> pa.Ta
 
 
 def _first_row(row: tuple[object, ...], names: Mapping[int, str]) -> dict[str, str]:
-    user_id, item_id, kind_no, value, occurred_at, time_given = row
+    user_id, item_id, kind_no, value, occurred_at, time_given, context = row
     stored = {"user_id": str(user_id), "item_id": str(item_id), "kind": names[int(str(kind_no))]}
     if value is not None:
         stored["value"] = f"{value:g}"
@@ -240,4 +248,6 @@ def _first_row(row: tuple[object, ...], names: Mapping[int, str]) -> dict[str, s
         if time_given and isinstance(occurred_at, datetime)
         else "now"
     )
+    if context is not None:
+        stored["context"] = str(context)
     return stored

@@ -33,6 +33,7 @@ _SYSTEM_LAYOUTS = (
             "scale": "scale",
             "time": "occurred_at",
             "recommendation_id": "recommendation_id",
+            "context": "context",
         },
     ),
     Layout(

@@ -4,12 +4,15 @@ from enum import StrEnum
 
 from domain.identifiers import LONGEST_ID, IdFault
 from domain.limits import (
+    LONGEST_CONTEXT_VALUE,
     LONGEST_DESCRIPTION,
     LONGEST_TITLE,
     MOST_ATTRIBUTE_BYTES,
     MOST_ATTRIBUTE_KEYS,
     MOST_CATEGORIES,
+    MOST_CONTEXT,
     AttributesFault,
+    ContextFault,
     DatesFault,
 )
 
@@ -46,6 +49,12 @@ class Reason(StrEnum):
     VALUE_OUT_OF_BOUNDS = "value is beyond the bounds of the kind"
     INVALID_SCALE = "scale is not least:greatest"
     ID_NOT_UUID = "recommendation_id is not a UUID"
+    CONTEXT_NOT_TEXTS = 'context is not an object of texts, as {"device": "phone"}'
+    CONTEXT_NAME = "a name of the context is not made of a-z, 0-9 and _, or is longer than 40"
+    CONTEXT_VALUE = (
+        f"a value of the context is empty, has NUL or is longer than {LONGEST_CONTEXT_VALUE}"
+    )
+    MANY_CONTEXT_NAMES = f"context has more than {MOST_CONTEXT} names"
     CONFLICT = "event_id was recorded before with another content"
     UNKNOWN_ITEM = "unknown item"
     INVALID_TITLE = "title is not text"
@@ -75,6 +84,12 @@ ATTRIBUTES_REASONS = {
     AttributesFault.TOO_DEEP: Reason.UNWRITABLE_ATTRIBUTES,
     AttributesFault.TOO_MANY_KEYS: Reason.MANY_ATTRIBUTES,
     AttributesFault.TOO_LARGE: Reason.LARGE_ATTRIBUTES,
+}
+CONTEXT_REASONS = {
+    ContextFault.NOT_TEXTS: Reason.CONTEXT_NOT_TEXTS,
+    ContextFault.NAME: Reason.CONTEXT_NAME,
+    ContextFault.VALUE: Reason.CONTEXT_VALUE,
+    ContextFault.TOO_MANY_NAMES: Reason.MANY_CONTEXT_NAMES,
 }
 DATES_REASONS = {
     DatesFault.UNREADABLE: Reason.UNREADABLE_DATES,

@@ -29,6 +29,8 @@ class LoadCounts:
     """Events that were there already, or came twice."""
     left_out: int = 0
     """Events of kinds that are left out."""
+    contexts_not_kept: int = 0
+    """Events without the context that they came with, as there are so many different ones."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Number of rejected rows by reason."""
 
@@ -51,6 +53,7 @@ class LoadReport:
     events_stored: int
     events_repeated: int
     left_out: int
+    contexts_not_kept: int
     rejected: Mapping[str, int]
     creates_items: bool
     """Whether events made the items that the catalogue lacked."""

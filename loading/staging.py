@@ -24,6 +24,9 @@ class StagedEvents:
     """user_at, counted from 1, and user_id."""
     items: pa.Table
     """item_at, counted from 1, and item_id."""
+    contexts: tuple[str, ...] = ()
+    """The different ones, as JSON. If the file has any, events have context_at, which counts them
+    from 0; null: an event has none."""
 
 
 def staged_events(events: pa.Table) -> StagedEvents:
@@ -42,7 +45,11 @@ def staged_events(events: pa.Table) -> StagedEvents:
         .take(pa.array(order))
         .append_column("is_first", pa.array(is_first))
     )
-    return StagedEvents(rows, users, items)
+    if "context" not in rows.column_names:
+        return StagedEvents(rows, users, items)
+    contexts = rows["context"].combine_chunks().dictionary_encode()
+    rows = rows.drop_columns(["context"]).append_column("context_at", contexts.indices)
+    return StagedEvents(rows, users, items, tuple(contexts.dictionary.to_pylist()))
 
 
 def _halves(ids: pa.ChunkedArray) -> npt.NDArray[np.uint64]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -59,6 +59,8 @@ class StoredEvents:
     """The row_no of events that were not stored because their item is not in the catalogue."""
     conflict_rows: list[int]
     """And of those whose id was recorded before with another content."""
+    contexts_not_kept: int = 0
+    """Events of this chunk whose context is not kept, as there are so many others."""
 
 
 class Store:
@@ -136,11 +138,13 @@ class Store:
         if staged.events.num_rows == 0:
             return StoredEvents(0, 0, 0, [], [])
 
+        events, not_kept = self._with_context_numbers(staged)
+
         def write() -> StoredEvents:
-            return self._write_events(staged, create_items=create_items)
+            return self._write_events(staged, events, create_items=create_items)
 
         try:
-            return self._committed(write)
+            return replace(self._committed(write), contexts_not_kept=not_kept)
         except dbapi.Error as error:
             if error.sqlstate == TOO_MANY_SCALES:
                 raise InvalidInputError(
@@ -157,10 +161,28 @@ class Store:
 
         return self._committed(write)
 
-    def _write_events(self, staged: StagedEvents, *, create_items: bool) -> StoredEvents:
+    def _with_context_numbers(self, staged: StagedEvents) -> tuple[pa.Table, int]:
+        """The events with context_no if any has a context, and how many get none for theirs.
+
+        Contexts are numbered in a transaction of their own: whoever adds one waits for others who
+        do, to the end of their transactions.
+        """
+        if "context_at" not in staged.events.column_names:
+            return staged.events, 0
+        given = json.dumps(staged.contexts)
+        found = self._committed(lambda: self._rows("number_contexts", given))
+        numbers = pa.array([number for (number,) in found], pa.int32())
+        at = staged.events["context_at"].combine_chunks()
+        context_nos = numbers.take(at)
+        events = staged.events.drop_columns(["context_at"]).append_column("context_no", context_nos)
+        return events, context_nos.null_count - at.null_count
+
+    def _write_events(
+        self, staged: StagedEvents, events: pa.Table, *, create_items: bool
+    ) -> StoredEvents:
         self._stage("staged_event_items", staged.items)
         self._stage("staged_event_users", staged.users)
-        self._stage("staged_events", staged.events)
+        self._stage("staged_events", events)
         items_new = (
             int(self._rows("create_missing_items", self._load_no)[0][0]) if create_items else 0
         )

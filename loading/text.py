@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charset_normalizer import from_bytes
+from charset_normalizer.utils import is_multi_byte_encoding
 
 from domain.errors import InvalidInputError
 
@@ -23,6 +24,9 @@ _UTF_8 = "utf-8"
 _FILM = re.compile(r"\d+:\s*")
 _RATING_OF_FILM = re.compile(r"\d+,\d,\d{4}-\d\d-\d\d\s*")
 _WESTERN = {"cp1250", "cp1252", "latin_1", "iso8859_15", "mac_roman", "cp1254", "cp1257"}
+_BEYOND = re.compile(rb"[\x80-\xff]")
+_ALONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
+_NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +158,18 @@ def _guess(path: Path, name: str) -> str | None:
             f"{name} is in no encoding that is known. Say --encoding latin-1 or another."
         )
     # What only letters beyond ASCII tell apart is Windows' Western code page far more often.
-    is_western = best.encoding in _WESTERN and _decodes(lines, "cp1252")
-    return "cp1252" if is_western else best.encoding
+    is_likely = best.encoding in _WESTERN or _stand_alone(lines, best.encoding)
+    return "cp1252" if is_likely and _decodes(lines, "cp1252") else best.encoding
+
+
+def _stand_alone(lines: list[bytes], encoding: str) -> bool:
+    """Whether nearly all bytes beyond ASCII have ASCII on both sides, as the ñ of `niño`.
+
+    Asian encodings of two bytes a character have them side by side, and can read accents as well.
+    """
+    data = b"\n".join(lines)
+    beyond = len(_BEYOND.findall(data))
+    return is_multi_byte_encoding(encoding) and len(_ALONE.findall(data)) >= _NEARLY_ALL * beyond
 
 
 def _decodes(lines: list[bytes], encoding: str) -> bool:

@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from domain.errors import InvalidInputError, StoreUnavailableError
+from domain.limits import KEPT_CONTEXT
 from loading.load import load
 from loading.options import AmbiguousInputError, LoadOptions, column_options, kind_options
 from loading.preview import preview
@@ -67,11 +68,17 @@ class _StoppedError(Exception):
     """The upload is to be taken back: loading it ends."""
 
 
-def work(connection: Connection, database_url: str, folder: Path) -> bool:
+def work(
+    connection: Connection,
+    database_url: str,
+    folder: Path,
+    kept_context: tuple[str, ...] = KEPT_CONTEXT,
+) -> bool:
     """Claim one upload and do what is to be done with it; False: there is nothing to do.
 
-    `connection` is in autocommit. Raises one of `sql.engine.AWAY_ERRORS` or StoreUnavailableError
-    if PostgreSQL goes away: then the upload is taken up again.
+    `connection` is in autocommit; of contexts the names `kept_context` are kept. Raises one of
+    `sql.engine.AWAY_ERRORS` or StoreUnavailableError if PostgreSQL goes away: then the upload is
+    taken up again.
     """
     with claimed_upload(connection) as upload:
         if upload is None:
@@ -87,7 +94,10 @@ def work(connection: Connection, database_url: str, folder: Path) -> bool:
             if upload.state == "undoing":
                 state, result = "undone", _undone(connection, upload)
             else:
-                state, result = "complete", _loaded(connection, database_url, upload, folder, spool)
+                options = _options(upload.options, kept_context)
+                file = folder / upload.file
+                result = _loaded(connection, database_url, upload, options, file=file, spool=spool)
+                state = "complete"
             ended = end_upload(connection, upload, state, result)  # type: ignore[arg-type]
         except _StoppedError:
             return True
@@ -105,14 +115,19 @@ def work(connection: Connection, database_url: str, folder: Path) -> bool:
 
 
 def _loaded(
-    connection: Connection, database_url: str, upload: ClaimedUpload, folder: Path, spool: Path
+    connection: Connection,
+    database_url: str,
+    upload: ClaimedUpload,
+    options: LoadOptions,
+    *,
+    file: Path,
+    spool: Path,
 ) -> dict[str, Any]:
     if upload.attempts > _MOST_ATTEMPTS:
         raise InvalidInputError(
             f"Loading was begun {_MOST_ATTEMPTS} times and never came to its end. The log of the"
             " loading worker may tell why; send it again to try it again."
         )
-    file = folder / upload.file
     if not file.exists():
         raise InvalidInputError(
             "The file is not there any more. Send it again; and if it is the first one, let the API"
@@ -122,7 +137,6 @@ def _loaded(
     named = spool / "given" / upload.filename
     named.parent.mkdir()
     named.symlink_to(file)
-    options = _options(upload.options)
     if upload.is_preview:
         understood = preview([str(named)], database_url, options)
         return {"preview": dataclasses.asdict(understood)}
@@ -183,14 +197,15 @@ def _undone(connection: Connection, upload: ClaimedUpload) -> dict[str, Any]:
     return {"undone": totals}
 
 
-def _options(given: Mapping[str, Any]) -> LoadOptions:
-    """The options as query parameters say them."""
+def _options(given: Mapping[str, Any], kept_context: tuple[str, ...]) -> LoadOptions:
+    """The options as query parameters say them, and what is kept of contexts."""
     taken = {name: value for name, value in given.items() if name not in ("columns", "map_kind")}
     if "attributes" in taken:
         taken["attributes"] = tuple(taken["attributes"])
     return LoadOptions(
         columns=column_options(given.get("columns", ())),
         kinds=kind_options(given.get("map_kind", ())),
+        kept_context=kept_context,
         **taken,
     )
 
@@ -270,7 +285,7 @@ def main() -> None:
     try:
         with engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            while work(connection, url, settings.uploads_folder):
+            while work(connection, url, settings.uploads_folder, settings.kept_context):
                 pass
     except _AWAY as error:
         log.warning("postgres is away, or the disk: %s", error)

@@ -3,6 +3,7 @@
 import re
 
 from domain.event_words import normalized
+from domain.limits import CONTEXT_NAME
 
 _NAMES: dict[str, str] = {
     "user_id": (
@@ -62,6 +63,7 @@ _NAMES: dict[str, str] = {
     ),
     "scale": "scale",
     "recommendation_id": "recommendation_id",
+    "context": "context",
     "title": (
         "title name item_name product_name product_title book_title movie_title item_title "
         "track_name artist_name"
@@ -84,7 +86,12 @@ _SECOND_CHOICES = (
 )
 
 MEANINGS = tuple(_NAMES)
-"""What a column can mean to Tandem."""
+"""What a column can mean to Tandem, beside the parts of a context."""
+
+CONTEXT = "context"
+"""Means an object by name, as {"device": "phone"}."""
+PART = "context."
+"""Begins the meaning of a column with one part of it, as context.device."""
 
 EVENT_MEANINGS = (
     "user_id",
@@ -95,6 +102,7 @@ EVENT_MEANINGS = (
     "time",
     "event_id",
     "recommendation_id",
+    "context",
 )
 ITEM_MEANINGS = ("item_id", "title", "categories", "description", "available", "attributes")
 
@@ -118,6 +126,17 @@ ENVELOPES = ("properties", "event_properties", "eventproperties", "payload", "ev
 _CODED = re.compile("(hash(ed)?|md5|sha1|sha256|clean|anonymi[sz]ed|anon|encoded|encrypted)$")
 _UNITS = re.compile("(utc|gmt|epoch|epochms|ms|millis|sec|seconds|unix|iso|local)$")
 """What stands behind the names of ids that were hidden, and of times."""
+
+
+def is_meaning(text: str) -> bool:
+    """Whether a column can mean this."""
+    return text in MEANINGS or part_of(text) is not None
+
+
+def part_of(meaning: str) -> str | None:
+    """`device` of `context.device`; None: a column of that meaning is no part of a context."""
+    name = meaning.removeprefix(PART)
+    return name if name != meaning and re.fullmatch(CONTEXT_NAME, name, re.ASCII) else None
 
 
 def is_known_name(name: str) -> bool:

@@ -1,15 +1,14 @@
 """The settings of the serving layer: those of its parts, and where its stores are."""
 
-import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from serving.access.exposure import Exposure, Openness, resolved
 from serving.access.settings import TokenSettings
 from serving.accounts.settings import AccountSettings
-from serving.answering.kept_context import KEPT_NAMES, KeptContext
+from serving.answering.kept_context import KeptContext
 from serving.console.settings import PrefectSettings
 from serving.diagnosis.settings import DiagnosisSettings
 from serving.freshness.settings import CanarySettings
@@ -20,7 +19,7 @@ from serving.server.settings import ClientSettings, Count, Positive, ProcessSett
 from serving.tracing.settings import TracingSettings
 from sql.environment import CONSTANT
 from sql.passwords import PasswordFile, with_password
-from sql.settings import AttributionSettings, UploadSettings
+from sql.settings import AttributionSettings, KeptContextSettings, UploadSettings
 from sql.shared_settings import (
     API_HOST,
     API_PORT,
@@ -29,31 +28,6 @@ from sql.shared_settings import (
     ExclusionSeconds,
     LogLevel,
 )
-
-_CONTEXT_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_MOST_CONTEXT_NAMES = 20
-
-
-def _listed(given: object) -> object:
-    """The parts of a text that are separated by commas."""
-    if not isinstance(given, str):
-        return given
-    return tuple(part.strip() for part in given.split(",") if part.strip())
-
-
-def _checked_names(given: tuple[str, ...]) -> tuple[str, ...]:
-    wrong = [name for name in given if not _CONTEXT_NAME.fullmatch(name)]
-    if wrong or len(given) > _MOST_CONTEXT_NAMES:
-        raise ValueError(
-            f"{', '.join(wrong) or 'There are more than 20 names'}: give up to 20 names in lower"
-            " case, separated by commas, as device,daypart"
-        )
-    return given
-
-
-ContextNames = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_checked_names)
-]
 
 LONGEST_CACHED_SECONDS = 86_400
 """What happened to items before is forgotten."""
@@ -71,6 +45,7 @@ class ServingSettings(
     LimitSettings,
     UploadSettings,
     AttributionSettings,
+    KeptContextSettings,
     TracingSettings,
     CanarySettings,
     PrefectSettings,
@@ -194,12 +169,6 @@ class ServingSettings(
     )
     impression_flush_seconds: Positive = Field(
         0.5, description="How often waiting impressions are written."
-    )
-    kept_context: ContextNames = Field(
-        KEPT_NAMES,
-        description="Names of contexts that are kept with impressions and events, separated by"
-        " commas, 20 at the most. What is said under others picks variants and rules and is not"
-        " kept. Unset: device, daypart, language.",
     )
     experiment_seconds: Positive = Field(
         60.0, description="How often it is counted what users of experiments did."

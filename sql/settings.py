@@ -5,9 +5,15 @@ from pathlib import Path
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from domain.limits import KEPT_CONTEXT
 from sql.environment import LayerSettings
 from sql.passwords import PasswordFile, with_password
-from sql.shared_settings import ATTRIBUTION_DAYS, HOME, AttributionDays
+from sql.shared_settings import (
+    ATTRIBUTION_DAYS,
+    HOME,
+    AttributionDays,
+    ContextNames,
+)
 
 
 class DatabaseSettings(LayerSettings):
@@ -112,6 +118,19 @@ class AttributionSettings(LayerSettings):
         ATTRIBUTION_DAYS,
         description="days after a list in which what its user does counts for it, in the views of"
         " analytics (but for explored_items: always 7) and in experiments that say nothing else",
+    )
+
+
+class KeptContextSettings(LayerSettings):
+    """What is kept of contexts: the API and whoever loads files have one list."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_")
+
+    kept_context: ContextNames = Field(
+        KEPT_CONTEXT,
+        description="names of contexts that are kept with impressions and events, separated by"
+        " commas, 20 at the most; the API and whoever loads files have the same. What is said under"
+        " others picks variants and rules and is not kept. Unset: device, daypart, language",
     )
 
 

@@ -6,14 +6,14 @@ An app may say anything in a context, a user's place too. What picks a variant n
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-KEPT_NAMES = ("device", "daypart", "language")
+from domain.limits import KEPT_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
 class KeptContext:
     """The names that are kept with impressions and events."""
 
-    names: frozenset[str] = frozenset(KEPT_NAMES)
+    names: frozenset[str] = frozenset(KEPT_CONTEXT)
 
     def of(self, context: Mapping[str, str] | None) -> dict[str, str] | None:
         """What is kept of a context, by name in their order; None: nothing."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from typing_extensions import TypeAliasType
 
 from domain.blend import Policy
+from domain.limits import CONTEXT_NAME, LONGEST_CONTEXT_VALUE, MOST_CONTEXT
 from serving.candidates import SOURCES
 from serving.http.values import Documented, Text
 from serving.lists.asked_blend import AS_SET, AskedBlend
@@ -92,9 +93,8 @@ AskedPlacement = Annotated[
     ),
 ]
 
-ContextName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-ContextValue = Annotated[Text, Field(min_length=1, max_length=100)]
-MOST_CONTEXT = 20
+ContextName = Annotated[str, StringConstraints(pattern=f"^{CONTEXT_NAME}$")]
+ContextValue = Annotated[Text, Field(min_length=1, max_length=LONGEST_CONTEXT_VALUE)]
 CONTEXT = (
     "Where and when the list is shown, as a device or a daypart: it picks the variant of the"
     " placement."
@@ -110,7 +110,7 @@ AskedContextByName = Annotated[
     ),
 ]
 
-_CONTEXT_PAIR = re.compile(r"([a-z][a-z0-9_]{0,39}):([^\u0000]{1,100})")
+_CONTEXT_PAIR = re.compile(rf"({CONTEXT_NAME}):([^\u0000]{{1,{LONGEST_CONTEXT_VALUE}}})")
 
 
 def _context_pair(text: str) -> str:

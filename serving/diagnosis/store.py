@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from domain.limits import MOST_CONTEXT_VALUES, MOST_CONTEXTS
 from serving.diagnosis.diagnosis_figures import MOST_COUNTED, Contents, StoreFigures
 from serving.diagnosis.finding import Bounds, Finding, format_count, format_duration
 from serving.diagnosis.run import judge_run
@@ -13,9 +14,6 @@ _MANY = 0.5
 _UPLOADS_WAIT = timedelta(minutes=1)
 _APART = timedelta(minutes=1)
 """Clocks that differ by less do no harm."""
-_MOST_CONTEXTS = 10_000
-_MOST_CONTEXT_VALUES = 200
-"""Of a name; see the table `contexts`."""
 _NEARLY = 0.8
 _SEND = "Send some to POST /v1/events, or load a history with `tandem load PATH`."
 _KINDS = "`tandem kind list` tells what each kind weighs, `tandem kind set` changes it."
@@ -170,12 +168,12 @@ def _uploads(contents: Contents, now: datetime) -> Finding:
 
 def _contexts(contents: Contents) -> Finding:
     name, values = contents.context_name, contents.context_values
-    many_values = name is not None and values >= _NEARLY * _MOST_CONTEXT_VALUES
-    if not many_values and contents.contexts < _NEARLY * _MOST_CONTEXTS:
+    many_values = name is not None and values >= _NEARLY * MOST_CONTEXT_VALUES
+    if not many_values and contents.contexts < _NEARLY * MOST_CONTEXTS:
         return Finding("contexts", "ok", "There is room for new contexts of lists and events.")
-    what = f"{contents.contexts:,} of {_MOST_CONTEXTS:,} different contexts are kept"
+    what = f"{contents.contexts:,} of {MOST_CONTEXTS:,} different contexts are kept"
     if many_values:
-        what = f"{values} of {_MOST_CONTEXT_VALUES} different values of {name} are kept"
+        what = f"{values} of {MOST_CONTEXT_VALUES} different values of {name} are kept"
     return Finding(
         "contexts",
         "notice",

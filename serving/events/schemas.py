@@ -21,7 +21,8 @@ from typing_extensions import TypeAliasType
 
 from domain.errors import InvalidInputError
 from domain.interactions import EventKind, Scale, parse_scale
-from serving.answering.list_values import MOST_CONTEXT, AskedContextByName
+from domain.limits import MOST_CONTEXT
+from serving.answering.list_values import AskedContextByName
 from serving.http.cursors import Limit
 from serving.http.entries import MOST_ENTRIES, REFUSED_LATER, Errors, Partial, RefusedEntry
 from serving.http.values import Identifier, Moment, QueryBoolean, Text, UserIdentifier

@@ -7,9 +7,9 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from typing_extensions import TypeAliasType
 
+from domain.limits import MOST_CONTEXT
 from serving.answering.fields import FieldNames
 from serving.answering.list_values import (
-    MOST_CONTEXT,
     ONLY_THESE_NAMES,
     ContextName,
     ContextValue,

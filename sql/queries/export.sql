@@ -15,12 +15,13 @@ set application_name = 'tandem-export';
 select cast(event_id as text) as event_id, user_id, item_id, kind, value,
        cast(cast(cast(scale.least as text) as numeric) as text) || ':'
            || cast(cast(cast(scale.greatest as text) as numeric) as text) as scale,
-       occurred_at, cast(recommendation_id as text) as recommendation_id
+       occurred_at, cast(recommendation_id as text) as recommendation_id, context
 from interactions
 join users using (user_no)
 join items using (item_no)
 join event_kinds using (kind_no)
 left join rating_scales using (scale_no)
+left join contexts using (context_no)
 cross join lateral (
     select coalesce(rating_scales.least, case when value_reference is null then smallest_value end) as least,
            coalesce(rating_scales.greatest, case when value_reference is null then greatest_value end) as greatest

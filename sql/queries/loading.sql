@@ -7,7 +7,7 @@
 create temporary table staged_events (
     row_no integer, event_id uuid, user_at integer, item_at integer, kind_no smallint, value real, least double precision,
     greatest double precision, strength real, occurred_at timestamptz, time_given boolean, recommendation_id uuid,
-    is_first boolean
+    is_first boolean, context_no integer
 ) on commit delete rows;
 
 -- name: create_staged_items
@@ -27,7 +27,7 @@ create temporary table staged_event_users (user_at integer, user_id text) on com
 -- The events themselves as the log takes them.
 create temporary table numbered_events (
     position bigint, event_id uuid, user_no integer, item_no integer, kind_no smallint, scale_no smallint, value real,
-    strength real, occurred_at timestamptz, recommendation_id uuid
+    strength real, occurred_at timestamptz, recommendation_id uuid, context_no integer
 ) on commit delete rows;
 
 -- name: hold_temporary_tables
@@ -66,6 +66,25 @@ select end_load(cast($1 as integer), cast($2 as jsonb));
 select (select count(*) from interactions
         where position > (select after_position from loads where load_no = $1) and load_no = $1) as events,
        (select count(*) from items where load_no = $1) as items;
+
+-- name: number_contexts
+-- The numbers of contexts, which are an array of texts, in its order; null: there is no room for another one. Those for which
+-- there was none before this began are not looked at one by one: a column may have a hundred thousand.
+with given as materialized (
+    select cast(text as jsonb) as context, ordinal
+    from jsonb_array_elements_text(cast($1 as jsonb)) with ordinality as each (text, ordinal)
+),
+full_names as materialized (select name from context_values group by name having count(*) >= 200)
+select case when exists (select from contexts where contexts.context = given.context)
+              or (select count(*) from contexts) < 10000
+                 and not exists (
+                     select from jsonb_each_text(context) as said (name, value)
+                     where said.name in (select name from full_names)
+                       and not exists (
+                           select from context_values as known where (known.name, known.value) = (said.name, said.value)))
+            then context_number(context) end as context_no
+from given
+order by ordinal;
 
 -- name: create_missing_items
 -- Items titled by their id for the staged events that have none; answers how many.

@@ -168,11 +168,11 @@ set enable_nestloop = off
 as $$
 begin
     insert into numbered_events (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
-                                 recommendation_id)
+                                 recommendation_id, context_no)
     select nextval('interaction_positions'), event_id, user_nos[user_at], item_nos[item_at], kind_no, scale_no, value,
-           strength, occurred_at, recommendation_id
+           strength, occurred_at, recommendation_id, context_no
     from (
-        select event_id, user_at, item_at, kind_no, scale_no, value, strength, occurred_at, recommendation_id
+        select event_id, user_at, item_at, kind_no, scale_no, value, strength, occurred_at, recommendation_id, context_no
         from staged_events
         left join rating_scales
             on rating_scales.least = staged_events.least and rating_scales.greatest = staged_events.greatest
@@ -252,9 +252,9 @@ begin
     perform number_staged_events(user_nos, item_nos);
     perform claim_numbered_events();
     insert into interactions (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,
-                              occurred_at, recommendation_id)
+                              occurred_at, recommendation_id, context_no)
     select position, event_id, user_no, item_no, kind_no, scale_no, value, strength, given_load_no, occurred_at,
-           recommendation_id
+           recommendation_id, context_no
     from numbered_events;
     get diagnostics written = row_count;
 

@@ -29,6 +29,7 @@ from loading.report import Progress as LoadProgress
 from loading.sources import STANDARD_INPUT
 from sql.audit import add_audit_entry
 from sql.loads import undo_load
+from sql.settings import KeptContextSettings
 from stack.cli.load_tables import understood_tables
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
@@ -169,6 +170,7 @@ def command(
 
 def _run(paths: list[str], options: LoadOptions, *, preview_only: bool, as_json: bool) -> None:
     settings, home = prepare()
+    options = dataclasses.replace(options, kept_context=KeptContextSettings().kept_context)
     # Said before a database is started.
     for path in paths:
         if path != STANDARD_INPUT and "://" not in path and not Path(path).exists():

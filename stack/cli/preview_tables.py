@@ -62,6 +62,8 @@ def _print_events(console: Console, events: EventFigures) -> None:
         console.print(f"  the same event again: {events.repeated:,}, each stored once")
     if events.conflicts:
         console.print(f"  [yellow]ids with another content: {events.conflicts:,}[/], rejected")
+    if events.contexts:
+        console.print(f"  different contexts: {events.contexts:,}")
     if events.first_row:
         stored = ", ".join(f"{name} {value}" for name, value in events.first_row.items())
         console.print(f"  the first row is stored as {escape(stored)}")

@@ -327,6 +327,77 @@ PUBLISHED = [
         options={"user": "ann"},
     ),
     Case("nobody's name", rows("rating", "5"), refused="--user .", options={"user": "."}),
+    # ------------------------------------------------------------ data sets in layouts of their own
+    Case(
+        "reviews as Yelp publishes them",
+        lines(
+            {
+                "review_id": "r1",
+                "user_id": "u1",
+                "business_id": "a",
+                "stars": 4.0,
+                "useful": 1,
+                "text": "Good",
+                "date": AT,
+            }
+        ),
+        [rate(4, "1:5")],
+        file="yelp_academic_dataset_review.json",
+        unread=("review_id", "useful", "text"),
+    ),
+    Case(
+        "ratings of Douban",
+        f"USER_MD5,MOVIE_ID,RATING,RATING_TIME\nu1,a,4,{AT}\nu1,b,1,{AT}\n",
+        [rate(4, "1:5"), rate(1, "1:5", item="b")],
+    ),
+    Case(
+        "views of users of whom most are sessions, as Diginetica has them",
+        "sessionId;userId;itemId;timeframe;eventdate\n1;NA;a;5;2020-09-13\n1;NA;b;6;2020-09-13\n"
+        "2;u1;a;7;2020-09-13\n",
+        [view(at="2020-09-13T00:00:00+00:00")],
+        rejected={"user_id is missing": 2},
+        mentions=("2 of 3 rows have no userId; --column user_id=sessionId takes sessionId",),
+    ),
+    Case(
+        "times with names of months, without a heading",
+        "".join(
+            f"{user}\t4b{user}{item}d1\tTue Apr 03 18:00:0{item} +0000 2012\t540\n"
+            for user in (1, 2)
+            for item in (3, 4)
+        ),
+        refused="--column user_id=1 --column item_id=2 --column time=3",
+        file="dataset_WWW_Checkins_anonymized.txt",
+    ),
+    Case(
+        "ratings of Epinions with a blank at the beginning of each line",
+        "".join(f" {user} {item} {user % 5 + 1}\n" for user in (1, 2, 5) for item in (107, 110)),
+        refused="--column user_id=2 --column item_id=3 --column value=4",
+        file="epinions.txt",
+    ),
+    Case(
+        "a line for each field",
+        "".join(
+            f"beer/name: Weizen\nbeer/beerId: {beer}\nreview/overall: 4\nreview/time: 1600000000\n"
+            "review/profileName: u1\nreview/text: A lot of foam.\n\n"
+            for beer in (7, 8)
+        ),
+        refused="has a line for each field (beer/name, beer/beerId, review/overall)",
+        file="beeradvocate.txt",
+    ),
+    Case(
+        "products of orders whose customers are elsewhere, as Instacart has them",
+        "order_id,product_id,add_to_cart_order,reordered\n1,a,1,0\n1,b,2,1\n2,a,1,1\n",
+        refused="orders whose customers are in another file",
+        file="order_products__prior.csv",
+    ),
+    Case(
+        "few accents, which an encoding of two bytes a letter can read too",
+        "".join(f"u1;Los a\xf1os & d\xedas {number};{AT}\n" for number in range(2))
+        .join(["user_id;item_id;time\n", ""])
+        .encode("latin-1"),
+        [view(item=f"Los años & días {number}") for number in range(2)],
+        mentions=("encoding cp1252",),
+    ),
     Case(
         "an id of two columns, as said",
         "user_id,artist,song_name,ts\nu1,A,B,1600000000\n",

@@ -62,6 +62,11 @@ EVENT = st.fixed_dictionaries(
         ).map(datetime.isoformat),
     }
 )
+CONTEXT = st.dictionaries(
+    st.sampled_from(["device", "daypart", "language"]),
+    st.text(CHARACTERS, min_size=1, max_size=12),
+    min_size=1,
+)
 KINDS = st.sampled_from([("view", None, None), ("like", None, None)]) | st.tuples(
     st.just("rate"), st.floats(1, 5, width=32), st.sampled_from(["1:5", "0.5:10"])
 )
@@ -75,17 +80,20 @@ def stores(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
     events = draw(
         st.lists(
             st.builds(
-                lambda event, item_id, kind: {
+                lambda event, item_id, kind, recommendation_id, context: {
                     **event,
                     "item_id": item_id,
                     "kind": kind[0],
                     "value": kind[1],
                     "scale": kind[2],
-                    "recommendation_id": None,
+                    "recommendation_id": recommendation_id,
+                    "context": context,
                 },
                 EVENT,
                 item_ids,
                 KINDS,
+                st.none() | st.uuids().map(str),
+                st.none() | CONTEXT,
             ),
             min_size=1,
             max_size=6,
@@ -101,8 +109,10 @@ STORED = {
         " from items order by item_id"
     ),
     "events": text(
-        "select event_id, user_id, item_id, kind_no, value, scale_no, strength, occurred_at"
-        " from interactions join users using (user_no) join items using (item_no) order by event_id"
+        "select event_id, user_id, item_id, kind_no, value, scale_no, strength, occurred_at,"
+        " recommendation_id, context"
+        " from interactions join users using (user_no) join items using (item_no)"
+        " left join contexts using (context_no) order by event_id"
     ),
 }
 

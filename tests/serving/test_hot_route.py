@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, update
+from sqlalchemy import Delete, delete, func, update
 from starlette.types import Message, Scope, Send
 
 from domain.errors import StoreUnavailableError
@@ -96,6 +96,14 @@ through_two_apps = settings(
 )
 
 
+class Two(NamedTuple):
+    """A client of an app with the short way, and one of an app without."""
+
+    short: httpx.AsyncClient
+    whole: httpx.AsyncClient
+    seeds: Seeds
+
+
 class Counted:
     """Tells how many requests went the short way, and how many of these got a cached list."""
 
@@ -126,8 +134,8 @@ def counted(client: httpx.AsyncClient) -> Counted:
 
 
 @pytest.fixture
-async def two(start: Start, seeds: Seeds) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
-    """A client of an app with the short way, and one of an app without; both have cached lists."""
+async def two(start: Start, seeds: Seeds) -> Two:
+    """Two apps on one store; both have cached lists."""
     seeds.listed_user("ann", popular=range(5, 10))
     seeds.user("a/b")
     for name, definition in PLACEMENTS.items():
@@ -135,7 +143,7 @@ async def two(start: Start, seeds: Seeds) -> tuple[httpx.AsyncClient, httpx.Asyn
     short = await start(limit_key_per_minute=100_000, redis_timeout_seconds=5.0)
     whole = await start(limit_key_per_minute=100_000, redis_timeout_seconds=5.0)
     whole.app.hot_lists = None  # type: ignore[attr-defined]
-    return short, whole
+    return Two(short, whole, seeds)
 
 
 def compared(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
@@ -148,6 +156,18 @@ def compared(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
     if said.get("run"):
         del said["run"]["age_seconds"]
     return answer.status_code, headers, said
+
+
+async def written(*clients: httpx.AsyncClient) -> None:
+    """Wait until the log has the impressions of all answers that were given."""
+    for client in clients:
+        await client.services[Recommender].impressions.flush()  # type: ignore[attr-defined]
+
+
+def never_shown(answer: httpx.Response) -> Delete:
+    """The statement that takes the impression of an answer out of the log, if there is one."""
+    of_answer = answer.headers.get("tandem-recommendation-id")
+    return delete(tables.impressions).where(tables.impressions.c.recommendation_id == of_answer)
 
 
 @through_two_apps
@@ -163,23 +183,29 @@ def compared(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
 @example("GET", PATH, "placement=own", {})
 @example("GET", PATH, "placement=odd", {})
 @example("GET", PATH, "context=device:phone&context=device:phone", {})
+@example("GET", PATH, "not_again=1h&limit=3", {})
+@example("GET", PATH, "not_again=1h", {})
 @example("GET", PATH, "use_cache=false", {})
 @example("GET", PATH, "use_cache=false&limit=3", {"If-None-Match": "*"})
 @example("GET", PATH, "use_cache=false&placement=home", {"X-Request-ID": "an-id"})
 @example("GET", PATH, "use_cache=false&interest=robots", {})
 @example("GET", "/v1/users/nobody/recommendations", "use_cache=false", {})
 async def test_both_ways_answer_alike(
-    two: tuple[httpx.AsyncClient, httpx.AsyncClient],
+    two: Two,
     method: str,
     path: str,
     query: str,
     headers: dict[str, str],
 ) -> None:
-    short, whole = two
+    """Both answer for what was shown before either was asked: `not_again` tells them apart else."""
+    short, whole, seeds = two
     target = f"{path}?{query}" if query else path
     for client in (whole, short):
         await client.request(method, target, headers=headers)
+    await written(whole, short)
     of_whole = await whole.request(method, target, headers=headers)
+    await written(whole)
+    await asyncio.to_thread(seeds.write, never_shown(of_whole))
     of_short = await short.request(method, target, headers=headers)
     assert compared(of_short) == compared(of_whole)
     if headers.get("X-Request-ID") == "an-id":
@@ -188,14 +214,14 @@ async def test_both_ways_answer_alike(
 
 @pytest.mark.parametrize("error", [StoreUnavailableError(reason="away"), RuntimeError("odd")])
 async def test_both_ways_say_alike_that_no_list_can_be_made(
-    two: tuple[httpx.AsyncClient, httpx.AsyncClient],
+    two: Two,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
 ) -> None:
     async def fail(*_: Any, **__: Any) -> Recommendation:
         raise error
 
-    short, whole = two
+    short, whole, _ = two
     for client in (short, whole):
         await client.get(PATH)
     monkeypatch.setattr(Recommender, "recommend", fail)
@@ -213,7 +239,7 @@ async def test_both_ways_say_alike_that_no_list_can_be_made(
 
 @pytest.mark.parametrize(("placement", "counts"), [("home", False), ("default", True)])
 async def test_a_filter_of_a_placement_is_no_fault_of_postgresql_either_way(
-    two: tuple[httpx.AsyncClient, httpx.AsyncClient],
+    two: Two,
     monkeypatch: pytest.MonkeyPatch,
     placement: str,
     *,
@@ -229,11 +255,11 @@ async def test_a_filter_of_a_placement_is_no_fault_of_postgresql_either_way(
         return await find(*arguments, **named)
 
     asked = {"placement": placement, "use_cache": False}
-    for client in two:
+    for client in two[:2]:
         await client.get(PATH, params=asked)
     monkeypatch.setattr(ListMaker, "make", noted)
     counting = counted(two[0])
-    for client in two:
+    for client in two[:2]:
         assert (await client.get(PATH, params=asked)).status_code == 200
     assert (blamed, counting.answered) == ([counts, counts], 1)
 
