@@ -1,8 +1,9 @@
 """Fitting transitions: what comes next, by ridge regression from decayed histories.
 
 Each moment of a user's history gives a row of S, the decayed newest items, and a row of T, the
-items that came next. B = (S'S + lambda I)^-1 S'T foresees T from S (the closed form of ridge
-regression; TALE, Park et al., WSDM 2025, is of this kind).
+items that came next. B = (S'WS + lambda I)^-1 S'WT foresees T from S (the closed form of ridge
+regression; TALE, Park et al., WSDM 2025, is of this kind). The diagonal W says what each moment
+counts: half after `half_life_days`. In what follows, S and T are those rows times the root of W.
 
 The most used items are solved for exactly. The others are rare, so that lambda outweighs what they
 have in common: each follows from the solution of the first by one step of block Gauss-Seidel, where
@@ -47,6 +48,7 @@ class _Counts:
 def fit_transitions(
     interactions: Interactions,
     item_nos: NDArray[np.int32],
+    as_of: np.datetime64,
     parameters: TransitionParameters,
     ridges: Iterable[float],
 ) -> dict[float, csr_matrix]:
@@ -58,7 +60,7 @@ def fit_transitions(
     wanted = tuple(ridges)
     if not wanted:
         return {}
-    counts = _counts(interactions, item_nos, parameters)
+    counts = _counts(interactions, item_nos, as_of, parameters)
     return {ridge: _scaled(_solve(counts, ridge, parameters.neighbours)) for ridge in wanted}
 
 
@@ -75,9 +77,12 @@ def weighed(matrix: csr_matrix, item_nos: NDArray[np.int32], weight: float) -> T
 
 
 def _counts(
-    interactions: Interactions, item_nos: NDArray[np.int32], parameters: TransitionParameters
+    interactions: Interactions,
+    item_nos: NDArray[np.int32],
+    as_of: np.datetime64,
+    parameters: TransitionParameters,
 ) -> _Counts:
-    histories, successors = _moments(interactions, item_nos, parameters)
+    histories, successors = _moments(interactions, item_nos, as_of, parameters)
     squares = np.asarray(histories.multiply(histories).sum(axis=0), dtype=np.float64).ravel()
     most_used = np.argsort(-squares, kind="stable")[: parameters.dense_items]
     solved = np.sort(most_used)
@@ -94,18 +99,25 @@ def _counts(
 
 
 def _moments(
-    interactions: Interactions, item_nos: NDArray[np.int32], parameters: TransitionParameters
+    interactions: Interactions,
+    item_nos: NDArray[np.int32],
+    as_of: np.datetime64,
+    parameters: TransitionParameters,
 ) -> tuple[csr_matrix, csr_matrix]:
-    """S and T (m, i): for each step of a history what was used up to it, and what came next."""
+    """S and T (m, i): for each step of a history what was used up to it, and what came next.
+
+    Both rows of a moment are multiplied by the root of what it counts.
+    """
     liked = _newest_steps(interactions, parameters.most_moments)
     columns = np.searchsorted(item_nos, liked.item_nos)
+    # weight = 2^(-age / half-life)
+    roots = 0.5 ** (0.5 * liked.ages_days(as_of) / parameters.half_life_days)
     shape = (len(liked), len(item_nos))
     ages = range(parameters.history_items)
-    histories = _shifted(
-        liked.user_nos, columns, {age: parameters.history_decay**age for age in ages}, shape
-    )
+    decays = {age: parameters.history_decay**age for age in ages}
+    histories = _shifted(liked.user_nos, columns, roots, decays, shape)
     coming = dict(zip((-1, -2, -3), parameters.next_weights, strict=True))
-    successors = _shifted(liked.user_nos, columns, coming, shape)
+    successors = _shifted(liked.user_nos, columns, roots, coming, shape)
     moments = np.flatnonzero(np.diff(successors.indptr))
     return histories[moments], successors[moments]
 
@@ -125,17 +137,21 @@ def _newest_steps(interactions: Interactions, most: int) -> Interactions:
 def _shifted(
     user_nos: NDArray[np.int32],
     columns: NDArray[np.intp],
+    scales: NDArray[np.float64],
     weights: dict[int, float],
     shape: tuple[int, int],
 ) -> csr_matrix:
-    """(m, i): in row r the item k steps before it of the same user with the weight of k."""
+    """(m, i): in row r the item k steps before it of the same user with the weight of k.
+
+    Row r is multiplied by `scales[r]`.
+    """
     rows, found, values = [], [], []
     for step, weight in weights.items():
         here = np.arange(max(step, 0), shape[0] + min(step, 0))
         same = here[user_nos[here] == user_nos[here - step]]
         rows.append(same)
         found.append(columns[same - step])
-        values.append(np.full(len(same), weight, dtype=np.float32))
+        values.append((weight * scales[same]).astype(np.float32))
     cells = (np.concatenate(rows), np.concatenate(found))
     return csr_matrix((np.concatenate(values), cells), shape=shape, dtype=np.float32)
 
