@@ -14,8 +14,8 @@ import os
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -34,11 +34,17 @@ from sql.log import NewEvent, record_parameters
 from sql.statements import as_array, statements
 from stack.cli.options import AsJson
 from stack.database import using_engine
+from stack.local.home import Home
+from stack.local.stores import Stores
 
 _MIB, _MS = 1024.0 * 1024.0, 1000.0
 _ASKED = 1_000
 _NEWEST_EVENTS = 1_000
 _DELETED_SHARE = 100
+_ALL = 2**62
+"""A horizon that is beyond every position."""
+
+_LOG = statements("log")
 
 _LIVE_FACTORS = {"TANDEM_BATCH_LIVE_FACTORS": "64"}
 
@@ -114,41 +120,36 @@ def _vacuum(connection: Connection) -> None:
 
 
 def _ask(engine: Engine, figures: dict[str, Any], users: int, items: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    history = statements("log")["load_histories"]
-    record = statements("log")["record_events"]
-    read, recorded = [], []
+    user_nos = np.random.default_rng(seed).integers(1, users + 1, _ASKED).tolist()
     with engine.connect() as connection:
-        for user_no in rng.integers(1, users + 1, _ASKED).tolist():
-            asked = {"user_nos": as_array([user_no]), "horizon": 2**62, "events": _NEWEST_EVENTS}
-            read.append(_timed(lambda: connection.execute(history, asked).all()))  # noqa: B023
-            event = NewEvent(
-                uuid.uuid4(),
-                UserId(f"user-{user_no}"),
-                ItemNo(user_no % items + 1),
-                KindNo(1),
-                None,
-                datetime.now(UTC),
-            )
-            recorded.append(_timed(lambda: _record(connection, record, event)))  # noqa: B023
-    for name, seconds in (("read a history", read), ("record an event", recorded)):
-        for percent in (50, 99):
-            figures[f"ms: {name}, p{percent}"] = round(np.percentile(seconds, percent) * _MS, 2)
+        for name, ask in (
+            ("read a history", partial(_read_history, connection)),
+            ("record an event", partial(_record_event, connection, items)),
+        ):
+            seconds = [_timed(partial(ask, user_no)) for user_no in user_nos]
+            for percent in (50, 99):
+                figures[f"ms: {name}, p{percent}"] = round(np.percentile(seconds, percent) * _MS, 2)
 
 
-def _record(connection: Connection, statement: Any, event: NewEvent) -> None:
-    connection.execute(statement, record_parameters([event])).all()
+def _read_history(connection: Connection, user_no: int) -> None:
+    asked = {"user_nos": as_array([user_no]), "horizon": _ALL, "events": _NEWEST_EVENTS}
+    connection.execute(_LOG["load_histories"], asked).all()
+
+
+def _record_event(connection: Connection, items: int, user_no: int) -> None:
+    user_id, item_no = UserId(f"user-{user_no}"), ItemNo(user_no % items + 1)
+    event = NewEvent(uuid.uuid4(), user_id, item_no, KindNo(1), None, datetime.now(UTC))
+    connection.execute(_LOG["record_events"], record_parameters([event])).all()
     connection.commit()
 
 
-def _learn(figures: dict[str, Any], home: Any, stores: Any, on_step: OnStep) -> None:
+def _learn(figures: dict[str, Any], home: Home, stores: Stores, on_step: OnStep) -> None:
     watched = WatchedNight()
-    with ExitStack() as open_until_read:
-        run = open_until_read.enter_context(
-            night_in(home, stores, on_step, _LIVE_FACTORS, watched.listen)
-        )
-        with run.engine.connect() as connection:
-            row = connection.execute(_OF_RUN).one()
+    with (
+        night_in(home, stores, on_step, _LIVE_FACTORS, watched.listen) as run,
+        run.engine.connect() as connection,
+    ):
+        row = connection.execute(_OF_RUN).one()
     figures["factors"] = row.factors
     figures["seconds: night"] = round(float(row.seconds), 1)
     figures["mib: night"] = round(max(watched.peaks.values()))
