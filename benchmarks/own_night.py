@@ -135,30 +135,46 @@ def own_run(
     `listen` is told each step of the night as it begins and ends. StackError if the night is not
     published.
     """
-    with served_folder() as folder, _stores(Home(folder)) as stores:
-        home, address = Home(folder), stores.database_url
+    with own_stores() as (home, stores):
         on_step("loading the files into a PostgreSQL of our own")
-        load([str(data)], address, LoadOptions(), rejects_path=folder / "rejects.jsonl")
-        settings = StackSettings(api_host="127.0.0.1", api_port=free_port())
-        with using_engine(stores.database.owner) as engine:
-            with flow_environment(settings, home, stores, print) as whole:
-                environment = {name: whole[name] for name in whole if name not in _NOT_OURS}
-                environment |= variables or {}
-                _run_night(address, environment, home, on_step, listen)
-            yield OwnRun(engine, address, home, settings, environment)
+        rejects = home.directory / "rejects.jsonl"
+        load([str(data)], stores.database_url, LoadOptions(), rejects_path=rejects)
+        with night_in(home, stores, on_step, variables, listen) as run:
+            yield run
 
 
 @contextmanager
-def _stores(home: Home) -> Iterator[Stores]:
-    home.make()
-    with (
-        running_postgres(home.postgres, durable=False) as server,
-        running_redis(home.redis) as redis,
-    ):
-        ensure_embedded_database(server)
-        addresses = embedded_addresses(server, DATABASE)
-        prepare_database(addresses)
-        yield Stores(addresses, redis.url(), None)
+def night_in(
+    home: Home,
+    stores: Stores,
+    on_step: OnStep,
+    variables: Mapping[str, str] | None = None,
+    listen: StepListener = lambda _step, _seconds: None,
+) -> Iterator[OwnRun]:
+    """Run a night on what these stores hold, as `own_run`."""
+    settings = StackSettings(api_host="127.0.0.1", api_port=free_port())
+    with using_engine(stores.database.owner) as engine:
+        with flow_environment(settings, home, stores, print) as whole:
+            environment = {name: whole[name] for name in whole if name not in _NOT_OURS}
+            environment |= variables or {}
+            _run_night(stores.database_url, environment, home, on_step, listen)
+        yield OwnRun(engine, stores.database_url, home, settings, environment)
+
+
+@contextmanager
+def own_stores(*, durable: bool = False) -> Iterator[tuple[Home, Stores]]:
+    """An empty database and a Redis in a home folder that is removed afterwards."""
+    with served_folder() as folder:
+        home = Home(folder)
+        home.make()
+        with (
+            running_postgres(home.postgres, durable=durable) as server,
+            running_redis(home.redis) as redis,
+        ):
+            ensure_embedded_database(server)
+            addresses = embedded_addresses(server, DATABASE)
+            prepare_database(addresses)
+            yield home, Stores(addresses, redis.url(), None)
 
 
 def _run_night(
