@@ -25,6 +25,7 @@ from domain.transitions import Transitions
 
 _COLUMNS_AT_ONCE = 10_000
 _ROWS_AT_ONCE = 2_000
+_NEWEST_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def _moments(
     liked = _newest_steps(interactions, parameters.most_moments)
     columns = np.searchsorted(item_nos, liked.item_nos)
     # weight = 2^(-age / half-life)
-    roots = 0.5 ** (0.5 * liked.ages_days(as_of) / parameters.half_life_days)
+    roots = 0.5 ** (0.5 * _ages_days(liked, as_of) / parameters.half_life_days)
     shape = (len(liked), len(item_nos))
     ages = range(parameters.history_items)
     decays = {age: parameters.history_decay**age for age in ages}
@@ -120,6 +121,17 @@ def _moments(
     successors = _shifted(liked.user_nos, columns, roots, coming, shape)
     moments = np.flatnonzero(np.diff(successors.indptr))
     return histories[moments], successors[moments]
+
+
+def _ages_days(liked: Interactions, as_of: np.datetime64) -> NDArray[np.float64]:
+    """(m,) from when a hundredth of the steps were still to come, 0 for these.
+
+    So a few events that come years after all others do not make all others faint beside lambda.
+    """
+    ages = liked.ages_days(as_of)
+    if not len(ages):
+        return ages
+    return np.maximum(ages - np.quantile(ages, _NEWEST_SHARE), 0.0)
 
 
 def _newest_steps(interactions: Interactions, most: int) -> Interactions:

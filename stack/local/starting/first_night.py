@@ -60,9 +60,14 @@ class FirstNight:
             terminal.warn(f"Popular items are served until a night is published. {reason}")
 
     async def end(self) -> None:
-        """Wait for what follows the promotion."""
-        if self._flow is not None and self._needed.is_set():
-            await asyncio.wait({self._flow})
+        """Wait for what follows the promotion, and say if it failed."""
+        if self._flow is None or not self._promoted.is_set():
+            return
+        await asyncio.wait({self._flow})
+        if self._flow.cancelled() or self._flow.exception() or self._flow.result().code:
+            self._start.terminal.warn(
+                f"The first night is served, but what follows it failed: see {self._log}"
+            )
 
     async def stop(self) -> None:
         """Stop the process, if it runs."""

@@ -26,13 +26,18 @@ async def run_python(
     """The exit code of a Python program, which is stopped if the task is.
 
     Its standard error goes to the log; each line of its standard output to `on_line`, in a thread.
-    With `begin` it is started all the same, and gets a line on its standard input after that.
+    With `begin` it is started all the same, and gets a line on its standard input after that. If it
+    has ended by then, as for want of memory, it is started once more.
     """
-    process = _started(arguments, environment, log, is_notified=begin is not None)
+    start = partial(_started, arguments, environment, log, is_notified=begin is not None)
+    process = start()
     listening = asyncio.ensure_future(in_thread(partial(_listen, process, on_line)))
     try:
         if begin is not None:
             await begin
+            if listening.done():
+                process = start()
+                listening = asyncio.ensure_future(in_thread(partial(_listen, process, on_line)))
             _notify(process)
         return await listening
     finally:

@@ -36,7 +36,9 @@ def by_hand(
 ) -> NDArray[np.float64]:
     """(S'WS + ridge I)^-1 S'WT, moment by moment."""
     liked = steps(log)
-    counts = 0.5 ** (liked.ages_days(log.newest()) / parameters.half_life_days)
+    ages = liked.ages_days(log.newest())
+    ages = np.maximum(ages - np.quantile(ages, 0.01), 0.0)
+    counts = 0.5 ** (ages / parameters.half_life_days)
     histories, successors, weights = [], [], []
     for row in range(len(liked)):
         history, successor = np.zeros(len(item_nos)), np.zeros(len(item_nos))
@@ -117,6 +119,14 @@ def test_what_came_next_years_ago_counts_less_than_what_does_now(years: int) -> 
     log = used_items(users, item_nos, days)
     assert _next_of(log, ALL) == 2
     assert _next_of(log, replace(ALL, half_life_days=1e9)) == 1
+
+
+def test_a_single_visit_years_later_leaves_what_was_learned_before() -> None:
+    log = made_log(3, users=60, events=600)
+    late = used_items([100, 100], [0, 1], [4_000.0, 4_000.01])
+    found = fitted(log.followed_by(late), ALL, 30.0).toarray()
+    # Of the items of that visit a little is learned anew, and all rows have one scale.
+    assert found[2:] == pytest.approx(fitted(log, ALL, 30.0).toarray()[2:], abs=0.05)
 
 
 def _next_of(log: Interactions, parameters: TransitionParameters) -> int:

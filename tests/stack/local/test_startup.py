@@ -54,6 +54,14 @@ while not pathlib.Path(os.environ["FREED"]).exists():
     time.sleep(0.01)
 pathlib.Path(os.environ["ENDED"]).touch()
 """
+ENDS_WHILE_IT_WAITS = """
+import os, pathlib, sys
+died = pathlib.Path(os.environ["DIED"])
+if not died.exists():
+    died.write_text(str(os.getpid()))
+    sys.exit(9)
+"""
+FAILS_AT_THE_END = "import sys; sys.exit(9)"
 WAITING = """
 import os, pathlib, sys
 pathlib.Path(os.environ["WAITING"]).write_text(str(os.getpid()))
@@ -86,6 +94,12 @@ def events(
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[0])])
     monkeypatch.setenv("DATABASE_URL", database_url)
+
+
+def has_ended(written_down: Path) -> bool:
+    """Whether a process that writes down its number came and is gone."""
+    number = written_down.read_text() if written_down.exists() else ""
+    return bool(number) and not psutil.pid_exists(int(number))
 
 
 def start_in(folder: Path) -> tuple[Start, StringIO]:
@@ -171,6 +185,39 @@ async def test_a_first_night_is_over_for_a_start_once_its_run_is_served(
         freed.touch()
         await night.end()
         assert ended.exists()
+
+
+@pytest.mark.usefixtures("events")
+async def test_a_prepared_process_that_dies_while_the_data_comes_in_has_a_successor(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, written = start_in(tmp_path)
+    monkeypatch.setattr(nightly_flow, "PROGRAM", ["-c", ENDS_WHILE_IT_WAITS + PUBLISHED_RUN])
+    died, freed = tmp_path / "died", tmp_path / "freed"
+    freed.touch()
+    variables = {"DIED": str(died), "FREED": str(freed), "ENDED": str(tmp_path / "ended")}
+    async with first_night(start, database_url, os.environ | variables) as night:
+        night.prepare()
+        await asyncio.to_thread(partial(wait_until, lambda: has_ended(died)))
+        await night.run()
+        await night.end()
+    assert written.getvalue().startswith("✓ first night: run 1 published")
+    assert "failed" not in written.getvalue()
+
+
+@pytest.mark.usefixtures("events")
+async def test_a_night_that_fails_once_its_run_is_served_says_so(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, written = start_in(tmp_path)
+    monkeypatch.setattr(nightly_flow, "PROGRAM", ["-c", PUBLISHED_RUN + FAILS_AT_THE_END])
+    freed = tmp_path / "freed"
+    freed.touch()
+    variables = {"FREED": str(freed), "ENDED": str(tmp_path / "ended")}
+    async with first_night(start, database_url, os.environ | variables) as night:
+        await night.run()
+        await night.end()
+    assert "! The first night is served, but what follows it failed: see" in written.getvalue()
 
 
 async def test_a_first_night_that_was_prepared_and_is_not_needed_leaves_no_process(
