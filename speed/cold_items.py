@@ -68,7 +68,8 @@ class ColdItemEmbedder:
             return EmbeddedItems(run_id, (), (), run.cut_off)
         began = time.perf_counter()
         items = min(self._items.size, self._settings.items_per_pass)
-        done = embed_next(connection, run, horizon=horizon, items=items)
+        with self._items.halved_by_failures():
+            done = embed_next(connection, run, horizon=horizon, items=items)
         # One that found fewer says nothing of how long so many take.
         if done is not None and len(done.item_nos) == items:
             self._items.note(time.perf_counter() - began)

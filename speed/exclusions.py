@@ -41,6 +41,8 @@ _SECONDS_AT_ONCE = 0.02
 _ROWS_AT_ONCE = 5_000
 _MOST_PENDING = 10_000
 """Up to so many users are found before they are stored, each once for all rows of a load."""
+_MOST_PIECES = 100
+"""Up to so many pieces of the log are read meanwhile: half a million rows may be of few users."""
 _POLL_SECONDS = 1.0
 _FILLING_SECONDS = 300
 _THE_END = Position(2**62)
@@ -51,6 +53,11 @@ _ADVANCE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
+"""
+# The marker of another, who began to fill Redis meanwhile, is not renewed.
+_RENEW = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 
 
@@ -82,6 +89,8 @@ class KeptExclusions:
         """Whether the log went on behind that when it was read."""
         self._finds_more = False
         """Whether more users are found before these are stored."""
+        self._pieces = 0
+        """How many pieces of the log they were found in."""
         self._filled: bytes | str = b""
         """What Redis said when this worker began to go on from there."""
         self._filling = f"filled by {uuid.uuid4().hex}".encode()
@@ -95,14 +104,15 @@ class KeptExclusions:
         """Store some of what is due; None: nothing is, or a store is away."""
         try:
             if not self._pending or self._finds_more:
+                self._pieces = self._pieces + 1 if self._finds_more else 1
                 self._find_more()
-                goes_on = self._lags or self._before is not None
-                self._finds_more = goes_on and len(self._pending) < _MOST_PENDING
+                self._finds_more = self._is_to_find_more()
             if self._finds_more:
                 return 0
             users = list(islice(self._pending, self._users.size))
             began = time.perf_counter()
-            stored = self._store(users) if users else None
+            with self._users.halved_by_failures():
+                stored = self._store(users) if users else None
             # One that had fewer says nothing of how long so many take.
             if len(users) == self._users.size:
                 self._users.note(time.perf_counter() - began)
@@ -112,7 +122,15 @@ class KeptExclusions:
         self._failing = False
         return stored
 
+    def _is_to_find_more(self) -> bool:
+        if not (self._lags or self._before is not None):
+            return False
+        is_enough = len(self._pending) >= _MOST_PENDING or self._pieces >= _MOST_PIECES
+        return not (self._pending and is_enough)
+
     def _store(self, user_nos: Sequence[UserNo]) -> int:
+        if self._is_filling():
+            self._renew()
         # The versions first: whatever is committed after the log is read changes them.
         versions = self._client.mget([user_version(no) for no in user_nos])
         with self._engine.connect() as connection:
@@ -139,7 +157,8 @@ class KeptExclusions:
                 self._go_on(self._reached)
                 return
             self._advance(self._filled, self._reached)
-            self._reached, self._lags = None, False
+            self._reached = None
+        self._lags = False
         if time.monotonic() < self._poll_at:
             return
         filled = self._client.get(EXCLUSIONS_FILLED)
@@ -159,11 +178,10 @@ class KeptExclusions:
 
     def _go_back(self, before: Position) -> None:
         """The newest first."""
-        if self._client.get(EXCLUSIONS_FILLED) != self._filling:
+        if not self._renew():
             # Redis has lost everything once more: the next look begins anew.
             self._before = None
             return
-        self._client.expire(EXCLUSIONS_FILLED, _FILLING_SECONDS)
         with self._engine.connect() as connection:
             user_nos, self._before = load_users_before(
                 connection, before, rows=_ROWS_AT_ONCE, seconds=self._seconds
@@ -177,13 +195,24 @@ class KeptExclusions:
         with self._engine.connect() as connection:
             horizon = event_horizon(connection)
             until = Position(min(horizon, after + _ROWS_AT_ONCE))
-            self._lags = until < horizon
             if until <= after:
+                self._lags = False
                 self._poll_at = time.monotonic() + self._poll_seconds
                 return
             user_nos = load_changed_users(connection, after=after, until=until)
         self._pending.update(dict.fromkeys(user_nos))
-        self._reached = until
+        self._reached, self._lags = until, until < horizon
+
+    def _is_filling(self) -> bool:
+        """Whether users wait that were found by going back through the log."""
+        is_at_its_end = self._reached is not None and self._filled == self._filling
+        return self._before is not None or is_at_its_end
+
+    def _renew(self) -> bool:
+        """Whether Redis still says that this worker fills it; then it will for a while."""
+        return bool(
+            self._client.eval(_RENEW, 1, EXCLUSIONS_FILLED, self._filling, _FILLING_SECONDS)
+        )
 
     def _advance(self, filled: bytes | str, reached: Position) -> None:
         """Note how far the log was followed, unless Redis says something else by now."""

@@ -86,7 +86,8 @@ class Folder:
         horizon = event_horizon(connection)
         began = time.perf_counter()
         events = min(self._events.size, self._settings.events_per_pass)
-        done = self._fold(connection, run_id, horizon, events, is_served=True)
+        with self._events.halved_by_failures():
+            done = self._fold(connection, run_id, horizon, events, is_served=True)
         if done is not None and done.position < horizon:
             self._events.note(time.perf_counter() - began)
         return done
@@ -102,7 +103,8 @@ class Folder:
             return None
         began = time.perf_counter()
         events = min(self._retained_events.size, self._settings.events_per_pass)
-        done = self._fold(connection, run_id, horizon, events)
+        with self._retained_events.halved_by_failures():
+            done = self._fold(connection, run_id, horizon, events)
         self._retained_events.note(time.perf_counter() - began)
         return done
 

@@ -49,8 +49,9 @@ _SECONDS_IDLE = {SPEED_WORKER: 3, TOPIC_READER: 10}
 """After so long between two statements of a transaction PostgreSQL ends it with its session.
 
 The machine of a process that hangs answers for it, and so does a pooler for one whose machine is
-lost. A speed worker computes for milliseconds between two statements, a reader of topics checks its
-next batch meanwhile; what they did not commit others do, or they do anew.
+lost. A speed worker computes the vectors of a few users between two statements (`sql.folding`), a
+reader of topics checks its next batch meanwhile; what they did not commit others do, or they do
+anew.
 """
 
 AWAY_ERRORS: tuple[type[Exception], ...] = (

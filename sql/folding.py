@@ -16,6 +16,12 @@ from sql.statements import statements
 _LIVE = statements("live")
 _NONE = Interests()
 
+_USERS_AT_ONCE = 200
+"""Between two statements so many vectors are computed at the most.
+
+PostgreSQL takes a speed worker that is silent for longer for one that hangs (`sql.engine`).
+"""
+
 
 def find_stale_users(
     connection: Connection,
@@ -53,12 +59,24 @@ def fold_in(
     A user of whom nothing is left gets a vector that says nothing. The transaction must be READ
     COMMITTED, and the horizon must have been read before in a statement of its own.
     """
-    if not user_nos:
-        return
+    run_items = run_items or RunItems(run)
+    # In one order everywhere, so that two who write the same users cannot wait for each other.
+    in_order = sorted(user_nos)
+    for first in range(0, len(in_order), _USERS_AT_ONCE):
+        _fold_in_some(connection, run, in_order[first : first + _USERS_AT_ONCE], horizon, run_items)
+
+
+def _fold_in_some(
+    connection: Connection,
+    run: RunSpace,
+    user_nos: Sequence[UserNo],
+    horizon: Position,
+    run_items: RunItems,
+) -> None:
+    """Write the live vectors of users, at least one, in their order."""
     histories, phrases = load_histories_with_interests(connection, run, user_nos, horizon=horizon)
     known = [history.item_nos for history in histories.values()]
     item_nos = [ItemNo(no) for no in np.unique(np.concatenate(known)).tolist()] if known else []
-    run_items = run_items or RunItems(run)
     items = phrases.items.followed_by(run_items.vectors(connection, item_nos))
     transitions = run_items.transitions(connection, items, histories.values())
     counts = count_events_since(connection, user_nos, cut_off=run.cut_off, horizon=horizon)
@@ -71,8 +89,7 @@ def fold_in(
             histories.get(user_no, NO_HISTORY),
             events_since_cut_off=counts.get(user_no, 0),
         )
-        # In one order everywhere, so that two who write the same users cannot wait for each other.
-        for user_no in sorted(user_nos)
+        for user_no in user_nos
     ]
     store_user_vectors(connection, run.run_id, vectors, horizon)
 

@@ -23,7 +23,6 @@ _POSITIONS_AT_ONCE = 20_000
 
 _USERS_PER_PASS = 1_000
 """A pass that folds in more users again embeds one item only."""
-_USERS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,5 @@ def _embed(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) ->
     # Read now: whoever was waited for may have written vectors that know more than the caller's
     # horizon, and a vector is not overwritten by one that knows less.
     horizon = event_horizon(connection)
-    for first in range(0, len(user_nos), _USERS_AT_ONCE):
-        chunk = user_nos[first : first + _USERS_AT_ONCE]
-        fold_in(connection, run, chunk, horizon=horizon)
+    fold_in(connection, run, user_nos, horizon=horizon)
     return user_nos

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import redis
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from domain.identifiers import ItemNo, RunId
 from domain.redis_keys import user_entry
@@ -166,7 +167,7 @@ def test_a_pass_ends_before_it_is_too_many_users_to_fold_in_again(
     engine: Engine, run_id: RunId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sql.item_embedding._USERS_PER_PASS", 4)
-    monkeypatch.setattr("sql.item_embedding._USERS_AT_ONCE", 2)
+    monkeypatch.setattr("sql.folding._USERS_AT_ONCE", 2)
     with engine.begin() as connection:
         new = add_items(connection, [f"{ROBOTS}, part {n}" for n in range(3)])
         for item_no, users in zip(new, (3, 3, 5), strict=True):
@@ -179,6 +180,26 @@ def test_a_pass_ends_before_it_is_too_many_users_to_fold_in_again(
     query = text("select count(*) from user_embeddings where embedding is null")
     with engine.connect() as connection:
         assert connection.execute(query).scalar_one() == 0
+
+
+def test_a_pass_that_postgresql_ends_asks_for_fewer_items_next_time(
+    engine: Engine, run_id: RunId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("speed.cold_items._FIRST_ITEMS", 4)
+    monkeypatch.setattr("speed.cold_items._FEWEST_ITEMS", 1)
+    monkeypatch.setattr("speed.cold_items._PASS_SECONDS", 3600.0)
+    with engine.begin() as connection:
+        new = add_items(connection, [f"{ROBOTS}, part {n}" for n in range(9)])
+    embedder = ColdItemEmbedder(SpeedSettings())
+    with engine.begin() as connection:
+        embedder.embed_new(connection)
+    with engine.connect() as other, engine.connect() as connection:
+        other.execute(text("lock table item_embeddings in share mode"))
+        connection.execute(text("set local lock_timeout = '20ms'"))
+        with pytest.raises(OperationalError):
+            embedder.embed_new(connection)
+    passes = [list(done.item_nos) for done in until_idle(engine, embedder.embed_new)]
+    assert passes[:2] == [new[4:8], new[8:]]
 
 
 def test_passes_in_any_order_come_to_the_same_embeddings(

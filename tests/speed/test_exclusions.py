@@ -103,6 +103,67 @@ def test_redis_counts_as_filled_only_once_all_users_are_stored(
         assert int(client.get(EXCLUSIONS_FILLED) or 0) == event_horizon(connection)
 
 
+def test_a_marker_is_renewed_while_users_are_stored_if_it_is_still_of_this_worker(
+    engine: Engine, client: redis.Redis, film_nos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("speed.exclusions._FEWEST_USERS", 1)
+    monkeypatch.setattr("speed.exclusions._MOST_USERS", 1)
+    with engine.begin() as connection:
+        record(connection, [event(user, film_nos[0]) for user in ("ann", "ben", "cleo")])
+    kept = KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0)
+    while kept.work_once() == 0:
+        pass
+    client.expire(EXCLUSIONS_FILLED, 30)
+    assert kept.work_once() == 1
+    assert client.ttl(EXCLUSIONS_FILLED) > 30
+    client.set(EXCLUSIONS_FILLED, b"filled by another", ex=30)
+    assert kept.work_once() == 1
+    assert client.ttl(EXCLUSIONS_FILLED) <= 30
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_users_are_stored_before_all_of_a_long_log_was_read_though_they_are_few(
+    engine: Engine,
+    client: redis.Redis,
+    film_nos: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_lost: bool,
+) -> None:
+    monkeypatch.setattr("speed.exclusions._ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("speed.exclusions._MOST_PIECES", 2)
+    kept = KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0)
+    work(kept)
+    if is_lost:
+        client.flushall()
+    with engine.begin() as connection:
+        for film_no in film_nos[:6]:
+            record(connection, [event("ann", film_no)])
+        ann = user_no_of(connection, "ann")
+    before = stored_users()
+    work(kept)
+    assert stored_users() - before == 3
+    assert known(client, "ann") == (ann, *film_nos[:6])
+
+
+def test_a_worker_that_could_not_read_what_is_new_rests_while_another_fills_redis(
+    engine: Engine, client: redis.Redis, film_nos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("speed.exclusions._ROWS_AT_ONCE", 1)
+    kept = KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0)
+    work(kept)
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_no) for film_no in film_nos[:3]])
+        connection.execute(text("alter view user_changes rename to changes_away"))
+    try:
+        assert kept.work_once() is None
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("alter view changes_away rename to user_changes"))
+    client.set(EXCLUSIONS_FILLED, b"filled by another")
+    assert kept.work_once() is None
+
+
 def test_a_worker_that_runs_tells_redis_of_a_bulk_load(
     engine: Engine, redis_url: str, client: redis.Redis, film_nos: list[int]
 ) -> None:

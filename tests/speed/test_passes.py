@@ -1,9 +1,12 @@
 """How much one pass over the log does, for whom, and in which order."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from speed.folding import FEWEST_EVENTS, FEWEST_RETAINED_EVENTS, Folder, Pass
 from speed.pacing import Pace
@@ -12,6 +15,7 @@ from tests.events import event, record, user_no_of
 from tests.passes import SETTINGS, fold_all, stored_vector
 from tests.small_run import publish_small_run
 from tests.speed.expected_vectors import expected_vector
+from tests.statements import noticed
 
 
 def test_a_long_backlog_is_worked_off_in_passes(engine: Engine, film_nos: list[int]) -> None:
@@ -65,6 +69,67 @@ def test_passes_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None
         pace.note(seconds)
         sizes.append(pace.size)
     assert sizes == [200, 300, 300, 150, 75, 50, 100]
+
+
+def fold_served(folder: Folder, connection: Connection) -> Pass | None:
+    return folder.fold_new(connection)
+
+
+def fold_retained(folder: Folder, connection: Connection) -> Pass | None:
+    return folder.fold_retained(connection)
+
+
+@pytest.mark.parametrize("fold", [fold_served, fold_retained])
+def test_a_pass_that_postgresql_ends_asks_for_fewer_users_next_time(
+    engine: Engine,
+    film_nos: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    fold: Callable[[Folder, Connection], Pass | None],
+) -> None:
+    monkeypatch.setattr("speed.folding._PASS_SECONDS", 3600.0)
+    monkeypatch.setattr("speed.folding._RETAINED_PASS_SECONDS", 3600.0)
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        publish_small_run(connection, film_nos)
+        record(connection, [event(f"user-{n}", film_nos[0]) for n in range(6 * FEWEST_EVENTS)])
+    folder = Folder(SETTINGS)
+
+    def users_of_a_pass() -> int:
+        with engine.begin() as connection:
+            done = fold(folder, connection)
+        assert done is not None
+        return len(done.user_nos)
+
+    few = users_of_a_pass()
+    with engine.connect() as other, engine.connect() as connection:
+        other.execute(text("lock table user_embeddings in share mode"))
+        connection.execute(text("set local lock_timeout = '20ms'"))
+        with pytest.raises(OperationalError):
+            fold(folder, connection)
+    assert [users_of_a_pass(), users_of_a_pass()] == [few, 2 * few]
+
+
+def test_a_pass_over_many_users_computes_and_writes_a_few_at_a_time_in_rising_order(
+    engine: Engine, film_nos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sql.folding._USERS_AT_ONCE", 3)
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event(f"user-{n}", film_nos[n]) for n in range(8)])
+    written = list[str]()
+
+    def note(statement: str, parameters: Any) -> None:
+        if "insert into user_embeddings" in statement:
+            written.append(str(parameters["user_nos"]))
+
+    with noticed(note), engine.begin() as connection:
+        done = Folder(SETTINGS).fold_new(connection)
+    assert done is not None
+    assert written == ["{1,2,3}", "{4,5,6}", "{7,8}"]
+    with engine.connect() as connection:
+        for user_no in done.user_nos:
+            vector, _, _ = stored_vector(connection, user_no)
+            assert vector == pytest.approx(expected_vector(connection, user_no), abs=1e-6)
 
 
 LOADED = [f"loaded-{n}" for n in range(3 * FEWEST_EVENTS)]
