@@ -107,7 +107,11 @@ class Datastores:
 
     @cached_property
     def item_memory(self) -> ItemMemory:
-        return ItemMemory(self.store, lambda: self.live_runs.run_id)
+        return ItemMemory(
+            self.store,
+            lambda: self.live_runs.run_id,
+            longest_seconds=self.settings.postgres_wait_seconds,
+        )
 
     @cached_property
     def similar_items(self) -> SimilarItems:

@@ -22,6 +22,9 @@ Numbers = NDArray[np.integer]
 MOST_TOUCHED = 200
 """Items that came or changed since; if there are more, PostgreSQL searches until all is read."""
 
+MOST_EMBEDDED = 1_000
+"""Items that got their vector between two nights; if there are more, PostgreSQL searches."""
+
 _EMBEDDED = np.dtype([("item_no", ">i4"), ("product", ">f8")])
 """As the part `beside_memory` has them."""
 
@@ -48,6 +51,8 @@ class BesideMemory:
     """Items that got their vector between two nights, by its product with the live vector."""
     new: Columns
     """New items, the nearest first."""
+    came: bool = False
+    """Whether items came: one may have a number that is no higher than others known before."""
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
@@ -57,7 +62,7 @@ class BesideMemory:
             sent = np.frombuffer(row.embedded, dtype=_EMBEDDED)
             embedded = Ranking.of(sent["item_no"], sent["product"])
         touched = {no: ShownItem(*columns) for no, *columns in numbers_in(row.touched_items)}
-        return cls(row.outdated, touched, embedded, Columns.of(row, row.new_item_nos))
+        return cls(row.outdated, touched, embedded, Columns.of(row, row.new_item_nos), row.came)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,15 +132,20 @@ class KeptItems:
             "kept_until": self.catalogue.until,
             "kept_item_no": int(self.catalogue.item_nos[-1]),
             "most_touched": MOST_TOUCHED,
+            "most_embedded": MOST_EMBEDDED,
         }
 
     def covers(self, beside: BesideMemory) -> bool:
-        """Whether each item that may be in a list is known."""
-        if beside.is_outdated or not len(beside.embedded):
-            return not beside.is_outdated
-        item_nos = beside.embedded.item_nos
+        """Whether the items that may be found are known; `knows` says it of others."""
+        return not beside.is_outdated and self._know(beside.embedded.item_nos, beside)
+
+    def knows(self, item_nos: Sequence[int], beside: BesideMemory) -> bool:
+        """Whether none of some items came unnoticed; those that are gone are known as such."""
+        return not beside.came or self._know(np.array(item_nos, dtype=np.int32), beside)
+
+    def _know(self, item_nos: Numbers, beside: BesideMemory) -> bool:
         unknown = item_nos[_places(self.catalogue.item_nos, item_nos) < 0]
-        return all(no in beside.touched for no in unknown.tolist())
+        return bool(np.isin(unknown, [*beside.touched]).all())
 
     def nearest(
         self,
@@ -203,15 +213,14 @@ class KeptItems:
     def _embedded(self, following: Ranking, excluded: Numbers, beside: BesideMemory) -> Ranking:
         """Those that may be shown of the items that got their vector between two nights."""
         ranking = beside.embedded.without(excluded)
-        shown = self.catalogue.may_be_shown(ranking.item_nos)
-        for row, no in enumerate(ranking.item_nos.tolist()):
-            if no in beside.touched:
-                shown[row] = beside.touched[no].shown
-        ranking = ranking.where(shown)
         order = np.argsort(ranking.item_nos)
         item_nos, scores = ranking.item_nos[order], ranking.scores[order]
+        shown = self.catalogue.may_be_shown(item_nos)
+        for is_shown in (False, True):
+            touched = [no for no, item in beside.touched.items() if item.shown is is_shown]
+            shown[_rows(item_nos, touched)] = is_shown
         _add_gains(scores, item_nos, following)
-        return Ranking.of(item_nos, scores)
+        return Ranking.of(item_nos[shown], scores[shown])
 
 
 def _places(rising: NDArray[np.int32], item_nos: Numbers) -> NDArray[np.intp]:
@@ -222,7 +231,7 @@ def _places(rising: NDArray[np.int32], item_nos: Numbers) -> NDArray[np.intp]:
 
 def _rows(rising: NDArray[np.int32], item_nos: Numbers | Sequence[int]) -> NDArray[np.intp]:
     """Where those of some items stand that are there."""
-    if not len(item_nos):
+    if not len(item_nos) or not len(rising):
         return np.empty(0, dtype=np.intp)
     places = _places(rising, np.asarray(item_nos, dtype=np.int32))
     return places[places >= 0]

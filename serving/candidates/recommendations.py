@@ -257,7 +257,7 @@ class Recommendations:
         beside = BesideMemory.of(row)
         if self._memory is not None:
             self._memory.note(kept, beside)
-        if not kept.covers(beside):
+        if not kept.covers(beside) or not kept.knows(listed, beside):
             return None
         vector = None if user.embedding is None else vector_read(user.embedding)
         left_out = np.array(user.excluded, dtype=np.int32)

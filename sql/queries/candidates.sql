@@ -52,8 +52,14 @@ where (select count(*) from (select from items limit :most + 1) as counted) <= :
 
 -- name: load_kept_vectors
 -- The vectors that the night made, which no embedding between nights changes: it sets embedded_at. Numbers as int4send gives
--- them, vectors as vector_send does, one after the other in rising order of number.
+-- them, vectors as vector_send does, one after the other in rising order of number. Items of a load that was taken back are
+-- gone, and their vectors are not. No row if there are more than :most.
 select string_agg(int4send(item_no), '' order by item_no) as item_nos,
        string_agg(vector_send(embedding), '' order by item_no) as vectors
-from item_embeddings
-where run_id = :run_id and embedded_at is null;
+from (
+    select item_no, embedding
+    from item_embeddings join items using (item_no)
+    where run_id = :run_id and embedded_at is null
+    limit :most + 1
+) as made
+having count(*) <= :most;

@@ -270,16 +270,26 @@ touched as materialized (
     union all
     select item_no from items where item_no > :kept_item_no
     limit :most_touched + 1
+),
+-- Items that got their vector between two nights. There is one more than :most_embedded if they are too many.
+embedded as materialized (
+    select item_no, embedding from item_embeddings
+    where run_id = :run_id and embedded_at is not null
+    order by item_no
+    limit :most_embedded + 1
 )
 
 -- part: beside_memory
--- What the memory lacks. `outdated`: it cannot be used, as too much has changed. `touched_items`: number, id, title,
--- categories, and whether it may be shown, of each item that came or changed. `embedded`: the items that got their vector
--- between two nights, with its inner product with the live vector: four bytes of the number, eight of the product, the
--- highest first. And the new items, nearest first.
+-- What the memory lacks. `outdated`: it cannot be used, as too much has changed. `came`: whether items came; one whose
+-- transaction took longer than others' has a lower number than they. `touched_items`: number, id, title, categories, and
+-- whether it may be shown, of each item that came or changed. `embedded`: the items that got their vector between two
+-- nights, unless they are too many, with its inner product with the live vector: four bytes of the number, eight of the
+-- product, the highest first. And the new items, nearest first.
 select now() >= cast(:kept_until as timestamptz)
        or exists (select from touched where item_no = 0)
-       or (select count(*) from touched) > :most_touched as outdated,
+       or (select count(*) from touched) > :most_touched
+       or (select count(*) from embedded) > :most_embedded as outdated,
+       exists (select from catalogue_changes where position > :kept_position and change = 'added') as came,
        (
            select cast(json_agg(json_build_array(item_no, item_id, title, categories, coalesce(may_be_shown, false))) as text)
            from touched
@@ -291,9 +301,9 @@ select now() >= cast(:kept_until as timestamptz)
            ) as items using (item_no)
        ) as touched_items,
        (
-           select string_agg(int4send(items.item_no) || float8send(-(item_embeddings.embedding <#> of_user.embedding)), '')
-           from item_embeddings join items using (item_no) cross join of_user
-           where run_id = :run_id and embedded_at is not null
+           select string_agg(int4send(items.item_no) || float8send(-(embedded.embedding <#> of_user.embedding)), '')
+           from embedded join items using (item_no) cross join of_user
+           where (select count(*) from embedded) <= :most_embedded
        ) as embedded,
        named.*
 from (

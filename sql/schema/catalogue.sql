@@ -150,6 +150,9 @@ create table catalogue_changes (
 -- After what lists may have more to show.
 create index catalogue_changes_entering on catalogue_changes (position) where change in ('added', 'changed');
 
+-- What is not any more as it was, among prices that change all the time.
+create index catalogue_changes_leaving on catalogue_changes (position) where change in ('left', 'changed');
+
 create index catalogue_changes_aged on catalogue_changes (changed_at);
 
 -- Under the horizon's lock, as `add_item_changes` works. Of a thousand items or more it is noted that any may have changed.

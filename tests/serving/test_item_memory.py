@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine, TextClause, insert, text
+from structlog.testing import capture_logs
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId, UserNo
+from serving.candidates import item_memory, kept_items
 from serving.candidates.catalogue_items import CatalogueItem, Named, Nearest, NewItems
 from serving.candidates.item_memory import ItemMemory
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.postgres.limits import StoreLimits
 from serving.postgres.store import Store
 from serving.runtime.faults import RunGoneError
+from sql.statements import statements
 from tests import tables
 from tests.events import event, record
 from tests.serving.conftest import Seeds
@@ -33,6 +36,8 @@ class Counting(Store):
     """Counts the statements by their names."""
 
     sent: Counter[str]
+    last: tuple[str, dict[str, Any]]
+    """The name of the last one, and its parameters."""
     failing: str = ""
     """What cannot be asked just now."""
 
@@ -41,6 +46,7 @@ class Counting(Store):
     ) -> Sequence[Any]:
         name = str(statement.get_execution_options()["statement_name"])
         self.sent[name] += 1
+        self.last = name, dict(parameters or {})
         if name == self.failing:
             raise StoreUnavailableError
         return await super().rows(statement, parameters)
@@ -196,7 +202,26 @@ def shop(engine: Engine, seeds: Seeds, request: pytest.FixtureRequest) -> Shop:
 
 @pytest.fixture
 def memory(store: Counting, shop: Shop) -> ItemMemory:
-    return ItemMemory(store, lambda: shop.served, again_seconds=0, again_soon_seconds=0)
+    return ItemMemory(
+        store, lambda: shop.served, again_seconds=0, again_soon_seconds=0, longest_seconds=60
+    )
+
+
+@dataclass
+class Clock:
+    """What the memory takes for the time, in seconds."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(item_memory, "time", clock)
+    return clock
 
 
 async def read(memory: ItemMemory, shop: Shop) -> None:
@@ -394,6 +419,141 @@ async def test_another_run_is_read_when_it_is_served_and_the_one_before_is_let_g
     await read(memory, shop)
     assert memory.of(first) is None
     assert store.sent["load_kept_vectors"] == 2
+
+
+async def test_what_cannot_be_read_is_read_ever_less_often_and_reported_once(
+    store: Counting, shop: Shop, clock: Clock
+) -> None:
+    memory = ItemMemory(store, lambda: shop.served, longest_seconds=60)
+    store.failing = "event_horizon"
+    tried = []
+    with capture_logs() as logs:
+        for second in range(190):
+            clock.now, before = float(second), store.sent["event_horizon"]
+            memory.of(served(shop))
+            await memory.settle()
+            tried += [second] * (store.sent["event_horizon"] - before)
+    assert tried == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+    assert [each["event"] for each in logs] == ["items_not_kept"]
+    store.failing, clock.now = "", 243.0
+    await read(memory, shop)
+
+
+async def test_what_changes_all_the_time_is_read_ever_less_often_and_not_asked_meanwhile(
+    store: Counting, shop: Shop, clock: Clock
+) -> None:
+    memory = ItemMemory(store, lambda: shop.served, longest_seconds=60)
+    in_memory = Recommendations(store, memory=memory)
+    sent: dict[str, list[int]] = {"load_user_state_beside_memory": [], "load_kept_catalogue": []}
+    for second in range(34):
+        clock.now, before = float(second), store.sent.copy()
+        shop.change_many()
+        await at_once(in_memory, served(shop), shop.user_nos[0])
+        await memory.settle()
+        for name in sent:
+            sent[name] += [second] * (store.sent[name] - before[name])
+    assert sent["load_kept_catalogue"] == [0, 1, 3, 7, 15, 31]
+    assert sent["load_user_state_beside_memory"] == [1, 2, 4, 8, 16, 32]
+    clock.now = 62.0
+    assert memory.of(served(shop)) is None
+    await memory.settle()
+    await at_once(in_memory, served(shop), shop.user_nos[0])
+    assert memory.of(served(shop)) is not None
+
+
+@pytest.mark.parametrize("too_many", [False, True])
+async def test_with_too_many_items_embedded_since_the_night_postgres_searches(
+    store: Counting,
+    shop: Shop,
+    memory: ItemMemory,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    too_many: bool,
+) -> None:
+    shop.write("update item_embeddings set embedded_at = now() where item_no % 3 = 0")
+    count = shop.write("select count(*) from item_embeddings where embedded_at is not null")
+    monkeypatch.setattr(kept_items, "MOST_EMBEDDED", count.scalar_one() - too_many)
+    in_memory = Recommendations(store, memory=memory)
+    await read(memory, shop)
+    found = await at_once(in_memory, served(shop), shop.user_nos[0])
+    assert store.sent["load_user_state_and_candidates"] == too_many
+    await memory.settle()
+    expected = await at_once(Recommendations(store), served(shop), shop.user_nos[0])
+    assert found.nearest is not None
+    assert expected.nearest is not None
+    assert found.nearest.ranking.item_nos.tolist() == expected.nearest.ranking.item_nos.tolist()
+
+
+async def test_after_many_changes_of_attributes_what_else_changed_is_found_by_an_index(
+    store: Counting, shop: Shop, memory: ItemMemory
+) -> None:
+    await read(memory, shop)
+    in_memory = Recommendations(store, memory=memory)
+    await at_once(in_memory, served(shop), shop.user_nos[0])
+    name, parameters = store.last
+    assert name == "load_user_state_beside_memory"
+    shop.write(
+        "insert into catalogue_changes (position, item_no, change)"
+        " select :position + n, 1, 'attributes' from generate_series(1, 20000) as n",
+        position=parameters["kept_position"],
+    )
+    shop.write("analyze catalogue_changes")
+    code = statements("serving")[name].text
+    plan = shop.write(f"explain (analyze, format json) {code}", **parameters).scalar_one()
+    scans = [node for node in nodes_of(plan[0]["Plan"]) if reads_changes(node)]
+    assert scans
+    assert all(node.get("Rows Removed by Filter", 0) < 1000 for node in scans)
+
+
+def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes_of(inner)
+
+
+def reads_changes(node: Mapping[str, Any]) -> bool:
+    return node.get("Relation Name") == "catalogue_changes"
+
+
+async def test_an_item_that_is_committed_after_a_later_one_is_found(
+    store: Counting, shop: Shop, memory: ItemMemory
+) -> None:
+    drawn = shop.write("select nextval(pg_get_serial_sequence('items', 'item_no'))")
+    late = drawn.scalar_one()
+    shop.add()
+    await read(memory, shop)
+    shop.write(
+        "insert into items (item_no, item_id, title) overriding system value"
+        " values (:no, 'late', 'Late')",
+        no=late,
+    )
+    by_postgres, in_memory = Recommendations(store), Recommendations(store, memory=memory)
+    user = await by_postgres.load_user_state(served(shop), shop.user_nos[0], exclude_seen=True)
+
+    async def found(each: Recommendations) -> bool:
+        nearest = await each.load_nearest(served(shop), user, listed=[late])
+        return late in named(nearest)
+
+    assert await found(by_postgres)
+    assert await found(in_memory)
+    await memory.settle()
+    before = store.sent["load_candidates"]
+    assert await found(in_memory)
+    assert store.sent["load_candidates"] == before, "by then it is known"
+
+
+async def test_vectors_are_read_of_items_that_are_there_and_never_too_many(
+    store: Counting, shop: Shop, memory: ItemMemory
+) -> None:
+    shop.write("delete from items where item_no = any(:nos)", nos=shop.item_nos[:100])
+    await read(memory, shop)
+    kept = memory.of(served(shop))
+    assert kept is not None
+    assert {*kept.item_nos.tolist()} <= {*shop.item_nos[100:]}
+    for most, answered in ((len(kept.item_nos), 1), (len(kept.item_nos) - 1, 0)):
+        parameters = {"run_id": served(shop), "most": most}
+        rows = await store.rows(statements("candidates")["load_kept_vectors"], parameters)
+        assert len(rows) == answered
 
 
 @pytest.mark.parametrize("most", [ITEMS + 29, ITEMS + 30])
