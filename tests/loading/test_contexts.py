@@ -1,7 +1,9 @@
 """Contexts of events come in with files as they do over HTTP, and go with their events."""
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +307,42 @@ def test_what_is_taken_back_takes_its_contexts_along_in_time(
             "select (select count(*) from contexts) + (select count(*) from context_values)"
         )
         assert connection.execute(left).scalar_one() == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "select clear_unused_contexts(interval '12 hours')",
+        "select context_number(jsonb_build_object('device', each))"
+        " from unnest(array['phone', 'another']) as each",
+    ],
+)
+def test_whoever_changes_contexts_has_their_lock_before_any_row(
+    engine: Engine, change: str
+) -> None:
+    add = (
+        "insert into contexts (context, unused_since) values"
+        """ ('{"device": "phone"}', now()), ('{"device": "tv"}', null)"""
+    )
+    waiting = (
+        "select exists (select from pg_locks join pg_database on pg_database.oid = database"
+        " where datname = current_database() and locktype = 'advisory' and not granted)"
+    )
+    with engine.begin() as connection:
+        connection.execute(text(add))
+
+    def run() -> None:
+        with engine.begin() as connection:
+            connection.execute(text(change))
+
+    with ThreadPoolExecutor(1) as other:
+        with engine.begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(31310, 12)"))
+            running = other.submit(run)
+            while not (running.done() or connection.execute(text(waiting)).scalar_one()):
+                time.sleep(0.01)
+            connection.execute(text("select from contexts for update nowait"))
+        running.result()
 
 
 def test_an_event_that_comes_again_with_another_context_is_the_one_that_is_there(
