@@ -313,8 +313,7 @@ def test_what_is_taken_back_takes_its_contexts_along_in_time(
     "change",
     [
         "select clear_unused_contexts(interval '12 hours')",
-        "select context_number(jsonb_build_object('device', each))"
-        " from unnest(array['phone', 'another']) as each",
+        "select context_number(to_jsonb(each)) from (values ('phone'), ('new')) as each (device)",
     ],
 )
 def test_whoever_changes_contexts_has_their_lock_before_any_row(
