@@ -1,13 +1,14 @@
 """The contexts of events: which columns say them, and what of them is kept."""
 
 from collections.abc import Sequence
+from shlex import quote
 
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
-from domain.limits import MOST_CONTEXT_VALUES
+from domain.limits import LONGEST_CONTEXT_VALUE, MOST_CONTEXT_VALUES
 from loading.duck import literal
 from loading.findings import Findings
-from loading.kept_contexts import FAULT
+from loading.kept_contexts import NOT_READ
 from loading.options import LoadOptions
 from loading.plans import NO_ID, EventsPlan, trimmed
 from loading.tables import NOT_TEXT, Table
@@ -46,11 +47,21 @@ def plan_context(seen: Findings) -> bool:
             )
         del seen.fields[CONTEXT]
     for name in parts:
-        seen.read_as[f"{PART}{name}"] = f"the {name} of the context"
-        _note_many(seen, name, _text(seen.expression(f"{PART}{name}")))
+        _plan_part(seen, name)
     if CONTEXT in seen.fields:
         _plan_object(seen)
-    return bool(parts) or CONTEXT in seen.fields
+    return any(meaning == CONTEXT or part_of(meaning) is not None for meaning in seen.fields)
+
+
+def guessed_names(seen: Findings) -> tuple[str, ...]:
+    """The names of contexts that are read though neither the user nor an export of ours said so."""
+    if CONTEXT in seen.fields:
+        return () if _is_said(seen, CONTEXT) else tuple(seen.options.kept_context)
+    return tuple(
+        name
+        for meaning in seen.fields
+        if (name := part_of(meaning)) is not None and not _is_said(seen, meaning)
+    )
 
 
 def context_text(plan: EventsPlan) -> str:
@@ -76,22 +87,60 @@ def _text(expression: str) -> str:
     return f"case when lower({text}) not in ({nothing}) then {text} end"
 
 
+def _is_said(seen: Findings, meaning: str) -> bool:
+    is_export = seen.layout is not None and seen.layout.is_export
+    return is_export or meaning in seen.options.columns
+
+
+def _plan_part(seen: Findings, name: str) -> None:
+    """Reads a part; one that was guessed only if it looks like a part of contexts."""
+    meaning = f"{PART}{name}"
+    column, text = seen.fields[meaning], _text(seen.expression(meaning))
+    if _is_said(seen, meaning):
+        seen.read_as[meaning] = f"the {name} of the context"
+        _note_many(seen, name, text)
+        return
+    given, faulty, values = seen.duck.execute(
+        "select count(text), count(*) filter"
+        f" (length(text) > {LONGEST_CONTEXT_VALUE} or contains(text, chr(0))), count(distinct text)"
+        f" from (select {text} as text from {seen.table.view} where fault is null)"
+    ).fetchall()[0]
+    if 2 * faulty <= given and values <= MOST_CONTEXT_VALUES:
+        seen.read_as[meaning] = f"the {name} of the context"
+        return
+    del seen.fields[meaning]
+    why = (
+        f"most of its values are longer than {LONGEST_CONTEXT_VALUE} characters"
+        if 2 * faulty > given
+        else f"it has {values:,} different values, and {MOST_CONTEXT_VALUES} are kept"
+    )
+    option = quote(f"{meaning}={column}")
+    seen.notes.append(f"{column} is not read: {why} (--column {option} reads it)")
+
+
 def _plan_object(seen: Findings) -> None:
     column = seen.fields[CONTEXT]
     rows = f"select distinct {_text(seen.expression(CONTEXT))} as text from {seen.table.view}"
-    given, faulty = seen.duck.execute(
-        f"select count(*), count(*) filter (starts_with(kept_contexts(text, ''),"
-        f" {literal(FAULT)})) from ({rows} where fault is null limit {_LOOKED_AT})"
-        " where text is not null"
-    ).fetchall()[0]
-    is_said = CONTEXT in seen.options.columns or seen.layout is not None
-    if 2 * faulty > given and not is_said:
-        del seen.fields[CONTEXT]
-        seen.notes.append(
-            f"{column} is not read, as it holds no objects of texts (--column"
-            f" {CONTEXT}={column} reads those there are)"
-        )
-        return
+    if not _is_said(seen, CONTEXT):
+        kept = literal(",".join(seen.options.kept_context))
+        given, faulty = seen.duck.execute(
+            f"select count(*), count(*) filter (kept_contexts(text, {kept}, {kept}) ="
+            f" {literal(NOT_READ)}) from ({rows} where fault is null limit {_LOOKED_AT})"
+            " where text is not null"
+        ).fetchall()[0]
+        option = quote(f"{CONTEXT}={column}")
+        if 2 * faulty > given:
+            del seen.fields[CONTEXT]
+            seen.notes.append(
+                f"{column} is not read, as it holds no objects of texts (--column {option} reads"
+                " those there are)"
+            )
+            return
+        if faulty:
+            seen.notes.append(
+                f"events of which {column} is no object of texts have no context (--column {option}"
+                " rejects them)"
+            )
     said = [
         str(name)
         for (name,) in seen.duck.execute(
@@ -101,8 +150,9 @@ def _plan_object(seen: Findings) -> None:
     ]
     seen.read_as[CONTEXT] = _read_as(said, seen.options.kept_context)
     for name in set(said) & set(seen.options.kept_context):
-        part = literal(f"$.{name}")
-        _note_many(seen, name, f"json_extract_string({_text(seen.expression(CONTEXT))}, {part})")
+        text, part = _text(seen.expression(CONTEXT)), literal(f"$.{name}")
+        value = f"case when json_valid({text}) then json_extract_string({text}, {part}) end"
+        _note_many(seen, name, value)
 
 
 def _read_as(said: Sequence[str], kept: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ def opened_duck(folder: Path, time_zone: str) -> Iterator[duckdb.DuckDBPyConnect
         duck.create_function(
             "kept_contexts",
             kept_contexts,
-            ["VARCHAR", "VARCHAR"],
+            ["VARCHAR", "VARCHAR", "VARCHAR"],
             "VARCHAR",
             type=ARROW,
             null_handling=SPECIAL,

@@ -16,6 +16,7 @@ from loading.tables import unreadable
 
 EVENTS_AT_ONCE = 25_000
 """Events in one transaction: live events wait for it to be seen by the speed layer."""
+_IS_UNREAD = "is_context_unread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class EventBatch:
     """How many rows of the file these are."""
     left_out: int
     """Rows of kinds that are left out."""
+    contexts_unread: int
+    """Events of the table without the context that they came with, as it was faulty."""
 
 
 def checked_events(
@@ -74,4 +77,8 @@ def _split(plan: EventsPlan, rows: pa.Table) -> EventBatch:
         if row["reason"]
     ]
     kept = rows.filter(good).drop_columns(["reason", "raw"])
-    return EventBatch(kept, rejects, rows.num_rows, len(bad) - len(rejects))
+    unread = 0
+    if _IS_UNREAD in kept.column_names:
+        unread = pa.compute.sum(kept[_IS_UNREAD]).as_py() or 0
+        kept = kept.drop_columns([_IS_UNREAD])
+    return EventBatch(kept, rejects, rows.num_rows, len(bad) - len(rejects), unread)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from domain.errors import InvalidInputError
-from loading.contexts import plan_context
+from loading.contexts import guessed_names, plan_context
 from loading.fields import JOINT, USER
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
 from loading.guests import find_guests
@@ -84,6 +84,7 @@ class EventsPlanner:
             unread=tuple(name for name in self.seen.table.columns if name not in read),
             left_out=" or ".join(left_out) or "false",
             kept_context=self.seen.options.kept_context if has_context else (),
+            guessed_context=guessed_names(self.seen) if has_context else (),
             notes=(*self.seen.table.notes, *self.seen.notes),
             layout=self.seen.layout.name if self.seen.layout is not None else None,
         )

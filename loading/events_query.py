@@ -7,7 +7,7 @@ from domain.identifiers import EVENT_NAMESPACE, LONGEST_ID, ME, IdFault
 from domain.interactions import EventKind
 from loading.contexts import context_text
 from loading.duck import literal, literals
-from loading.kept_contexts import FAULT
+from loading.kept_contexts import FAULT, NOT_READ
 from loading.kinds_plan import kind_text
 from loading.plans import EventsPlan, IdForm, cleaned_id, id_text, number_in, trimmed
 from loading.reasons import CONTEXT_REASONS, ID_REASONS, Reason
@@ -84,7 +84,7 @@ select cast(row_no as integer) as row_no, reason,
        occurred_at is not null as time_given,
        case when recommendation is not null
             then from_hex(replace(cast(recommendation as varchar), '-', ''))
-       end as recommendation_id{", context" if plan.kept_context else ""}
+       end as recommendation_id{_kept_context(plan)}
 from verdicts
 """
 
@@ -156,8 +156,20 @@ def _time(plan: EventsPlan) -> str:
 
 
 def _context(plan: EventsPlan) -> str:
-    names = literal(",".join(plan.kept_context))
-    return f"kept_contexts(context_text, {names})" if plan.kept_context else "null::varchar"
+    if not plan.kept_context:
+        return "null::varchar"
+    names, guessed = (literal(",".join(each)) for each in (plan.kept_context, plan.guessed_context))
+    return f"kept_contexts(context_text, {names}, {guessed})"
+
+
+def _kept_context(plan: EventsPlan) -> str:
+    if not plan.kept_context:
+        return ""
+    unread = literal(NOT_READ)
+    return (
+        f", nullif(context, {unread}) as context,"
+        f" coalesce(context = {unread}, false) as is_context_unread"
+    )
 
 
 def _timestamp(time: datetime) -> str:

@@ -195,7 +195,8 @@ def _advice(counts: LoadCounts) -> str | None:
         return CREATE_ITEMS_ADVICE
     if counts.contexts_not_kept:
         return (
-            f"Without their context: {counts.contexts_not_kept:,} events. Of each name"
+            f"Without their context: {counts.contexts_not_kept:,} events. It was no object of texts"
+            f" (--column context=NAME rejects such rows), or there was no room: of each name"
             f" {MOST_CONTEXT_VALUES} different values are kept, and {MOST_CONTEXTS:,} different"
             " contexts."
         )
@@ -242,7 +243,7 @@ class _Loading:
             self.counts.events_repeated += outcome.repeated
             self.counts.items_new += outcome.items_new
             self.counts.left_out += batch.left_out
-            self.counts.contexts_not_kept += outcome.contexts_not_kept
+            self.counts.contexts_not_kept += outcome.contexts_not_kept + batch.contexts_unread
             unstored = dict.fromkeys(outcome.unknown_item_rows, Reason.UNKNOWN_ITEM)
             unstored |= dict.fromkeys(outcome.conflict_rows, Reason.CONFLICT)
             return batch, _unstored(plan, batch.table, unstored)

@@ -112,6 +112,8 @@ class EventsPlan:
     """The SQL of whether a row does not count, as it says itself."""
     kept_context: tuple[str, ...] = ()
     """Names of contexts that are kept; empty: no column says a context."""
+    guessed_context: tuple[str, ...] = ()
+    """Those of them that nobody said are read: where they are faulty, an event has no context."""
 
     def text(self, meaning: str) -> str | None:
         """The SQL of a meaning's text; None: no column has it."""

@@ -30,7 +30,7 @@ class LoadCounts:
     left_out: int = 0
     """Events of kinds that are left out."""
     contexts_not_kept: int = 0
-    """Events without the context that they came with, as there are so many different ones."""
+    """Events without the context that they came with: it was faulty, or there are too many."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Number of rejected rows by reason."""
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -31,6 +32,9 @@ _OPENING = (
 
 _ITEMS_AT_ONCE = 1_000
 """So many items are written in one transaction: whoever writes one of them waits for it."""
+
+_CONTEXTS_AT_ONCE = 100
+"""So many contexts are numbered in one transaction: whoever else adds one waits for it."""
 
 _MOST_ATTEMPTS = 5
 _DEADLOCK = "40P01"
@@ -164,18 +168,24 @@ class Store:
     def _with_context_numbers(self, staged: StagedEvents) -> tuple[pa.Table, int]:
         """The events with context_no if any has a context, and how many get none for theirs.
 
-        Contexts are numbered in a transaction of their own: whoever adds one waits for others who
+        Contexts are numbered in transactions of their own: whoever adds one waits for others who
         do, to the end of their transactions.
         """
         if "context_at" not in staged.events.column_names:
             return staged.events, 0
-        given = json.dumps(staged.contexts)
-        found = self._committed(lambda: self._rows("number_contexts", given))
-        numbers = pa.array([number for (number,) in found], pa.int32())
+        numbers = pa.array(self._context_numbers(staged.contexts), pa.int32())
         at = staged.events["context_at"].combine_chunks()
         context_nos = numbers.take(at)
         events = staged.events.drop_columns(["context_at"]).append_column("context_no", context_nos)
         return events, context_nos.null_count - at.null_count
+
+    def _context_numbers(self, contexts: tuple[str, ...]) -> list[int | None]:
+        numbers = []
+        for first in range(0, len(contexts), _CONTEXTS_AT_ONCE):
+            given = json.dumps(contexts[first : first + _CONTEXTS_AT_ONCE])
+            found = self._committed(partial(self._rows, "number_contexts", given))
+            numbers += [number for (number,) in found]
+        return numbers
 
     def _write_events(
         self, staged: StagedEvents, events: pa.Table, *, create_items: bool

@@ -177,7 +177,8 @@ declare
 begin
     select context_no, unused_since into found_no, since from contexts where context = given;
     if found and since is not null then
-        -- Nobody clears it away from now on; it may just have been.
+        -- Nobody clears it away from now on; it may just have been. Whoever changes rows has the lock first, as who adds some.
+        perform pg_advisory_xact_lock(31310, 12);
         update contexts set unused_since = null where context_no = found_no;
     end if;
     if found then
@@ -202,27 +203,26 @@ $$;
 create function clear_unused_contexts(unused_for interval) returns bigint
 language plpgsql as $$
 declare
+    used     integer[];
     cleared  bigint;
 begin
-    with used as materialized (
+    used := array(
         select context_no from interactions where context_no is not null and user_no <> 0
         union
-        select context_no from impressions where context_no is not null
-    ),
-    in_use as (
-        update contexts set unused_since = null
-        where unused_since is not null and context_no in (select context_no from used)
+        select context_no from impressions where context_no is not null);
+    -- Before rows are locked, as by who adds some; not before the log is read, which takes longer than anybody should wait.
+    perform pg_advisory_xact_lock(31310, 12);
+    with in_use as (
+        update contexts set unused_since = null where unused_since is not null and context_no = any (used)
     ),
     unused as (
-        update contexts set unused_since = now()
-        where unused_since is null and context_no not in (select context_no from used)
+        update contexts set unused_since = now() where unused_since is null and context_no <> all (used)
     ),
     gone as (
-        delete from contexts where unused_since < now() - unused_for and context_no not in (select context_no from used)
+        delete from contexts where unused_since < now() - unused_for and context_no <> all (used)
         returning 1
     )
     select count(*) into cleared from gone;
-    perform pg_advisory_xact_lock(31310, 12);
     delete from context_values
     where (name, value) not in (
         select said.name, said.value from contexts cross join lateral jsonb_each_text(context) as said (name, value));

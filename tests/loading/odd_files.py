@@ -292,4 +292,21 @@ ODD = [
         file="e.parquet",
         rejected={"user_id is missing": 1},
     ),
+    # ------------------------------------------------------------ contexts
+    Case(
+        "a context that is no JSON among objects",
+        PLAIN.replace("timestamp\n", "timestamp,context\n").replace(
+            "0\n", '0,"{""device"":""phone""}"\n'
+        )
+        + "u2,a,1600000000,web\n",
+        [view(), view("u2")],
+        mentions=("no object of texts have no context",),
+    ),
+    Case(
+        "user agents in a column context_device",
+        f"user_id,item_id,timestamp,context_device\nu1,a,1600000000,{'Mozilla ' * 20}\n",
+        [view()],
+        mentions=("--column context.device=context_device reads it",),
+        unread=("context_device",),
+    ),
 ]

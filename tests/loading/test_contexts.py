@@ -1,6 +1,9 @@
 """Contexts of events come in with files as they do over HTTP, and go with their events."""
 
 import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +145,77 @@ def test_a_context_that_the_api_refuses_is_a_reject(
     assert stored(engine) == [PHONE, None]
 
 
+def test_one_row_that_is_no_json_keeps_no_other_from_being_read(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "events.csv"
+    write_csv(path, events('{"device": "phone"}', '{"device": "tv"}', "web"))
+    found = previewed(path, database_url)
+    assert read_as(found)["context"] == "device"
+    assert any("--column context=context rejects" in note for note in found.notes)
+    guessed = load_path(path, database_url, create_items=True)
+    assert (guessed.rejected, guessed.contexts_not_kept) == ({}, 1)
+    assert guessed.advice is not None
+    assert "1 events" in guessed.advice
+    assert stored(engine) == [PHONE, {"device": "tv"}, None]
+    said = load_path(path, database_url, columns={"context": "context"})
+    assert said.rejected == {Reason.CONTEXT_NOT_TEXTS: 1}
+
+
+def test_of_a_column_that_nobody_named_only_what_is_kept_is_judged(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    given = [PHONE | {"w": 1080}, PHONE | {"OS": "x" * 200}, {"device": 5}, PHONE, {"w": 1}]
+    path = written(tmp_path, "jsonl", events(*given))
+    guessed = load_path(path, database_url, create_items=True)
+    assert (guessed.rejected, guessed.contexts_not_kept) == ({}, 1)
+    assert stored(engine) == [PHONE, PHONE, None, PHONE, None]
+    said = load_path(path, database_url, columns={"context": "context"})
+    assert said.rejected == {Reason.CONTEXT_NOT_TEXTS: 3, Reason.CONTEXT_NAME: 1}
+
+
+def test_a_faulty_context_in_an_export_of_ours_is_a_reject(
+    database_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text(
+        "event_id,user_id,item_id,kind,value,scale,occurred_at,recommendation_id,context\n"
+        ',ann,a,view,,,2020-09-13T12:26:40Z,,"{""device"": 5}"\n'
+    )
+    report = load_path(path, database_url, create_items=True)
+    assert report.rejected == {Reason.CONTEXT_NOT_TEXTS: 1}
+
+
+@pytest.mark.parametrize(
+    ("device", "why"),
+    [
+        (lambda n: f"Mozilla/{n % 3} " * 20, "most of its values are longer than 100 characters"),
+        (lambda n: f"device-{n}", "it has 201 different values, and 200 are kept"),
+    ],
+    ids=["user agents", "a device for each user"],
+)
+def test_a_part_that_nobody_named_is_read_if_it_looks_like_one(
+    database_url: str, engine: Engine, tmp_path: Path, device: Callable[[int], str], why: str
+) -> None:
+    path = tmp_path / "events.jsonl"
+    rows = [
+        {"user_id": "ann", "item_id": f"i{n}", "time": 1_600_000_000 + n}
+        | {"context_device": device(n), "context_daypart": "x" * 101 if n == 0 else "evening"}
+        for n in range(MOST_CONTEXT_VALUES + 1)
+    ]
+    write_jsonl(path, rows)
+    found = previewed(path, database_url)
+    assert "context_device" in found.unread
+    says = f"context_device is not read: {why} (--column context.device=context_device reads it)"
+    assert says in found.notes
+    report = load_path(path, database_url, create_items=True)
+    assert (report.rejected, report.contexts_not_kept) == ({}, 1)
+    assert stored(engine) == [None, *[{"daypart": "evening"}] * MOST_CONTEXT_VALUES]
+    said = load_path(path, database_url, columns={"context.device": "context_device"})
+    assert said.rejected.get(Reason.CONTEXT_VALUE, 0) == (len(rows) if "longer" in why else 0)
+    assert said.events_repeated == (0 if "longer" in why else len(rows))
+
+
 def test_a_column_that_holds_something_else_is_not_read(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
@@ -233,6 +307,41 @@ def test_what_is_taken_back_takes_its_contexts_along_in_time(
             "select (select count(*) from contexts) + (select count(*) from context_values)"
         )
         assert connection.execute(left).scalar_one() == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "select clear_unused_contexts(interval '12 hours')",
+        "select context_number(to_jsonb(each)) from (values ('phone'), ('new')) as each (device)",
+    ],
+)
+def test_whoever_changes_contexts_has_their_lock_before_any_row(
+    engine: Engine, change: str
+) -> None:
+    add = (
+        "insert into contexts (context, unused_since) values"
+        """ ('{"device": "phone"}', now()), ('{"device": "tv"}', null)"""
+    )
+    waiting = (
+        "select exists (select from pg_locks join pg_database on pg_database.oid = database"
+        " where datname = current_database() and locktype = 'advisory' and not granted)"
+    )
+    with engine.begin() as connection:
+        connection.execute(text(add))
+
+    def run() -> None:
+        with engine.begin() as connection:
+            connection.execute(text(change))
+
+    with ThreadPoolExecutor(1) as other:
+        with engine.begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(31310, 12)"))
+            running = other.submit(run)
+            while not (running.done() or connection.execute(text(waiting)).scalar_one()):
+                time.sleep(0.01)
+            connection.execute(text("select from contexts for update nowait"))
+        running.result()
 
 
 def test_an_event_that_comes_again_with_another_context_is_the_one_that_is_there(
