@@ -26,6 +26,7 @@ from loading.preview import FilePreview, preview
 from loading.reasons import Reason
 from serving.answering.list_values import AskedContextByName
 from sql.loads import undo_load
+from sql.locks import CONTEXTS, wait_for_lock
 from tests.examples import examples
 from tests.loading.written_files import Row, load_path, write_csv, write_jsonl, write_parquet
 
@@ -336,7 +337,7 @@ def test_whoever_changes_contexts_has_their_lock_before_any_row(
 
     with ThreadPoolExecutor(1) as other:
         with engine.begin() as connection:
-            connection.execute(text("select pg_advisory_xact_lock(31310, 12)"))
+            wait_for_lock(connection, CONTEXTS)
             running = other.submit(run)
             while not (running.done() or connection.execute(text(waiting)).scalar_one()):
                 time.sleep(0.01)
