@@ -1,7 +1,6 @@
 """Contexts of events come in with files as they do over HTTP, and go with their events."""
 
 import json
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +28,7 @@ from sql.loads import undo_load
 from sql.locks import CONTEXTS, wait_for_lock
 from tests.examples import examples
 from tests.loading.written_files import Row, load_path, write_csv, write_jsonl, write_parquet
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -339,8 +339,7 @@ def test_whoever_changes_contexts_has_their_lock_before_any_row(
         with engine.begin() as connection:
             wait_for_lock(connection, CONTEXTS)
             running = other.submit(run)
-            while not (running.done() or connection.execute(text(waiting)).scalar_one()):
-                time.sleep(0.01)
+            wait_until(lambda: running.done() or connection.execute(text(waiting)).scalar_one())
             connection.execute(text("select from contexts for update nowait"))
         running.result()
 

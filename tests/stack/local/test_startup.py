@@ -102,6 +102,13 @@ def has_ended(written_down: Path) -> bool:
     return bool(number) and not psutil.pid_exists(int(number))
 
 
+def freed_in(folder: Path) -> dict[str, str]:
+    """Variables of a published run that need not wait to end."""
+    freed = folder / "freed"
+    freed.touch()
+    return {"FREED": str(freed), "ENDED": str(folder / "ended")}
+
+
 def start_in(folder: Path) -> tuple[Start, StringIO]:
     """A start with a home of its own, and what it writes."""
     home, written = Home(folder), StringIO()
@@ -193,9 +200,8 @@ async def test_a_prepared_process_that_dies_while_the_data_comes_in_has_a_succes
 ) -> None:
     start, written = start_in(tmp_path)
     monkeypatch.setattr(nightly_flow, "PROGRAM", ["-c", ENDS_WHILE_IT_WAITS + PUBLISHED_RUN])
-    died, freed = tmp_path / "died", tmp_path / "freed"
-    freed.touch()
-    variables = {"DIED": str(died), "FREED": str(freed), "ENDED": str(tmp_path / "ended")}
+    died = tmp_path / "died"
+    variables = freed_in(tmp_path) | {"DIED": str(died)}
     async with first_night(start, database_url, os.environ | variables) as night:
         night.prepare()
         await asyncio.to_thread(partial(wait_until, lambda: has_ended(died)))
@@ -211,10 +217,7 @@ async def test_a_night_that_fails_once_its_run_is_served_says_so(
 ) -> None:
     start, written = start_in(tmp_path)
     monkeypatch.setattr(nightly_flow, "PROGRAM", ["-c", PUBLISHED_RUN + FAILS_AT_THE_END])
-    freed = tmp_path / "freed"
-    freed.touch()
-    variables = {"FREED": str(freed), "ENDED": str(tmp_path / "ended")}
-    async with first_night(start, database_url, os.environ | variables) as night:
+    async with first_night(start, database_url, os.environ | freed_in(tmp_path)) as night:
         await night.run()
         await night.end()
     assert "! The first night is served, but what follows it failed: see" in written.getvalue()
