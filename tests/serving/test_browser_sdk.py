@@ -178,12 +178,12 @@ def test_what_a_page_leaves_is_sent_as_it_closes_or_by_the_next_one(shop: Shop) 
     wait_until(lambda: shop.events() == [("ann", "film-1", "like")])
 
     page = shop.page()
-    shop.context.route(WHERE_EVENTS_GO, lambda route: route.abort())
+    # What a closing page sends may pass by a route that Playwright has set.
+    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('no network')); }")
     for film in range(2, 32):
         track(page, film % 30, value=None)
     page.close()
     assert len(shop.events()) == 1
-    shop.context.unroute(WHERE_EVENTS_GO)
     other = shop.page()
     other.wait_for_function("!Object.keys(localStorage).length")
     films = sorted(int(item.removeprefix("film-")) for _, item, _ in shop.events())
