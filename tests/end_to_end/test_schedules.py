@@ -5,8 +5,6 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from stack.diagnosis.prefect import scheduled_names
 from tests.end_to_end.conftest import SMALL, System
 from tests.prefect_api import ask_again
@@ -54,22 +52,22 @@ def due_soon(system: System, name: str) -> Iterator[str]:
         change(system, path, parameters=found["parameters"])
 
 
-@pytest.mark.parametrize("name", scheduled_names())
-def test_the_next_runs_of_what_is_scheduled_exist_and_are_reported(
-    system: System, name: str
-) -> None:
-    found = deployment(system, name)
+def test_the_next_runs_of_what_is_scheduled_exist_and_are_reported(system: System) -> None:
     scheduled = {"state": {"type": {"any_": ["SCHEDULED"]}}}
-    wait_until(lambda: runs_of(system, found["id"], **scheduled), seconds=120)
-    next_at = datetime.fromisoformat(system.json("status")["schedules"][name])
-    assert next_at > datetime.now(UTC)
-    due = [
-        datetime.fromisoformat(run["expected_start_time"])
-        for run in runs_of(system, found["id"], **scheduled)
-    ]
-    assert next_at in due
-    words = f"{name} {next_at:%Y-%m-%d %H:%M} UTC"
-    assert words in " ".join(system.run("diagnose").stdout.split())
+    ids = {name: str(deployment(system, name)["id"]) for name in scheduled_names()}
+    wait_until(
+        lambda: all(runs_of(system, each, **scheduled) for each in ids.values()), seconds=120
+    )
+    told, diagnosed = system.json("status")["schedules"], system.run("diagnose").stdout
+    for name, deployment_id in ids.items():
+        next_at = datetime.fromisoformat(told[name])
+        assert next_at > datetime.now(UTC)
+        due = [
+            datetime.fromisoformat(run["expected_start_time"])
+            for run in runs_of(system, deployment_id, **scheduled)
+        ]
+        assert next_at in due
+        assert f"{name} {next_at:%Y-%m-%d %H:%M} UTC" in " ".join(diagnosed.split())
 
 
 def test_what_is_due_runs_by_itself(system: System) -> None:
