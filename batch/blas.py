@@ -15,7 +15,7 @@ def one_blas_thread() -> Iterator[None]:
     It holds for every BLAS that is loaded when the block begins (numpy and scipy have one each);
     afterwards each has as many threads as before.
     """
-    # It looks for libraries again once modules were imported: in every block that took a fifth of the
-    # processor time of a small night.
+    # It looks for libraries again once modules were imported: in every block that was a fifth of
+    # the processor time of a small night.
     with get_cached_controller().limit(limits=1, user_api="blas"):
         yield
