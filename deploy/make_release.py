@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 PARTS = ("local", "otel", "kafka", "client")
 """What a release installs: everything but what documents it and tests it, and Spark."""
+PYTHONS = ({}, {"python_full_version": "3.11.0"})
+"""The one of this machine, and the oldest that a release is for."""
 SPARK_LOCK = "requirements-spark.lock"
 """What a night on Spark needs besides."""
 
@@ -68,7 +70,10 @@ def released(lock: str, project: Mapping[str, object]) -> str:
 
 
 def packages_of(project: Mapping[str, object]) -> set[str]:
-    """Names of all packages that the parts of a release need, by what is installed here."""
+    """Names of all packages that the parts of a release need, by what is installed here.
+
+    With every Python that a release is for: some packages ask for others with old patches of it.
+    """
     name = canonicalize_name(str(project["name"]))
     due = [Requirement(f"{name}[{','.join(PARTS)}]")]
     seen: set[tuple[str, frozenset[str]]] = set()
@@ -82,11 +87,12 @@ def packages_of(project: Mapping[str, object]) -> set[str]:
 
 
 def required_by(requirement: Requirement) -> Iterable[Requirement]:
-    """What a package requires on this machine, with the extras that are asked for."""
+    """What a package requires on such a machine, with the extras that are asked for."""
     extras = ("", *requirement.extras)
+    environments = [{"extra": e, **python} for e in extras for python in PYTHONS]
     for text in metadata.requires(requirement.name) or ():
         behind = Requirement(text)
-        if not behind.marker or any(behind.marker.evaluate({"extra": e}) for e in extras):
+        if not behind.marker or any(map(behind.marker.evaluate, environments)):
             yield behind
 
 

@@ -49,7 +49,13 @@ LONGEST_WAIT = "5min"
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
 ALONE = {"tests/end_to_end/test_prefect_on_demand.py"}
 """Long files of these folders that use a server of their own."""
-LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/contract/", "tests/promises/")
+LONGEST = (
+    *TOGETHER,
+    "tests/stack/test_image.py",
+    "tests/chaos/test_run.py",
+    "tests/contract/",
+    "tests/promises/",
+)
 WHOLE = (
     *TOGETHER,
     "tests/benchmarks/",

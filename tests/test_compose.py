@@ -154,7 +154,32 @@ def test_the_api_alone_reads_the_signing_keys_and_cannot_change_them() -> None:
         name for name, each in known.items() if "signing_keys:" in str(each.get("volumes"))
     }
     assert with_keys == {"api", "signing_keys"}
-    assert f"mkdir --mode=0700 {file.parent}" in COMPOSE.read_text(encoding="utf-8")
+    (private,) = re.findall(r"install .+ --mode=0700 (.+)$", image_file(), re.MULTILINE)
+    assert file.parent.name in private.split()
+
+
+def test_the_image_is_that_of_a_release_made_of_this_folder() -> None:
+    made, released = image_file().split("RUN make release\n")
+    _, _, wanted = (ROOT / "deploy" / "Dockerfile").read_text("utf-8").partition("\n")
+    assert released.replace("--from=clone /clone/build/release/", "") == wanted
+    assert made.startswith(wanted.splitlines()[0]), "both are of one Python"
+
+
+def test_what_is_a_volume_belongs_in_the_image_to_whoever_writes_to_it() -> None:
+    owned = re.findall(r"install .+ --group=tandem(?: --mode=0700)? ([\w ]+\w)", image_file())
+    folders = {f"/home/tandem/{name}" for names in owned for name in names.split()}
+    mounted = {
+        volume.split(":")[1]
+        for known in services().values()
+        if known["image"].startswith("tandem:")
+        for volume in known.get("volumes", [])
+    }
+    assert mounted == folders
+
+
+def image_file() -> str:
+    """What the image is built by."""
+    return str(compose()["x-tandem"]["build"]["dockerfile_inline"]).replace("$$", "$")
 
 
 def test_the_api_has_two_processes() -> None:

@@ -53,24 +53,21 @@ class Release:
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
-    folder = tmp_path_factory.mktemp("release") / "release"
-    made = [sys.executable, str(ROOT / "deploy" / "make_release.py"), str(folder)]
-    subprocess.run(made, check=True, stdout=subprocess.DEVNULL, timeout=300)
+def release(release_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Release:
     environment = tmp_path_factory.mktemp("installed")
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", environment], check=True, timeout=300
     )
     (environment / "empty").mkdir()
     python = environment / "bin" / "python"
-    (wheel,) = folder.glob("*.whl")
+    (wheel,) = release_folder.glob("*.whl")
     uv = Path(sys.executable).with_name("uv")
     install = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel]
     subprocess.run(install, check=True, timeout=300)
     # What it needs is installed here; that this folder links to the clone counts for itself alone.
     (site_packages,) = environment.glob("lib/python*/site-packages")
     (site_packages / "needed.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return Release(folder, environment)
+    return Release(release_folder, environment)
 
 
 def test_a_release_has_its_version_its_changes_and_the_sums_of_its_files(release: Release) -> None:
@@ -90,12 +87,10 @@ def test_a_release_has_its_version_its_changes_and_the_sums_of_its_files(release
     changes = (release.folder / "CHANGES.md").read_text()
     assert changes.startswith(f"## {version}")
     image = (release.folder / "Dockerfile").read_text()
-    (copied,) = re.findall(r"^COPY --chown=tandem (.+) \./$", image, re.MULTILINE)
-    assert all(list(release.folder.glob(pattern)) for pattern in copied.split())
-    images = (ROOT / "docker-compose.yml").read_text()
-    assert f"image: tandem:{version}" in images
-    (base,) = re.findall(r"^FROM (.+)$", image, re.MULTILINE)
-    assert f"FROM {base}" in images, "both image files are of one Python"
+    copied = re.findall(r"^COPY (.+) \./$", image, re.MULTILINE)
+    assert len(copied) == 2
+    assert all(list(release.folder.glob(pattern)) for pattern in copied)
+    assert f"image: tandem:{version}" in (ROOT / "docker-compose.yml").read_text()
 
 
 def test_its_bill_of_materials_names_what_is_installed_and_nothing_else(release: Release) -> None:
@@ -112,6 +107,8 @@ def test_its_bill_of_materials_names_what_is_installed_and_nothing_else(release:
     names = {name for name, _ in listed}
     assert {"fastapi", "prefect", "implicit", "confluent-kafka", "typer"} <= names
     assert not names & {"pytest", "ruff", "sphinx", "cyclonedx-bom"}
+    # What redis needs with the first patches of Python 3.11, whatever is installed here.
+    assert "async-timeout" in names
     assert all(part["purl"] for part in bill["components"])
 
 
