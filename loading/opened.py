@@ -17,7 +17,7 @@ from loading.opening import open_table
 from loading.options import ALL_ATTRIBUTES, NO_COLUMN, AmbiguousInputError, LoadOptions
 from loading.planning import make_plan
 from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan
-from loading.scales import find_scale
+from loading.scales import find_scale, read_on
 from loading.sources import Sources, opened_sources
 from loading.tables import Table, unreadable
 
@@ -152,11 +152,21 @@ def _of_one_scale(plans: Sequence[Plan]) -> list[Plan]:
         if isinstance(plan, EventsPlan) and plan.scale is not None:
             found.setdefault(plan.table.columns, []).append(plan.scale)
     return [
-        replace(plan, scale=_joint(plan, found[plan.table.columns]))
+        _on_scale(plan, _joint(plan, found[plan.table.columns]))
         if isinstance(plan, EventsPlan) and plan.scale is not None
         else plan
         for plan in plans
     ]
+
+
+def _on_scale(plan: EventsPlan, scale: Scale) -> EventsPlan:
+    if scale == plan.scale:
+        return plan
+    columns = tuple(
+        replace(column, read_as=read_on(scale)) if column.meaning == "value" else column
+        for column in plan.columns
+    )
+    return replace(plan, scale=scale, columns=columns)
 
 
 def _joint(plan: EventsPlan, scales: Sequence[Scale]) -> Scale:

@@ -51,6 +51,22 @@ def test_a_folder_that_holds_nothing_to_load_is_refused_with_a_sentence(
     assert "neither events nor items" in refusal(folder, database_url)
 
 
+def test_a_table_of_several_versions_is_refused(
+    database_url: str, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for mark, name in [
+        ("_delta_log/0.json", "Delta Lake"),
+        (".hoodie/hoodie.properties", "Hudi"),
+        ("metadata/v1.metadata.json", "Iceberg"),
+    ]:
+        with subtests.test(name):
+            folder = tmp_path / name
+            (folder / mark).parent.mkdir(parents=True)
+            (folder / mark).write_text("{}")
+            (folder / "part-0.csv").write_text("user_id,item_id,time\nu,a,1600000000\n")
+            assert f"is a table of {name}" in refusal(folder, database_url)
+
+
 def test_what_unpacks_to_far_more_than_it_is_is_refused(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
