@@ -58,9 +58,9 @@ def test_the_next_runs_of_what_is_scheduled_exist_and_are_reported(system: Syste
     wait_until(
         lambda: all(runs_of(system, each, **scheduled) for each in ids.values()), seconds=120
     )
-    told, diagnosed = system.json("status")["schedules"], system.run("diagnose").stdout
+    reported, diagnosed = system.json("status")["schedules"], system.run("diagnose").stdout
     for name, deployment_id in ids.items():
-        next_at = datetime.fromisoformat(told[name])
+        next_at = datetime.fromisoformat(reported[name])
         assert next_at > datetime.now(UTC)
         due = [
             datetime.fromisoformat(run["expected_start_time"])
