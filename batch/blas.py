@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import get_cached_controller
 
 
 @contextmanager
@@ -31,13 +32,15 @@ class _Blocks:
     def __init__(self) -> None:
         self._lock = Lock()
         self._under_way = 0
-        self._limits: threadpool_limits | None = None
+        self._limits: Any = None
 
     def enter(self) -> None:
         """One more."""
         with self._lock:
             if not self._under_way:
-                self._limits = threadpool_limits(1, "blas")
+                # The controller looks for libraries again once modules were imported: in every
+                # block that was a fifth of the processor time of a small night.
+                self._limits = get_cached_controller().limit(limits=1, user_api="blas")
             self._under_way += 1
 
     def leave(self) -> None:
