@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv --quiet
 UV_VERSION := 0.13.8
 INSTALLED := $(VENV)/.installed
-# Each has servers of its own. Tests wait more than they compute: 3 keep 2 cores busy.
-TEST_WORKERS ?= 3
+# Each has servers of its own. Tests wait as long as they compute: 4 keep 2 cores busy.
+TEST_WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help up test quick lint format docs lock release setup clean

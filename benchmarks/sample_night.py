@@ -41,14 +41,26 @@ class MeasuredNight:
     """Until the first step began: the command, the process of the flow, its imports, Prefect."""
     cpu_seconds: float
     """Of the command and the flow; Prefect's server and PostgreSQL not included."""
-    steps: Mapping[str, float]
-    """Seconds of each step."""
+    spans: Mapping[str, tuple[float, float]]
+    """When each step began and ended, in seconds since the command: some go on side by side."""
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """Seconds of each step."""
+        return {step: end - begin for step, (begin, end) in self.spans.items()}
 
     @property
     def between_seconds(self) -> float:
-        """Between the steps, until the switch: what Prefect takes to begin and end each."""
-        within = sum(self.steps.values()) - self.steps.get("Retire old runs", 0.0)
-        return self.switched_seconds - self.starting_seconds - within
+        """Until the switch, while no step is under way: what Prefect takes to begin and end each.
+
+        Steps that go on side by side hide it.
+        """
+        between, covered = 0.0, self.starting_seconds
+        for begin, end in sorted(self.spans.values()):
+            if end <= self.switched_seconds:
+                between += max(begin - covered, 0.0)
+                covered = max(covered, end)
+        return between
 
 
 def sample_night(
@@ -76,15 +88,15 @@ def described(night: MeasuredNight) -> dict[str, float]:
         "between_steps_seconds": round(night.between_seconds, 2),
         "cpu_seconds": round(night.cpu_seconds, 2),
         "load": round(os.getloadavg()[0], 1),
-        **{f"step: {step}": seconds for step, seconds in night.steps.items()},
+        **{f"step: {step}": round(seconds, 2) for step, seconds in night.steps.items()},
     }
 
 
 def _measured(environment: Mapping[str, str]) -> MeasuredNight:
     program = Path(sys.executable).with_name("tandem")
     began, cpu = time.monotonic(), _cpu_seconds()
-    steps: dict[str, float] = {}
-    starting = switched = 0.0
+    spans: dict[str, tuple[float, float]] = {}
+    switched = 0.0
     with subprocess.Popen(  # noqa: S603 -- our own
         [str(program), "nightly"], env=dict(environment), stdout=subprocess.PIPE, text=True
     ) as command:
@@ -93,15 +105,14 @@ def _measured(environment: Mapping[str, str]) -> MeasuredNight:
             if found is None:
                 continue
             passed = time.monotonic() - began
-            steps[found["step"]] = float(found["seconds"])
-            if len(steps) == 1:
-                starting = passed - steps[found["step"]]
+            spans[found["step"]] = (passed - float(found["seconds"]), passed)
             if found["step"] == SWITCH:
                 switched = passed
     if command.returncode != 0 or not switched:
         raise RuntimeError("the night was not published")
     seconds = time.monotonic() - began
-    return MeasuredNight(switched, seconds, starting, _cpu_seconds() - cpu, steps)
+    starting = min(begin for begin, _ in spans.values())
+    return MeasuredNight(switched, seconds, starting, _cpu_seconds() - cpu, spans)
 
 
 def _cpu_seconds() -> float:

@@ -75,7 +75,7 @@ def choose_lists(
     )
     parameters = replace(run.parameters, lists=chosen.hyperparameters)
     with context.begin() as connection:
-        model_runs.store_parameters(connection, run.run_id, parameters)
+        model_runs.store_parameters(connection, run.run_id, lists=parameters.lists)
         model_runs.store_metrics(connection, run.run_id, chosen.described())
     made = chosen.hyperparameters
     context.say(
@@ -115,8 +115,7 @@ def choose_weights(context: NightlyContext, run: Run, validation: Validation | N
     """What taste, transitions and trends count."""
     chosen = live_weights.choose_weights(validation, run.parameters.space)
     with context.begin() as connection:
-        parameters = replace(run.parameters, weights=chosen.weights)
-        model_runs.store_parameters(connection, run.run_id, parameters)
+        model_runs.store_parameters(connection, run.run_id, weights=chosen.weights)
         model_runs.store_metrics(connection, run.run_id, chosen.described())
     weights = chosen.weights
     context.say(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from prefect.runtime import flow_run
 
 from batch.content import catalogue_words
@@ -125,12 +126,12 @@ def build_matrix(context: NightlyContext, run: Run, history: Interactions) -> In
 
 @step("Learn what comes after what")
 def learn_sequence(
-    context: NightlyContext, run: Run, history: Interactions, matrix: InteractionMatrix
+    context: NightlyContext, run: Run, history: Interactions, item_nos: NDArray[np.int32]
 ) -> SequenceVectors:
-    """The sequence part of the items, for the live scores and, if chosen, the lists."""
+    """The sequence part of the items (i,), for the live scores and, if chosen, the lists."""
     moment = as_of(run, history)
     sequence = sequence_vectors(
-        history, matrix.item_nos, moment, run.parameters.space, engine=context.batch_engine
+        history, item_nos, moment, run.parameters.space, engine=context.batch_engine
     )
     context.say(f"{sequence.dimensions} dimensions.")
     return sequence

@@ -1,6 +1,6 @@
 """The nightly run: from the whole history to a new version of everything that is served."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -11,15 +11,22 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 from sqlalchemy import Engine
 
+from batch.blas import one_blas_thread
+from batch.content.catalogue_words import CatalogueWords
+from batch.content.words import ItemTerms
+from batch.engines.implicit_engine import ONE_MACHINE
 from batch.evaluation.comparison import Comparison
 from batch.evaluation.holdout import Holdout
 from batch.evaluation.promotion_gate import Size
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
-from batch.history.matrix import put_aside
+from batch.history.matrix import InteractionMatrix, put_aside
+from batch.parameters import LiveWeights, WordParameters
 from batch.runs import model_runs
 from batch.runs.model_runs import Run, find_served_run, nightly_lock
 from batch.settings import BatchSettings
+from batch.space.composing import ItemSpace
+from batch.space.sequence import SequenceVectors
 from domain.errors import NightMadeUpForError, RunRefusedError
 from domain.identifiers import RunId
 from flows import choosing_tasks, judging_tasks, learning_tasks, publishing_tasks
@@ -36,11 +43,14 @@ from flows.nightly_context import (
     listener,
 )
 from flows.run_names import add_run_to_name, by_day
+from flows.side_by_side import side_by_side
 from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
 _HYPERPARAMETERS = {"factors", "iterations", "threshold", "confidence"}
 """Parameters that change the hyperparameters of the lists, whether tuned or not."""
+MOST_AT_ONCE = 1_000_000
+"""Of a log of no more interactions the steps go on side by side; a longer one needs the memory."""
 
 
 @flow(
@@ -134,7 +144,7 @@ def _opened_context(settings: BatchSettings) -> Iterator[NightlyContext]:
     url = DatabaseSettings().database_url.get_secret_value()
     # A night has nearly a hundred transactions. Between two there may be an hour of fitting, and
     # whatever ends an idle connection: it is tried before it is used again.
-    engine = make_engine(url, application_name=FLOW, pool_size=2, pool_pre_ping=True)
+    engine = make_engine(url, application_name=FLOW, pool_size=4, pool_pre_ping=True)
     try:
         with engine.connect() as connection:
             session = connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -166,42 +176,97 @@ def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:
 def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> None:
     history = learning_tasks.read_history(context, run)
     matrix = learning_tasks.build_matrix(context, run, history)
+    item_nos = matrix.item_nos
     # Until all is chosen the past has a matrix of its own, and these are gigabytes of a long log.
     read_matrix = put_aside(matrix, context.batch_engine.folder)
     del matrix
-    held_out = judging_tasks.split(context, history)
-    validation = choosing_tasks.make_validation(context, run, held_out)
-    if validation is not None:
-        held_out = replace(held_out, sequence=validation.components.sequence)
-    context.settings = choosing_tasks.choose_popular_list(context, run, validation)
-    run, fitted = choosing_tasks.choose_lists(context, run, validation, asked)
-    _judge(context, run, history, held_out, fitted)
-    publishing_tasks.make_room(context, run)
-    catalogue = learning_tasks.read_catalogue(context)
-    terms = learning_tasks.read_words(context)
-    weights = choosing_tasks.choose_weights(context, run, validation)
-    choosing_tasks.choose_policy(context, run, validation, weights, fitted)
-    del fitted
-    chosen = choosing_tasks.choose_words(context, run, validation, terms, weights)
-    # They hold the matrix of the past and what was fitted to it, and nothing needs them any more.
-    del held_out, validation
-    matrix = read_matrix()
-    del read_matrix
-    sequence = learning_tasks.learn_sequence(context, run, history, matrix)
-    factors = learning_tasks.refit(context, run, history, matrix, sequence)
-    factors, wider = learning_tasks.learn_list_words(context, factors, matrix, terms, chosen)
-    publishing_tasks.write_lists(context, run, wider, factors, catalogue)
-    # They are the largest thing of a night, and nothing needs them any more.
-    del factors, wider
-    space = learning_tasks.learn_space(context, run, history, matrix, sequence, weights=weights)
-    words = learning_tasks.learn_words(context, space, matrix, terms, chosen)
-    publishing_tasks.write_words(context, run, words)
-    publishing_tasks.write_item_vectors(context, run, words)
-    publishing_tasks.write_similarity_embeddings(context, run, words)
-    publishing_tasks.write_popular_lists(context, run)
-    known = publishing_tasks.write_live_vectors(context, run, words.space)
+    at_once = _fits_at_once(context, history)
+    with one_blas_thread(), side_by_side(at_once=at_once) as begin:
+        following = begin(learning_tasks.learn_sequence, context, run, history, item_nos)
+        held_out = judging_tasks.split(context, history)
+        validation = choosing_tasks.make_validation(context, run, held_out)
+        weighing = begin(choosing_tasks.choose_weights, context, run, validation)
+        if validation is not None:
+            held_out = replace(held_out, sequence=validation.components.sequence)
+        context.settings = choosing_tasks.choose_popular_list(context, run, validation)
+        run, fitted = choosing_tasks.choose_lists(context, run, validation, asked)
+        _judge(context, run, history, held_out, fitted)
+        publishing_tasks.make_room(context, run)
+        listing_popular = begin(publishing_tasks.write_popular_lists, context, run)
+        catalogue = learning_tasks.read_catalogue(context)
+        terms = learning_tasks.read_words(context)
+        weights = weighing()
+        fitting = begin(_refit, context, run, history, read_matrix, following)
+        composing = begin(
+            _learn_space, context, run, history, read_matrix, following, weights=weights
+        )
+        choosing_tasks.choose_policy(context, run, validation, weights, fitted)
+        del fitted
+        chosen = choosing_tasks.choose_words(context, run, validation, terms, weights)
+        # They hold the matrix of the past and what was fitted to it, and nothing needs them any
+        # more.
+        del held_out, validation, weighing
+        learning = begin(_learn_words, context, composing, terms, chosen)
+        matrix, factors = fitting()
+        factors, wider = learning_tasks.learn_list_words(context, factors, matrix, terms, chosen)
+        publishing_tasks.write_lists(context, run, wider, factors, catalogue)
+        # They are the largest thing of a night, and nothing needs them any more.
+        del fitting, matrix, factors, wider
+        words = learning()
+        publishing_tasks.write_words(context, run, words)
+        publishing_tasks.write_item_vectors(context, run, words)
+        writing = begin(publishing_tasks.write_live_vectors, context, run, words.space)
+        publishing_tasks.write_similarity_embeddings(context, run, words)
+        listing_popular()
+        known = writing()
     publishing_tasks.build_index(context, run, words.space)
     publishing_tasks.promote(context, run, known)
+
+
+def _fits_at_once(context: NightlyContext, history: Interactions) -> bool:
+    """Whether steps may go on side by side: their memory adds up, and so do their threads."""
+    return (
+        len(history) <= MOST_AT_ONCE
+        and context.batch_engine.name == ONE_MACHINE.name
+        and context.settings.threads != 1
+    )
+
+
+def _refit(
+    context: NightlyContext,
+    run: Run,
+    history: Interactions,
+    read_matrix: Callable[[], InteractionMatrix],
+    following: Callable[[], SequenceVectors],
+) -> tuple[InteractionMatrix, Factors]:
+    """The matrix of everything, and the lists' factors."""
+    matrix = read_matrix()
+    return matrix, learning_tasks.refit(context, run, history, matrix, following())
+
+
+def _learn_space(
+    context: NightlyContext,
+    run: Run,
+    history: Interactions,
+    read_matrix: Callable[[], InteractionMatrix],
+    following: Callable[[], SequenceVectors],
+    *,
+    weights: LiveWeights,
+) -> tuple[InteractionMatrix, ItemSpace]:
+    """The matrix of everything, and the space of the items."""
+    matrix = read_matrix()
+    space = learning_tasks.learn_space(context, run, history, matrix, following(), weights=weights)
+    return matrix, space
+
+
+def _learn_words(
+    context: NightlyContext,
+    composing: Callable[[], tuple[InteractionMatrix, ItemSpace]],
+    terms: ItemTerms,
+    chosen: WordParameters,
+) -> CatalogueWords:
+    matrix, space = composing()
+    return learning_tasks.learn_words(context, space, matrix, terms, chosen)
 
 
 def _judge(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from prefect import get_run_logger
@@ -52,6 +53,7 @@ class NightlyContext:
         self.step_seconds: dict[str, float] = {}
         self._database_url = database_url
         self._listener = listener.get()
+        self._reporting = Lock()
 
     def begin(self) -> Any:
         """A transaction of its own: `with context.begin() as connection`."""
@@ -97,7 +99,8 @@ class NightlyContext:
         if self._listener is None:
             return
         try:
-            self._listener.on_failed(step, seconds)
+            with self._reporting:
+                self._listener.on_failed(step, seconds)
         except Exception as trouble:  # noqa: BLE001 -- such as the pipe of a terminal that is gone
             self.warn(f"The failure of this step could not be reported: {trouble}")
 
@@ -122,6 +125,7 @@ class NightlyContext:
             self.say(f"Run {run_id} is cleared away by the next night: {error.orig}")
 
     def report(self, step: str, seconds: float | None) -> None:
-        """Report to whoever listens that a step begins (None) or has ended."""
+        """Report to whoever listens that a step begins (None) or has ended; one at a time."""
         if self._listener is not None:
-            self._listener.on_step(step, seconds)
+            with self._reporting:
+                self._listener.on_step(step, seconds)

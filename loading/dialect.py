@@ -83,8 +83,12 @@ def find_dialect(path: Path, name: str, options: LoadOptions) -> Dialect:
         )
     columns = _without_table(tuple(_column_name(cell) for cell in rows[0]))
     twice = [column for column, times in Counter(columns).items() if times > 1 and column]
-    if twice:
-        raise InvalidInputError(f"{name} has the column {twice[0]} more than once.")
+    read = [column for column in twice if is_known_name(column)]
+    if read:
+        raise InvalidInputError(
+            f"{name} has the column {read[0]} more than once. Give one of them another name."
+        )
+    columns = _numbered(columns, twice)
     named = tuple(column or f"column {number}" for number, column in enumerate(columns, 1))
     sequences = frozenset(
         column for column, cell in zip(named, rows[0], strict=True) if cell.endswith("_seq")
@@ -195,7 +199,12 @@ def _split(lines: Iterable[str], separator: str, *, quoted: bool) -> list[list[s
 def _has_heading(rows: Sequence[Sequence[str]]) -> bool:
     """A first row of names: known ones, or none that looks like a value where others do."""
     first = [_column_name(cell) for cell in rows[0]]
-    if any(is_known_name(cell) for cell in first):
+    known = sum(map(is_known_name, first))
+    values = {at for at, cell in enumerate(first) if _VALUE.fullmatch(cell)}
+    alike = [row for row in rows[1:] if len(row) == len(first)]
+    # `movie` and `track` stand in rows too, beside what stands below them as well.
+    is_row = any(alike) and any(all(_VALUE.fullmatch(row[at]) for row in alike) for at in values)
+    if known and not (known == 1 and is_row):
         return True
     if any(_VALUE.fullmatch(cell) or not cell for cell in first) or len(set(first)) < len(first):
         return False
@@ -203,6 +212,14 @@ def _has_heading(rows: Sequence[Sequence[str]]) -> bool:
     return any(
         sum(bool(_VALUE.fullmatch(row[at])) for row in below) > len(below) / 2
         for at in range(len(first))
+    )
+
+
+def _numbered(columns: tuple[str, ...], twice: Sequence[str]) -> tuple[str, ...]:
+    """Columns that stand there twice have their number, from 1, behind their name."""
+    return tuple(
+        f"{column}.{number}" if column in twice else column
+        for number, column in enumerate(columns, 1)
     )
 
 

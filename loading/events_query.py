@@ -12,6 +12,7 @@ from loading.kinds_plan import kind_text
 from loading.plans import EventsPlan, IdForm, cleaned_id, id_text, number_in, trimmed
 from loading.reasons import CONTEXT_REASONS, ID_REASONS, Reason
 from loading.tables import NOT_TEXT
+from loading.times import EPOCH
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 _NO_TIME = (
@@ -23,6 +24,8 @@ _ZEROS = ("0001-01-01", "1753-01-01", "1899-12-30", "1900-01-01")
 _ZERO_TIME = " or ".join(
     ["given_time = to_timestamp(0)", *(f"given_time = timestamptz '{zero}'" for zero in _ZEROS)]
 )
+_NO_ITEM = ("-1", "00000000-0000-0000-0000-000000000000", "0" * 32)
+"""What programs write where there is no item."""
 _PLAIN_ID = r"[!-~]*[!--/-~][!-~]*"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _UUID_LIKE = r"(?i)(urn:uuid:)?\{?[0-9a-f-]{32,36}\}?"
@@ -183,6 +186,7 @@ def _verdict(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str
         *_id_cases("user_id", Reason.NO_USER_ID),
         *_guest_cases(plan),
         *_id_cases("item_id", Reason.NO_ITEM_ID),
+        *_no_item_cases(plan),
         (f"length(event_text) > {LONGEST_ID}", Reason.ID_TOO_LONG),
         ("kind_no is null", Reason.UNKNOWN_KIND),
         *_value_cases(plan, kinds),
@@ -196,6 +200,8 @@ def _verdict(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str
         ]
         if plan.id_forms["user_id"] is not IdForm.EXACT:
             cases.insert(-1, (_ZERO_TIME, Reason.ZERO_TIME))
+            if plan.time.name == EPOCH:
+                cases.insert(-1, ("given_time < to_timestamp(0)", Reason.NEGATIVE_TIME))
     if "recommendation_id" in plan.fields:
         cases.append(
             ("recommendation_text is not null and recommendation is null", Reason.ID_NOT_UUID)
@@ -218,6 +224,11 @@ def _id_cases(name: str, missing: Reason) -> Iterator[tuple[str, str]]:
     yield f"length({name}) > {LONGEST_ID}", Reason.ID_TOO_LONG
     for each in IdFault:
         yield f"{name}_fault = {literal(each.name)}", ID_REASONS[each]
+
+
+def _no_item_cases(plan: EventsPlan) -> Iterator[tuple[str, str]]:
+    if plan.id_forms["item_id"] is not IdForm.EXACT:
+        yield f"item_id in ({literals(_NO_ITEM)})", Reason.NO_ITEM_ID
 
 
 def _guest_cases(plan: EventsPlan) -> Iterator[tuple[str, str]]:

@@ -45,12 +45,24 @@ def find_fields(
     duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout | None, options: LoadOptions
 ) -> dict[str, str]:
     """The column of each meaning: as said, as the layout has it, as its name says."""
-    fields = columns_of(layout, table) if layout is not None else _by_name(duck, table, options)
+    fields = _of_layout(duck, table, layout) if layout is not None else {}
+    fields = fields or _by_name(duck, table, options)
     for meaning, column in options.columns.items():
         if column == NO_COLUMN:
             fields.pop(meaning, None)
         else:
             fields[meaning] = _existing(table, meaning, column)
+    return fields
+
+
+def _of_layout(duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout) -> dict[str, str]:
+    """The columns of a layout; of items another one by its name where the layout's is empty."""
+    fields = columns_of(layout, table)
+    item = fields.get("item_id", "")
+    if table.rows and item in table.expressions and not _has_values(duck, table, item):
+        for other in candidates("item_id", table.columns):
+            if _has_values(duck, table, other):
+                return {**fields, "item_id": other}
     return fields
 
 

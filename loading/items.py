@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from domain.limits import DATES, MOST_ATTRIBUTE_BYTES, attributes_shape_fault, dates_fault
 from loading.item_values import ATTRIBUTE, Item, RowError, listed, read_item, split_categories
-from loading.plans import FORMULA, NO_ID, IdForm, ItemsPlan
+from loading.plans import FORMULA, NO_ID, IdForm, ItemsPlan, whole_number
 from loading.reasons import ATTRIBUTES_REASONS, DATES_REASONS, Reason
 from loading.rejects import Reject
 from loading.tables import unreadable
@@ -128,8 +129,8 @@ def _value(row: Mapping[str, Any], name: str) -> object:
 
 def _clean_id(value: object, plan: ItemsPlan) -> object:
     """Blanks around an id are not part of it, nor is the .0 of whole numbers."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value) if plan.id_form is IdForm.FLOAT else str(value)
+    if isinstance(value, Decimal) or (isinstance(value, float) and value.is_integer()):
+        value = str(value)
     if not isinstance(value, str) or plan.id_form is IdForm.EXACT:
         return value
     text = value.strip()
@@ -137,7 +138,7 @@ def _clean_id(value: object, plan: ItemsPlan) -> object:
         text = text.removeprefix(FORMULA[0]).removesuffix(FORMULA[1]).strip()
     if text.lower() in NO_ID:
         return None
-    return text.removesuffix(".0") if plan.id_form is IdForm.FLOAT else text
+    return whole_number(text) if plan.id_form is IdForm.FLOAT else text
 
 
 def _storable(item: Item) -> dict[str, object]:

@@ -8,7 +8,6 @@ import duckdb
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
 from loading.duck import literal
-from loading.fields import JOINT
 from loading.layouts import Content, Layout
 from loading.options import ALL_ATTRIBUTES, LoadOptions
 from loading.plans import Column, IdForm, ItemsPlan, id_form, sample_of
@@ -28,10 +27,16 @@ def plan_items(
 ) -> ItemsPlan:
     """How the rows of a table become items; InvalidInputError if they are something else."""
     _refuse_other_rows(duck, table, options, fields)
-    if JOINT in fields["item_id"] and fields["item_id"] not in table.stored_names:
-        raise InvalidInputError("Two columns are one id of an item in files of events only.")
-    own = {meaning: fields[meaning] for meaning in ITEM_MEANINGS if meaning in fields}
-    others = [column for column in table.columns if column not in own.values()]
+    if fields["item_id"] not in table.stored_names:
+        raise InvalidInputError(
+            "Two columns, or the name of a folder, are the id of an item in files of events only."
+        )
+    own = {
+        meaning: fields[meaning]
+        for meaning in ITEM_MEANINGS
+        if fields.get(meaning) in table.stored_names
+    }
+    others = [column for column in table.stored_names if column not in own.values()]
     names = {column: column for column in others if _is_chosen(table, column, options)}
     from_layout = layout.attributes if layout is not None else {}
     attributes = {**from_layout, **names}

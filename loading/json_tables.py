@@ -10,6 +10,7 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from loading.duck import literal
+from loading.json_nesting import find_nested, keys_of, path_of
 from loading.options import LoadOptions
 from loading.reasons import Reason
 from loading.sources import Source
@@ -21,26 +22,21 @@ from loading.tables import (
     csv_reader,
     sampled,
 )
-from loading.words import is_known_name
+from loading.words import candidates, is_known_name
 
 LARGEST_OBJECT_BYTES = 16 * 1024 * 1024
 """Of a JSON object that is not on a line of its own."""
 
 _NEVER = "\x1f"
 """Separates nothing: each line is one field. JSON has no such character."""
-_LISTS = {"events", "interactions", "items", "actions", "clicks", "history", "data", "results"}
-"""Names of lists that hold an event each."""
 _MONGO = (("$oid",), ("$date", "$numberLong"), ("$date",), ("$numberLong",), ("$numberInt",))
 """How MongoDB exports ids, times and numbers."""
 _NAME = re.compile(r"[A-Za-z_][\w -]*[A-Za-z0-9]|[A-Za-z]", re.ASCII)
 """Keys within objects that may be columns."""
 _LOOKED_AT = 1000
 _MOST_INNER = 200
-_KEYS = """
-select key from (select unnest(json_keys(json)) as key,
-                        generate_subscripts(json_keys(json), 1) as place, row_no from {rows})
-group by key order by min((row_no, place))
-"""
+_MOST_LEVELS = 2
+_MOST_SHOWN = 100
 
 _LINES, _ARRAY, _OBJECTS = "newline_delimited", "array", "unstructured"
 
@@ -107,29 +103,61 @@ def json_table(
             f" {literal(Reason.NOT_AN_OBJECT)} end as fault, cast(json as varchar) as raw, json"
             f" from {reader}"
         )
+    form_note = {_LINES: "JSON lines", _ARRAY: "JSON array"}.get(form, "JSON")
+    return _of_objects(duck, source, view, rows, (*source.notes, form_note), options, rejects)
+
+
+def is_nested(table: Table, options: LoadOptions) -> bool:
+    """Whether a Parquet file says who or what only within objects or lists of them."""
+    nested = {name for name, text in table.expressions.items() if "to_json" in text}
+    flat = tuple(name for name in table.columns if name not in nested)
+    who_and_what = {"user_id", "item_id"} - set(options.columns)
+    return bool(nested) and not all(candidates(meaning, flat) for meaning in who_and_what)
+
+
+def parquet_objects_table(
+    duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions
+) -> Table:
+    """The table of a Parquet file whose users or items are within objects or lists of objects."""
+    rows = (
+        "select row_number() over () as row_no, null::varchar as fault,"
+        " cast(to_json(each) as varchar) as raw, to_json(each) as json"
+        f" from read_parquet({literal(str(source.path))}) as each"
+    )
+    notes = ("Parquet", *source.notes)
+    return _of_objects(duck, source, f"table_{number}", rows, notes, options, None)
+
+
+def _of_objects(  # noqa: PLR0917
+    duck: duckdb.DuckDBPyConnection,
+    source: Source,
+    view: str,
+    rows: str,
+    notes: Sequence[str],
+    options: LoadOptions,
+    rejects: str | None,
+) -> Table:
+    """The table of a query that gives an object in each row."""
     duck.execute(f"create or replace view {view}_objects as {rows}")
-    nested = _nested_events(duck, f"{view}_objects")
-    notes = [
-        *source.notes,
-        {"newline_delimited": "JSON lines", "array": "JSON array"}.get(form, "JSON"),
-    ]
-    if nested is not None:
-        path = literal(f'$."{nested}"')
-        duck.execute(
-            f"create or replace view {view} as"
-            " select row_number() over () as row_no, fault, json as raw, json from (select fault,"
-            f" json_merge_patch(json_merge_patch(json, json_object({literal(nested)}, null)),"
-            f" unnest(case when json_type(json, {path}) = 'ARRAY'"
-            f" and json_array_length(json, {path}) > 0 then from_json(json_extract(json, {path}),"
-            f" '[\"JSON\"]') else ['{{}}'::json] end)) as json from {view}_objects)"
-        )
-        notes.append(f"one event for each of the list {nested}")
-    else:
-        duck.execute(f"create or replace view {view} as select * from {view}_objects")
+    objects = f"{view}_objects"
+    lists: list[str] = []
+    # Orders of a list of orders have lists of what was ordered.
+    for _ in range(_MOST_LEVELS):
+        nested = find_nested(duck, objects, is_outermost=not lists)
+        if nested is None:
+            break
+        level = f"{view}_level_{len(lists)}"
+        duck.execute(f"create or replace view {level} as {_each_of(objects, nested)}")
+        objects = level
+        lists.append(".".join(nested))
+    duck.execute(f"create or replace view {view} as select * from {objects}")
     rows_of = f"(select row_no, json from {view} where fault is null)"
-    keys = _keys(duck, rows_of)
+    keys = keys_of(duck, rows_of)
     if not keys:
-        raise InvalidInputError(f"{source.name} has no JSON objects, of which each would be a row.")
+        raise InvalidInputError(
+            f"{source.name} has no JSON objects, of which each would be a row."
+            f"{_first_fault(duck, view)}"
+        )
     said = [*options.columns.values(), *options.attributes]
     inner = [key for key in _inner_keys(duck, view, keys) if key in said or is_known_name(key)]
     expressions = {key: _json_text((key,)) for key in keys}
@@ -141,57 +169,52 @@ def json_table(
         sample=sampled(duck, view, expressions),
         rejects_table=rejects,
         rows=count_rows(duck, view),
-        notes=tuple(notes),
+        notes=(*notes, *(f"one event for each of the list {each}" for each in lists)),
         stored_names={key: key for key in expressions},
         is_json=True,
     )
 
 
-def _nested_events(duck: duckdb.DuckDBPyConnection, view: str) -> str | None:
-    """The key under which the rows are: the only list of objects that an object has."""
-    first = f"(select * from {view} limit 2)"
-    keys = _keys(duck, f"{view} where fault is null") if count_rows(duck, first) == 1 else []
-    # A whole file that is one object is an answer of a server: its only list is what it answers.
-    is_answer = bool(keys) and not any(map(is_known_name, keys))
-    found = duck.execute(
-        f"select distinct key from (select json, unnest(json_keys(json)) as key from"
-        f" (select json from {view} where fault is null limit 100))"
-        " where json_type(json, '$.\"' || key || '\"') = 'ARRAY'"
-        " and json_type(json, '$.\"' || key || '\"[0]') = 'OBJECT'"
-    ).fetchall()
-    names = [str(key) for (key,) in found]
-    likely = [name for name in names if name.lower() in _LISTS or is_answer]
-    return likely[0] if len(likely) == 1 else None
+def _each_of(view: str, nested: tuple[str, ...]) -> str:
+    """The SQL of a row for each object of a list, with what stands beside the list."""
+    path = literal(path_of(nested))
+    return (
+        " select row_number() over () as row_no, fault, json as raw, json from (select fault,"
+        f" json_merge_patch(json_merge_patch(json, json_object({literal(nested[0])}, null)),"
+        f" unnest(case when json_type(json, {path}) = 'ARRAY'"
+        f" and json_array_length(json, {path}) > 0 then from_json(json_extract(json, {path}),"
+        f" '[\"JSON\"]') else ['{{}}'::json] end)) as json from {view})"
+    )
 
 
-def _keys(duck: duckdb.DuckDBPyConnection, rows: str) -> list[str]:
-    """The keys of objects, in the order in which they first stand."""
-    return [str(key) for (key,) in duck.execute(_KEYS.format(rows=rows)).fetchall()]
+def _first_fault(duck: duckdb.DuckDBPyConnection, view: str) -> str:
+    """How the first line begins that is none, if there is one."""
+    row = duck.execute(f"select raw from {view} where fault is not null limit 1").fetchone()
+    if row is None:
+        return ""
+    comma = " a comma behind each line is not read:" if str(row[0]).rstrip().endswith(",") else ""
+    return f" Line 1 is no JSON:{comma} {str(row[0])[:_MOST_SHOWN]}"
 
 
 def _inner_keys(duck: duckdb.DuckDBPyConnection, view: str, keys: Sequence[str]) -> list[str]:
     """`user.id` and the like: the keys of objects within the first objects."""
     found: list[str] = []
     for key in keys:
-        path = literal(_path((key,)))
+        path = literal(path_of((key,)))
         rows = (
             f"(select row_no, json_extract(json, {path}) as json from {view}"
             f" where fault is null and json_type(json, {path}) = 'OBJECT' limit {_LOOKED_AT})"
         )
-        inner = _keys(duck, rows)
+        inner = keys_of(duck, rows)
         found += [f"{key}.{each}" for each in inner[:_MOST_INNER] if _NAME.fullmatch(each)]
     return found
 
 
-def _path(keys: Sequence[str]) -> str:
-    return "$" + "".join('."' + key.replace('"', '\\"') + '"' for key in keys)
-
-
 def _json_text(keys: tuple[str, ...]) -> str:
-    path = literal(_path(keys))
+    path = literal(path_of(keys))
     text = f"json_extract_string(json, {path})"
     exported = ", ".join(
-        f"json_extract_string(json, {literal(_path((*keys, *inner)))})" for inner in _MONGO
+        f"json_extract_string(json, {literal(path_of((*keys, *inner)))})" for inner in _MONGO
     )
     return (
         f"case json_type(json, {path}) when 'OBJECT'"

@@ -19,6 +19,7 @@ from loading.kinds_plan import (
     words_of,
     yes_and_no,
 )
+from loading.named_files import kind_by_name
 from loading.opinions import column_of_opinions, find_states, kind_of_opinion, opinions_of
 from loading.values import values_of
 from loading.words import last_part
@@ -47,7 +48,7 @@ class KindPlanner:
             self.seen.fields.pop("kind", None)
             return self._existing_kind(self.seen.options.kind, names), {}
         if "kind" not in self.seen.fields and self.seen.layout is None:
-            refuse_computed(self.seen.table, self.seen.fields.get("value"))
+            refuse_computed(self.seen.table, self.seen.fields)
             self._find_words_elsewhere(names)
         if "kind" not in self.seen.fields:
             return self._one_kind(names), {}
@@ -143,6 +144,9 @@ class KindPlanner:
             return self._existing_kind(said, names)
         if "value" in self.seen.fields and RATING_KIND in names:
             return RATING_KIND
+        named = self._kind_by_name(names)
+        if named is not None:
+            return named
         orders = column_of_orders(self.seen.table)
         if orders is not None and ORDER_KIND in names:
             self.seen.notes.append(f"each row is a {ORDER_KIND}, as it has {orders}")
@@ -151,6 +155,23 @@ class KindPlanner:
             ask_about_goods(self.seen.duck, self.seen.table, self.seen.fields["item_id"])
         self.seen.notes.append(f"each row is a {DEFAULT_KIND}")
         return self._existing_kind(DEFAULT_KIND, names)
+
+    def _kind_by_name(self, names: Sequence[str]) -> str | None:
+        """What the file's name says; InvalidInputError if its rows then say nothing of taste."""
+        source = self.seen.table.source
+        named = kind_by_name(source.name, source.folder, tuple(names))
+        if named is None or self.seen.layout is not None:
+            return None
+        word, kind = named
+        if kind in (RATING_KIND, DEFAULT_KIND):
+            return None
+        if kind is None:
+            raise InvalidInputError(
+                f"The name of {source.name} says that its rows are {word}, which say nothing of"
+                " taste. Say --kind view if they are uses."
+            )
+        self.seen.notes.append(f"each row is a {kind}, as the file's name says ({word})")
+        return kind
 
     def _existing_kind(self, kind: str, names: Sequence[str]) -> str:
         if kind not in names:

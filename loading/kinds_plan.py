@@ -114,12 +114,15 @@ def column_of_orders(table: Table) -> str | None:
     return next((each for each in table.columns if last_part(each) in _ORDERS.split()), None)
 
 
-def refuse_computed(table: Table, value: str | None) -> None:
+def refuse_computed(table: Table, fields: Mapping[str, str]) -> None:
     """InvalidInputError for a list that a program made, such as recommendations."""
+    value = fields.get("value")
     names = {normalized(each): each for each in table.columns}
     found = [column for name, column in names.items() if name in _COMPUTED]
     if value is not None and normalized(value) in {"score", "value"} and "rank" in names:
         found = [names["rank"], value]
+    if value is None and "rank" in names and not {"time", "event_id"} & set(fields):
+        found = [names["rank"]]
     if found:
         raise InvalidInputError(
             f"{table.source.name} seems to hold what a program computed ({', '.join(found)}), not"

@@ -78,7 +78,7 @@ def fits(layout: Layout, table: Table, names: Mapping[str, str], *, strictly: bo
     if layout.names:
         if not all(normalized(name) in names for name in layout.names):
             return False
-    elif not table.is_headless or layout.width != len(table.columns):
+    elif not table.is_headless or layout.width != len(table.stored_names):
         return False
     if layout.separator is not None and layout.separator != table.separator:
         return False

@@ -1,5 +1,6 @@
 """Opened files: what each is understood to hold, in the order in which they are loaded."""
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ from loading.opening import open_table
 from loading.options import ALL_ATTRIBUTES, NO_COLUMN, AmbiguousInputError, LoadOptions
 from loading.planning import make_plan
 from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan
-from loading.scales import find_scale
+from loading.scales import find_scale, read_on
 from loading.sources import Sources, opened_sources
 from loading.tables import Table, unreadable
 
+_DIGITS = re.compile(r"\d+")
 _ORDER = (Content.TAGS, Content.ITEMS, Content.EVENTS)
 
 
@@ -76,9 +78,11 @@ def _understood(
     skipped = dict(sources.skipped)
     unused = set(options.columns.values()) - {NO_COLUMN}
     unused_attributes = set(options.attributes) - {ALL_ATTRIBUTES}
+    headless: list[Table] = []
     for number, source in enumerate(sources.files):
         try:
             table = open_table(duck, source, number, options, spool)
+            headless += [table] if table.is_headless else []
             unused -= {each for each in unused if _is_of(table, each)}
             unused_attributes -= set(table.columns)
             plans.append(_planned(duck, table, _options_of(table, options), kinds))
@@ -91,10 +95,25 @@ def _understood(
     if not any(plan.content is not Content.TAGS for plan in plans):
         reasons = " ".join(skipped.values()) or "Tags are loaded with the items they are of."
         raise InvalidInputError(f"There are neither events nor items to load. {reasons}")
+    _refuse_parts(plans, [table for table in headless if table.source.name in skipped])
     _refuse_unused(plans, options, unused | unused_attributes)
     plans = _of_one_scale(plans)
     plans.sort(key=lambda plan: _ORDER.index(plan.content))
     return OpenedFiles(duck, tuple(plans), skipped)
+
+
+def _refuse_parts(plans: Sequence[Plan], headless: Sequence[Table]) -> None:
+    """InvalidInputError for parts of one log of which only the first has the heading."""
+    for table in headless:
+        part = _DIGITS.sub("", table.source.name)
+        for plan in plans:
+            first = plan.table
+            is_same = _DIGITS.sub("", first.source.name) == part and not first.is_headless
+            if is_same and len(first.stored_names) == len(table.stored_names):
+                raise InvalidInputError(
+                    f"{table.source.name} has no heading, as {first.source.name} has: parts of one"
+                    " log, perhaps, of which only the first has it. Put them together with `cat`."
+                )
 
 
 def _is_of(table: Table, column: str) -> bool:
@@ -152,11 +171,21 @@ def _of_one_scale(plans: Sequence[Plan]) -> list[Plan]:
         if isinstance(plan, EventsPlan) and plan.scale is not None:
             found.setdefault(plan.table.columns, []).append(plan.scale)
     return [
-        replace(plan, scale=_joint(plan, found[plan.table.columns]))
+        _on_scale(plan, _joint(plan, found[plan.table.columns]))
         if isinstance(plan, EventsPlan) and plan.scale is not None
         else plan
         for plan in plans
     ]
+
+
+def _on_scale(plan: EventsPlan, scale: Scale) -> EventsPlan:
+    if scale == plan.scale:
+        return plan
+    columns = tuple(
+        replace(column, read_as=read_on(scale)) if column.meaning == "value" else column
+        for column in plan.columns
+    )
+    return replace(plan, scale=scale, columns=columns)
 
 
 def _joint(plan: EventsPlan, scales: Sequence[Scale]) -> Scale:

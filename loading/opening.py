@@ -5,10 +5,10 @@ from pathlib import Path
 
 import duckdb
 
-from loading.json_tables import json_form, json_table
+from loading.json_tables import is_nested, json_form, json_table, parquet_objects_table
 from loading.options import LoadOptions
 from loading.sources import Source
-from loading.tables import Table, delimited_table, parquet_table, unreadable
+from loading.tables import Table, delimited_table, parquet_table, unreadable, with_partitions
 from loading.text import with_films_in_lines, with_line_feeds
 
 
@@ -19,6 +19,12 @@ def open_table(
 
     Raises InvalidInputError if the file is none of them.
     """
+    return with_partitions(_read(duck, source, number, options, spool))
+
+
+def _read(
+    duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions, spool: Path
+) -> Table:
     try:
         return _opened(duck, source, number, options, spool)
     except duckdb.Error as error:
@@ -39,7 +45,10 @@ def _opened(
     duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions, spool: Path
 ) -> Table:
     if source.is_parquet:
-        return parquet_table(duck, source, number)
+        table = parquet_table(duck, source, number)
+        if is_nested(table, options):
+            return parquet_objects_table(duck, source, number, options)
+        return table
     form = json_form(source.path)
     if form is not None:
         return json_table(duck, source, number, form, options)

@@ -24,10 +24,10 @@ from loading.tables import Table, count_rows, sampled
 from loading.words import is_second_choice
 
 _TIME = re.compile(
-    r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*"
+    r"(8[5-9]\d{7}|9\d{8}|1\d{9})(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*"
     r"|(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d.*"
 )
-"""Since 2001."""
+"""Since 1997."""
 _DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 _RATING = re.compile(r"-?(10|\d)([.,]\d+)?")
 _FIELD = re.compile(r"([A-Za-z][\w/. -]{0,60}):(?=\s|$)")
@@ -111,7 +111,7 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
             f"{name} has a line for each field ({', '.join(fields_in_lines)}), and not for each"
             " row. Write a row as one line: as an object of JSON, or as fields of CSV."
         )
-    if len(table.columns) == 1:
+    if len(table.columns) == 1 and not (table.is_json or table.source.is_parquet):
         return (
             f"{name} is no table: with no separator do its lines have equally many fields, more"
             " than one. Say --separator if they have."
@@ -156,10 +156,10 @@ def _columns_to_say(table: Table, missing: Sequence[str]) -> str:
     if not table.is_headless:
         return " ".join(f"--column {each}=NAME" for each in missing)
     time = _column_of_times(table)
-    value = _column_of_ratings(table, time)
     given = [
         each for each in table.columns if any((row.get(each) or "").strip() for row in table.sample)
     ]
+    value = _column_of_ratings(table, given, time)
     others = [each for each in given if each not in (time, value)]
     said = dict(zip(missing, others, strict=False))
     said |= {} if time is None else {"time": time}
@@ -172,11 +172,11 @@ def _is_matrix(table: Table) -> bool:
     return len(table.columns) >= _WIDE and all(_DECIMAL.fullmatch(text) for text in texts)
 
 
-def _column_of_ratings(table: Table, time: str | None) -> str | None:
+def _column_of_ratings(table: Table, given: Sequence[str], time: str | None) -> str | None:
     """Behind a user and an item, and perhaps a time: the column of numbers up to ten points."""
-    if len(table.columns) > _MOST_OF_RATINGS:
+    if len(given) > _MOST_OF_RATINGS:
         return None
-    for column in table.columns[2:]:
+    for column in given[2:]:
         texts = [text.strip() for row in table.sample if (text := row.get(column))]
         if column != time and len(texts) > 1 and all(_RATING.fullmatch(text) for text in texts):
             return column

@@ -1,7 +1,9 @@
 """Plans: what a file is understood to hold, before anything of it is stored."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 import duckdb
@@ -21,6 +23,8 @@ NO_ID = (
 THOUSANDS = r"\d{1,3}(,\d{3})+"
 FORMULA = '="', '"'
 """Around a text that a spreadsheet keeps from being a number."""
+_WRITTEN_FLOAT, _ROUND = r"-?\d+\.0+", r"[1-9]e\+\d\d"
+"""Whole numbers as columns of floats have them, and as R writes 100,000."""
 _SPACES = "E' \\t\\r\\n' || chr(160) || chr(12288)"
 
 
@@ -49,12 +53,23 @@ def id_text(text: str, form: IdForm) -> str:
         return text
     text = trimmed(text)
     if form is IdForm.FLOAT:
-        return f"regexp_replace({text}, '\\.0$', '')"
+        return (
+            f"case when regexp_full_match({text}, {literal(_ROUND)})"
+            f" then cast(try_cast({text} as hugeint) as varchar)"
+            f" else regexp_replace({text}, '\\.0+$', '') end"
+        )
     if form is IdForm.FORMULA:
         # Beside formulas stands what says that there is no id.
         inner = trimmed(f"substr({text}, 3, length({text}) - 3)")
         return f"case when {_is_formula(text)} then {inner} else {text} end"
     return text
+
+
+def whole_number(text: str) -> str:
+    """An id of `IdForm.FLOAT` as it is stored."""
+    if re.fullmatch(_ROUND, text):
+        return str(int(Decimal(text)))
+    return re.sub(r"\.0+$", "", text)
 
 
 def cleaned_id(text: str, form: IdForm) -> str:
@@ -167,8 +182,8 @@ def id_form(duck: duckdb.DuckDBPyConnection, table: Table, expression: str) -> I
     """
     text = f"trim({expression})"
     floats, others, shortened, separated, formulas, marked, given = duck.execute(
-        f"select count(*) filter (regexp_full_match({text}, '-?\\d+\\.0')),"
-        f" count(*) filter (not regexp_full_match({text}, '-?\\d+(\\.0)?')"
+        f"select count(*) filter (regexp_full_match({text}, '{_WRITTEN_FLOAT}|{_ROUND}')),"
+        f" count(*) filter (not regexp_full_match({text}, '-?\\d+|{_WRITTEN_FLOAT}|{_ROUND}')"
         f" and {is_given(text)}),"
         f" count(*) filter (substr({text}, 2, 1) = '.'"
         f" and regexp_full_match({text}, '\\d\\.\\d+[eE]\\+?\\d+')),"

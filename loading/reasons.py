@@ -42,6 +42,7 @@ class Reason(StrEnum):
     NUL_CHARACTER = "text contains a NUL character"
     UNREADABLE_TIME = "time is not written as the others are"
     ZERO_TIME = "time is zero"
+    NEGATIVE_TIME = "time is a number below zero"
     FUTURE_TIME = "time is in the future"
     UNKNOWN_KIND = "unknown kind"
     INVALID_VALUE = "value is not a finite number"

@@ -11,9 +11,11 @@ from loading.kinds_plan import kind_text
 from loading.plans import number_in
 from loading.scales import (
     LONELY,
+    MANY,
     ask_about_lonely,
     ask_about_unrated,
     find_scale,
+    read_on,
     usual_scale,
 )
 from loading.values import Values, no_numbers, refuse_amounts, values_of
@@ -64,11 +66,7 @@ class ScalePlanner:
         if self.seen.layout is None and self.seen.options.kind is None and not kinds:
             refuse_amounts(column, values)
         scale = self._found_scale(column, values)
-        low, high = scale.least, scale.greatest
-        self.seen.read_as["value"] = (
-            f"ratings from {low:g} to {high:g}: above {(low + high) / 2:g} a liking,"
-            f" up to {low + (high - low) / 5:g} a dislike, between them seen"
-        )
+        self.seen.read_as["value"] = read_on(scale)
         return scale
 
     def _found_scale(self, column: str, values: Values) -> Scale:
@@ -80,14 +78,16 @@ class ScalePlanner:
                 self.seen.notes.append(f"a {column} of {unrated:g} is a use without rating")
             return scale
         said = self.seen.layout.scale if self.seen.layout is not None else None
-        if said is not None and values.least in said and values.greatest in said:
+        # Of many ratings not all are 1: then it says no more than that somebody used the item.
+        are_uses = values.numbers >= MANY and values.least == values.greatest == 1
+        if said is not None and values.least in said and values.greatest in said and not are_uses:
             return said
         self._refuse_lonely(column, values)
         if unrated is not None:
-            raise ask_about_unrated(column, unrated, values.greatest)
+            raise ask_about_unrated(column, unrated, values.least_positive, values.greatest)
         if self.written is not None:
             return self.written.scale(values.least)
-        return find_scale(column, values.least, values.greatest)
+        return find_scale(column, values.least, values.greatest, values.numbers)
 
     def _refuse_lonely(self, column: str, values: Values) -> None:
         """AmbiguousInputError if one number far from the others may stand for no rating."""

@@ -19,10 +19,12 @@ _KNOWN = (
 
 _REACHED = 0.8
 """Of the top of a scale somebody gave this share, or it is another scale."""
+MANY = 20
+"""Of so many ratings somebody gives nearly the most."""
 
 
-def find_scale(column: str, least: float, greatest: float) -> Scale:
-    """The scale of ratings between `least` and `greatest`.
+def find_scale(column: str, least: float, greatest: float, ratings: int = 0) -> Scale:
+    """The scale of ratings between `least` and `greatest`, of which there are so many.
 
     Raises AmbiguousInputError for ratings of 0 and 1 and for those on no usual scale.
     """
@@ -47,7 +49,9 @@ def find_scale(column: str, least: float, greatest: float) -> Scale:
         )
     for scale in _KNOWN:
         if least in scale and greatest in scale:
-            if scale.greatest > 5 and greatest < _REACHED * scale.greatest:  # noqa: PLR2004
+            # Few ratings need not reach five points.
+            should_reach = scale.greatest > 5 or (scale.greatest == 5 and ratings >= MANY)  # noqa: PLR2004
+            if should_reach and greatest < _REACHED * scale.greatest:
                 raise _ask_about_top(column, least, greatest, scale)
             return scale
     raise AmbiguousInputError(
@@ -60,6 +64,15 @@ def find_scale(column: str, least: float, greatest: float) -> Scale:
             ),
             Choice("they are no ratings", "--kind view", {"kind": "view"}),
         ],
+    )
+
+
+def read_on(scale: Scale) -> str:
+    """How ratings are read on a scale, for a person."""
+    low, high = scale.least, scale.greatest
+    return (
+        f"ratings from {low:g} to {high:g}: above {(low + high) / 2:g} a liking,"
+        f" up to {low + (high - low) / 5:g} a dislike, between them seen"
     )
 
 
@@ -84,14 +97,21 @@ def _ask_about_top(column: str, least: float, greatest: float, usual: Scale) -> 
     )
 
 
-def ask_about_unrated(column: str, unrated: float, greatest: float) -> AmbiguousInputError:
-    """Many logs write 0 or -1 where somebody gave no rating."""
+def ask_about_unrated(
+    column: str, unrated: float, least: float, greatest: float
+) -> AmbiguousInputError:
+    """Many logs write 0 or -1 where somebody gave no rating; the others begin at `least`."""
+    low = min(least, 1)
     high = 5 if greatest <= 5 else 10  # noqa: PLR2004
     worst = f"{unrated:g}:{high}"
     return AmbiguousInputError(
         f"In {column}, {unrated:g} may be no rating, or the worst one.",
         [
-            Choice(f"{unrated:g} is no rating", f"--scale 1:{high}", {"scale": f"1:{high}"}),
+            Choice(
+                f"{unrated:g} is no rating",
+                f"--scale {low:g}:{high}",
+                {"scale": f"{low:g}:{high}"},
+            ),
             Choice(f"{unrated:g} is the worst", f"--scale={worst}", {"scale": worst}),
         ],
     )

@@ -8,6 +8,7 @@ SHOP_LAYOUTS = (
         "Amazon ratings",
         Content.EVENTS,
         width=4,
+        separator=",",
         files=("ratings_",),
         fields={"user_id": "1", "item_id": "2", "value": "3", "time": "4"},
         kind="rate",

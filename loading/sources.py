@@ -1,10 +1,11 @@
 """Sources: what a caller names is made into plain files that can be read more than once."""
 
+import lzma
 import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,41 +17,42 @@ from domain.errors import InvalidInputError
 from loading.addresses import is_database
 from loading.databases import spool_query
 from loading.options import LoadOptions
+from loading.partitions import partitions_of
 from loading.rejects import SUFFIX as REJECTS_SUFFIX
 from loading.text import as_plain_text, free_path
-from loading.unpacking import Room, TooLargeError
+from loading.unpacking import Room, TooLargeError, XzFile
+from loading.unread_formats import refuse_binary, refuse_unread
 
 STANDARD_INPUT = "-"
 """What names it."""
 
 _BLOCK = 1024 * 1024
-_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
-_COMPRESSION_NAMES = {"gzip": "gzip", "bz2": "bzip2", "zstd": "Zstandard"}
+_COMPRESSIONS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\xfd7zXZ\x00": "xz",
+}
+_COMPRESSION_NAMES = {
+    "gzip": "gzip",
+    "bz2": "bzip2",
+    "zstd": "Zstandard",
+    "lz4": "LZ4",
+    "xz": "xz",
+}
 _PARQUET = b"PAR1"
 _TAR = slice(257, 262), b"ustar"
 """Where the mark of a tar archive stands."""
 _HEAD_BYTES = 512
+_TABLES = {
+    "_delta_log": "Delta Lake",
+    ".hoodie": "Hudi",
+    "metadata/*.metadata.json": "Iceberg",
+}
+"""What stands in the folders of tables with several versions."""
 _HIDDEN = (".", "__")
 """What the names of folders begin with that nobody looks into."""
-_REFUSED = {
-    b"SQLite format 3\x00": (
-        "is a SQLite database. Load it as sqlite:///PATH with --query 'select …'."
-    ),
-    b"\xd0\xcf\x11\xe0": "is an Excel workbook. Save the sheet as CSV first.",
-    b"PGDMP": "is a dump of PostgreSQL. Restore it, and load it with --query 'select …'.",
-    b"--\n-- PostgreSQL": (
-        "is a dump of PostgreSQL. Restore it, and load it with --query 'select …'."
-    ),
-    b"-- MySQL dump": "is a dump of MySQL. Restore it, and write the table as CSV first.",
-    b"%PDF": "is a PDF document.",
-    b"ARROW1": "is an Arrow file. Write it as Parquet first.",
-    b"Obj\x01": "is an Avro file. Write it as Parquet first.",
-    b"ORC": "is an ORC file. Write it as Parquet first.",
-    b"7z\xbc\xaf": "is a 7z archive. Unpack it first.",
-    b"Rar!": "is a RAR archive. Unpack it first.",
-    b"\x80\x04\x95": "is a Python pickle, which is not read. Write it as CSV first.",
-    b"\x89HDF": "is an HDF5 file. Write it as Parquet first.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ class Source:
     """What was understood on the way here."""
     is_named: bool = True
     """Whether its owner named it, rather than the folder it is in: it must be understood."""
+    partitions: Mapping[str, str | None] = field(default_factory=dict)
+    """What the names of its folders say, as `event_type=purchase` does."""
+    folder: str = ""
+    """The name of the folder it is in."""
 
 
 @dataclass(slots=True)
@@ -110,6 +116,12 @@ def _add_path(sources: Sources, path: Path, options: LoadOptions, spool: Path) -
     if not path.is_dir():
         _add_file(sources, path, path.name, options, spool)
         return
+    for mark, name in _TABLES.items():
+        if any(path.glob(mark)):
+            raise InvalidInputError(
+                f"{path} is a table of {name}, and has files of older versions beside those that"
+                " count. Write it as Parquet first."
+            )
     first = len(sources.files)
     inner = files_in(path)
     for name in inner:
@@ -145,11 +157,12 @@ def _raise(error: OSError) -> None:
 
 
 def _add_file(sources: Sources, path: Path, name: str, options: LoadOptions, spool: Path) -> None:
-    room = Room.for_file(path)
+    first, room = len(sources.files), Room.for_file(path)
     if zipfile.is_zipfile(path):
         _add_archive(sources, path, options, spool, room)
     else:
         _add(sources, path, name, options, spool, room)
+    _place(sources, first, path.absolute().parent)
 
 
 def _add_archive(
@@ -159,6 +172,8 @@ def _add_archive(
         names = archive.namelist()
         if any(name.startswith("xl/") for name in names):
             raise InvalidInputError(f"{path} is an Excel workbook. Save the sheet as CSV first.")
+        if {"mimetype", "content.xml"} <= set(names):
+            raise InvalidInputError(f"{path} is an OpenDocument file. Save the sheet as CSV first.")
         members = [
             name
             for name in names
@@ -172,7 +187,9 @@ def _add_archive(
                 plain = free_path(spool, Path(name).name)
                 with archive.open(name) as stream:
                     room.write(stream, plain)
+                before = len(sources.files)
                 _add(sources, plain, Path(name).name, options, spool, room)
+                _place(sources, before, Path(name).parent)
             except TooLargeError:
                 raise
             except (RuntimeError, zipfile.BadZipFile) as error:
@@ -181,6 +198,15 @@ def _add_archive(
                 sources.skipped[name] = str(error)
     if len(members) > 1:
         _mark_found(sources, first)
+
+
+def _place(sources: Sources, first: int, folder: Path) -> None:
+    """The files from number `first` on are in a folder, or in one within it that they know."""
+    found = partitions_of(folder)
+    sources.files[first:] = [
+        replace(each, partitions={**found, **each.partitions}, folder=each.folder or folder.name)
+        for each in sources.files[first:]
+    ]
 
 
 def _mark_found(sources: Sources, first: int) -> None:
@@ -195,9 +221,7 @@ def _add(  # noqa: PLR0917
     head = _head(path)
     if not head:
         raise InvalidInputError(f"{name} is empty.")
-    for magic, what in _REFUSED.items():
-        if head.startswith(magic):
-            raise InvalidInputError(f"{name} {what}")
+    refuse_unread(head, name)
     compression = next(
         (name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None
     )
@@ -205,12 +229,15 @@ def _add(  # noqa: PLR0917
         path = _decompressed(path, name, compression, spool, room)
         notes.append(f"compressed with {_COMPRESSION_NAMES[compression]}")
         head = _head(path)
+        refuse_unread(head, name)
     place, mark = _TAR
     if head[place] == mark:
         raise InvalidInputError(f"{name} is a tar archive. Unpack it first.")
     if head.startswith(_PARQUET):
         sources.files.append(Source(name, path, is_parquet=True, notes=tuple(notes)))
         return
+    if options.encoding is None:
+        refuse_binary(head, name)
     text = as_plain_text(path, name, options.encoding, spool)
     sources.files.append(Source(name, text.path, is_parquet=False, notes=(*notes, *text.notes)))
 
@@ -223,11 +250,17 @@ def _head(path: Path) -> bytes:
 def _decompressed(path: Path, name: str, compression: str, spool: Path, room: Room) -> Path:
     target = free_path(spool, f"{path.name}.plain")
     try:
-        with pa.input_stream(str(path), compression=compression) as stream:
+        with _unpacked(path, compression) as stream:
             room.write(stream, target)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, EOFError, lzma.LZMAError, pa.ArrowException) as error:
         raise InvalidInputError(f"{name} is damaged: {error}.") from error
     return target
+
+
+def _unpacked(path: Path, compression: str) -> XzFile | pa.NativeFile:
+    if compression == "xz":
+        return XzFile(path)
+    return pa.input_stream(str(path), compression=compression)
 
 
 def _written(stream: IO[bytes], target: Path) -> Path:

@@ -10,7 +10,7 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from loading.dialect import Dialect, find_dialect
-from loading.duck import identifier, literal
+from loading.duck import identifier, literal, literals
 from loading.options import LoadOptions
 from loading.reasons import Reason
 from loading.rejects import Reject
@@ -169,7 +169,17 @@ def _delimited_table(
         f"create view {view} as select row_number() over () as row_no, {fault} as fault, "
         f"json_object({fields}) as raw, * from {reader}"
     )
-    (rows,) = duck.execute(f"select count(*) from {view}").fetchall()[0]
+    # The same names in another order: what stands below would be read as something else.
+    cells = literals({cell for cell in dialect.heading if cell})
+    other = " and ".join(f"trim({name}) in ({cells})" for name in names) if again else "false"
+    rows, other_heading = duck.execute(
+        f"select count(*), min(row_no) filter (fault is null and {other}) from {view}"
+    ).fetchall()[0]
+    if other_heading is not None and len(names) > 1:
+        raise InvalidInputError(
+            f"Row {other_heading:,} of {source.name} is another heading, which has the columns in"
+            " another order: two files were put together. Load them apart."
+        )
     notes = [*source.notes]
     if dialect.separator != ",":
         notes.append(f"separator {dialect.separator_name}")
@@ -194,6 +204,22 @@ def _delimited_table(
         lines=_find_lines(
             duck, source.path, rejects, int(rows), heading=dialect.skipped + dialect.has_heading
         ),
+    )
+
+
+def with_partitions(table: Table) -> Table:
+    """The table, with a column of each value that the names of its folders say."""
+    own = {column.lower() for column in table.columns}
+    values = {
+        name: text for name, text in table.source.partitions.items() if name.lower() not in own
+    }
+    texts = {
+        name: "null::varchar" if text is None else literal(text) for name, text in values.items()
+    }
+    return replace(
+        table,
+        expressions={**table.expressions, **texts},
+        sample=tuple({**row, **values} for row in table.sample),
     )
 
 

@@ -23,10 +23,22 @@ _MARKS = (
 _UTF_8 = "utf-8"
 _FILM = re.compile(r"\d+:\s*")
 _RATING_OF_FILM = re.compile(r"\d+,\d,\d{4}-\d\d-\d\d\s*")
-_WESTERN = {"cp1250", "cp1252", "latin_1", "iso8859_15", "mac_roman", "cp1254", "cp1257"}
+_WESTERN = {
+    "cp1250",
+    "cp1252",
+    "latin_1",
+    "iso8859_15",
+    "mac_roman",
+    "cp1254",
+    "cp1257",
+    "hp_roman8",
+}
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _ALONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _NEARLY_ALL = 0.9
+_WIDE = ("utf_16", "utf_32")
+_NOT_GUESSED = ["utf_7", *(f"{name}{order}" for name in _WIDE for order in ("", "_be", "_le"))]
+"""What has no zeros is in none of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +164,7 @@ def _guess(path: Path, name: str) -> str | None:
     lines = [line for line in lines if b"\xff" not in line and b"\xfe" not in line]
     if not lines:
         return None
-    best = from_bytes(b"\n".join(lines[:2000]), cp_exclusion=["utf_16", "utf_32", "utf_7"]).best()
+    best = from_bytes(b"\n".join(lines[:2000]), cp_exclusion=_NOT_GUESSED).best()
     if best is None:
         raise InvalidInputError(
             f"{name} is in no encoding that is known. Say --encoding latin-1 or another."

@@ -60,5 +60,9 @@ CLOCKS = (
     " %H:%M:%S.%f",
     ", %H:%M:%S",
     ", %I:%M:%S %p",
+    " %H.%M.%S",
+    " %H.%M",
+    " %H:%M:%S %z",
+    " %H:%M %z",
 )
 """Behind a day in numbers."""

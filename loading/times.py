@@ -1,5 +1,6 @@
 """Times as files write them: which way is seen from the whole column, and read by DuckDB."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ _DIGITS_OF_SECONDS = 9
 _DAY = r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
 _DAY_AND_TIME = rf"{_DAY}(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?"
 _DIGIT_PATTERNS = "['%Y%m%d', '%Y%m%d%H', '%Y%m%d%H%M', '%Y%m%d%H%M%S']"
+_DAY_BEFORE_MONTH = r"^\d{4}[-/](1[3-9]|2\d|3[01])[-/](0?[1-9]|1[0-2])\b"
+_SOME = 0.02
+_SHARED_ZONES = re.compile(r"\d ?(IST|BST|CST|AST|ECT|SST|AMT|GST|PST)$")
+"""India, Israel and Ireland; Britain and Bangladesh; Chicago and China."""
 _NUMERIC_DATE = r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})\b"
 CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
 """A time of day without its day."""
@@ -28,8 +33,8 @@ HOUR = r"([01]?\d|2[0-3])(\.0)?"
 
 # Epoch seconds reach the first in the year 5138; milliseconds passed it in 1973.
 _MILLISECONDS, _MICROSECONDS, _NANOSECONDS, _GREATEST = 1e11, 1e14, 1e17, 1e20
-_FIRST_SECOND = 788_918_400
-"""In 1995: a log that ends before counts days, years, or from another beginning than 1970."""
+_FIRST_SECOND = 852_076_800
+"""In 1997: a log that ends before counts days, years, or from another beginning than 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +124,19 @@ def find_time_format(
         _refuse_shortened(duck, view, column, expression)
         return TimeFormat(EPOCH, description=_epoch_unit(sample))
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
+        _refuse_two_readings(duck, column, sample)
         return TimeFormat(ISO, description="dates and times of ISO 8601")
     if _matching(duck, sample, _NUMERIC_DATE) > 0.5:  # noqa: PLR2004
         return _numeric_dates(duck, view, column, text, sample, day_first=day_first)
     for other in _OTHERS:
         if _share(duck, sample, other) > 0.5:  # noqa: PLR2004
             return other
-    raise InvalidInputError(
-        f"The column {column} holds {sample[0].removeprefix(NOT_TEXT)!r}, which is not understood"
+    raise InvalidInputError(_not_understood(column, sample[0]))
+
+
+def _not_understood(column: str, example: str) -> str:
+    return (
+        f"The column {column} holds {example.removeprefix(NOT_TEXT)!r}, which is not understood"
         " as a time. Say --column time=NAME for another column, or --no-times."
     )
 
@@ -163,10 +173,27 @@ def _refuse_other_counts(
         return
     raise InvalidInputError(
         f"The column {column} has numbers up to {greatest:,.15g}. As times since 1970 they would"
-        " all lie before 1995: they count something else, such as years, days or hours, or from"
+        " all lie before 1997: they count something else, such as years, days or hours, or from"
         " another beginning, as Windows does from 1601 and Apple from 2001. Write dates, say"
         " --column time=NAME for another column, or --no-times."
     )
+
+
+def _refuse_two_readings(
+    duck: duckdb.DuckDBPyConnection, column: str, sample: Sequence[str]
+) -> None:
+    """InvalidInputError for days before months, and for zones whose letters several places have."""
+    if _matching(duck, sample, _DAY_BEFORE_MONTH) > _SOME:
+        raise InvalidInputError(
+            f"The column {column} has the day before the month, as in 2026-28-11, of which days up"
+            " to 12 would be read as months. Write 2026-11-28."
+        )
+    zone = next((found[1] for text in sample if (found := _SHARED_ZONES.search(text))), None)
+    if zone is not None:
+        raise InvalidInputError(
+            f"Times in {column} are of the zone {zone}, which is that of several places. Write"
+            " offsets such as +05:30, or no zone and say --time-zone."
+        )
 
 
 def _numeric_dates(
@@ -183,12 +210,15 @@ def _numeric_dates(
         for part in (1, 2)
     ]
     year = f"nullif(regexp_extract({text}, {literal(_NUMERIC_DATE)}, 3), '')"
-    first, second, shortest, longest = duck.execute(
-        f"select max({parts[0]}), max({parts[1]}), min(length({year})), max(length({year}))"
-        f" from {view} where fault is null"
+    first, second, shortest, longest, firsts, thirds = duck.execute(
+        f"select max({parts[0]}), max({parts[1]}), min(length({year})), max(length({year})),"
+        f" count(distinct {parts[0]}), count(distinct {year}) from {view} where fault is null"
     ).fetchall()[0]
-    may_be_year = shortest == 2 and "-" in sample[0]  # noqa: PLR2004
-    if day_first is None and may_be_year and first > 12:  # noqa: PLR2004
+    # What differs most from day to day is the day: 23/05/10 and 23/05/11 begin with the year.
+    may_be_year = shortest == 2 and (  # noqa: PLR2004
+        ("-" in sample[0] and first > 12) or (second <= 12 and firsts < thirds)  # noqa: PLR2004
+    )
+    if day_first is None and may_be_year:
         raise InvalidInputError(
             f"In the column {column}, {sample[0]!r} may begin with the day or with the year. Say"
             " --day-first, or write years of four digits."
@@ -214,7 +244,10 @@ def _numeric_dates(
         for clock in CLOCKS
     )
     description = "dates, the day first" if day_first else "dates, the month first"
-    return TimeFormat(PATTERNS, patterns, description, day_first)
+    found = TimeFormat(PATTERNS, patterns, description, day_first)
+    if _share(duck, sample, found) <= 0.5:  # noqa: PLR2004
+        raise InvalidInputError(_not_understood(column, sample[0]))
+    return found
 
 
 def _digits_shown(sample: Sequence[str]) -> str:

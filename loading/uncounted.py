@@ -36,6 +36,11 @@ _USES = (
     " watchseconds playduration count counts frequency"
 )
 """How often or how long somebody used an item."""
+_COUNTS = (
+    "clicks clickcount numclicks numberofclicks nclicks views viewcount numviews visits visitcount"
+    " pageviews purchases numpurchases purchasecount"
+)
+"""How often somebody did each of several things: a row of which all are 0 was only shown."""
 _CANCELLED_INVOICE, _INVOICE = r"[Cc]\d+", r"\d+"
 
 
@@ -66,6 +71,7 @@ def find_uncounted(
         found += _taken_back(seen, columns)
         if kind == DEFAULT_KIND and seen.layout is None:
             found += _unused(seen, columns)
+            found += _never_done(seen, columns)
     if is_order:
         found += _given_back(table, columns, may_be_none=kind is None)
         found += _cancelled_invoices(seen)
@@ -127,6 +133,16 @@ def _unused(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
         seen.notes.append(f"{column} is not read, each row is one use")
         condition = f"coalesce({_number(seen.table, column)} <= 0, false)"
         yield Uncounted(column, f"amount of use ({column})", "0: not used, left out", condition)
+
+
+def _never_done(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
+    counts = list(_named(columns, _COUNTS))
+    numbers = ", ".join(_number(seen.table, each) for each in counts)
+    condition = f"(not coalesce(greatest({numbers}) > 0, true))"
+    for column in counts:
+        seen.notes.append(f"{column} is not read, each row is one use")
+        meaning = f"how often ({column})"
+        yield Uncounted(column, meaning, "0 of all that is counted: left out", condition)
 
 
 def _given_back(table: Table, columns: Sequence[str], *, may_be_none: bool) -> Iterator[Uncounted]:

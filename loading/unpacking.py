@@ -1,9 +1,10 @@
 """What is compressed is written out, but not without bounds."""
 
+import lzma
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 import pyarrow as pa
 
@@ -16,6 +17,9 @@ _ALWAYS_BYTES = 1024**3
 """So much may come of the smallest file."""
 _SPARE_BYTES = 1024**3
 """So much stays free on the disk, on which PostgreSQL may lie too."""
+
+_XZ_BYTES = 256 * 1024**2
+"""Memory of a decoder; `xz -9` asks for a quarter of it."""
 
 
 @dataclass(slots=True)
@@ -30,7 +34,7 @@ class Room:
         """All that may come of a file."""
         return cls(path.name, max(_ALWAYS_BYTES, _MOST_TIMES * path.stat().st_size))
 
-    def write(self, stream: IO[bytes] | pa.NativeFile, target: Path) -> None:
+    def write(self, stream: "IO[bytes] | pa.NativeFile | XzFile", target: Path) -> None:
         """Write out a stream.
 
         InvalidInputError if it is too long for the file it comes from, or for the disk.
@@ -49,6 +53,36 @@ class Room:
                         " free."
                     )
                 out.write(block)
+
+
+class XzFile:
+    """What a file that is compressed with xz holds; it says itself how much memory that takes."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._decoder = lzma.LZMADecompressor(memlimit=_XZ_BYTES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """Up to so many bytes; none at the end. EOFError and LZMAError if the file is damaged."""
+        while True:
+            if self._decoder.eof:
+                data = (self._decoder.unused_data or self._file.read(_BLOCK)).lstrip(b"\0")
+                if not data:
+                    return b""
+                self._decoder = lzma.LZMADecompressor(memlimit=_XZ_BYTES)
+            else:
+                data = self._file.read(_BLOCK) if self._decoder.needs_input else b""
+                if self._decoder.needs_input and not data:
+                    raise EOFError("it ends too early")
+            found = self._decoder.decompress(data, size)
+            if found:
+                return found
 
 
 class TooLargeError(InvalidInputError):

@@ -33,8 +33,11 @@ class Values:
     @property
     def perhaps_unrated(self) -> float | None:
         """A number that may stand for no rating, as 0 does beside 1 to 5."""
-        rated = self.least_positive >= 1 and 2 <= self.greatest <= _MOST_POINTS  # noqa: PLR2004
-        return self.least if self.whole and rated and self.least in (0.0, -1.0) else None
+        is_apart = (self.whole and self.least_positive >= 1) or (
+            self.halves and self.least_positive >= 0.5  # noqa: PLR2004
+        )
+        rated = is_apart and 2 <= self.greatest <= _MOST_POINTS  # noqa: PLR2004
+        return self.least if rated and self.least in (0.0, -1.0) else None
 
 
 def values_of(
@@ -77,7 +80,9 @@ def no_numbers(table: Table, column: str) -> str:
 
 def refuse_amounts(column: str, values: Values) -> None:
     """AmbiguousInputError for numbers of which nothing says that they are ratings."""
-    if last_part(column) in _AMOUNTS and not values.halves:
+    # Ratings have few steps, and mostly ten at the most.
+    are_amounts = not values.halves or values.greatest > _MOST_POINTS
+    if last_part(column) in _AMOUNTS and are_amounts:
         raise AmbiguousInputError(
             f"Are the numbers in {column}, from {values.least:g} to {values.greatest:g}, ratings?",
             [

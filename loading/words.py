@@ -13,8 +13,8 @@ _NAMES: dict[str, str] = {
         "student_id learner_id consumer_id member_number customer_number user_token "
         "full_visitor_id user_no user_idx household_key user_md5 username user_name reviewer "
         "reviewer_name profile_name buyer buyer_username buyer_name user_pseudo_id distinct_id "
-        "anonymous_id email user_email customer_email billing_email domain_userid session_id "
-        "session"
+        "anonymous_id email user_email customer_email billing_email domain_userid visitor account "
+        "member subscriber shopper cookie_id session_id session"
     ),
     "item_id": (
         "item_id item iid parent_asin asin movie_id product_id product isbn book_id track_id "
@@ -26,7 +26,7 @@ _NAMES: dict[str, str] = {
         "click_article_id spotify_track_uri track_uri item_sku product_sku lineitem_sku "
         "item_code product_code song track movie film channel_id recording_msid ad_id "
         "adgroup_id prop_id poi_id location_id photo_id pin_id upc ean gtin barcode "
-        "lineitem_name"
+        "lineitem_name bookmark_id vod_id"
     ),
     "kind": (
         "kind event_type event action action_type behavior behaviour behavior_type "
@@ -55,7 +55,7 @@ _NAMES: dict[str, str] = {
         "rating_time start_time visit_time check_in_time checkin_time checkout_date borrow_date "
         "loan_date submitted_at end_time rating_timestamp transaction_date transaction_dt t_dat "
         "date_added added_at read_at updated_at date_updated last_updated my_last_updated "
-        "last_played"
+        "last_played dt ds"
     ),
     "event_id": (
         "event_id interaction_id order_id transaction_id invoice_no invoice basket_id insert_id "
@@ -82,7 +82,8 @@ _SECOND_CHOICES = (
     " click_article_id spotify_track_uri track_uri post_id document_id reviewer reviewer_name"
     " app_id profile_name buyer buyer_username buyer_name billing_email domain_userid item_number"
     " product_number song track movie film channel_id recording_msid ad_id adgroup_id prop_id"
-    " poi_id location_id photo_id pin_id upc ean gtin barcode lineitem_name"
+    " poi_id location_id photo_id pin_id upc ean gtin barcode lineitem_name visitor account member"
+    " subscriber shopper cookie_id"
 )
 
 MEANINGS = tuple(_NAMES)
@@ -119,7 +120,10 @@ for _prefix in _ITEM_PREFIXES:
         _MEANING_BY_NAME.setdefault(_prefix + _name, _MEANING_BY_NAME[_name])
 
 _SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
-ENVELOPES = ("properties", "event_properties", "eventproperties", "payload", "event_data")
+ENVELOPES = (
+    *("properties", "event_properties", "eventproperties", "payload", "event_data", "_source"),
+    *("data", "body", "doc", "document", "record", "params", "details"),
+)
 """Objects of JSON in which trackers put what an event says."""
 
 
@@ -157,7 +161,12 @@ def _meaning_of(name: str) -> tuple[str, int] | None:
 
 def is_second_choice(name: str) -> bool:
     """Whether a column of this name is an id only where no other is."""
-    return last_part(name) in _SECOND or "session" in name.lower()
+    return last_part(name) in _SECOND or "session" in name.lower() or _is_counter(name)
+
+
+def _is_counter(name: str) -> bool:
+    """Whether a column may count the lines of an order, as `Item #` does."""
+    return name.rstrip().endswith("#")
 
 
 def last_part(name: str) -> str:
@@ -173,5 +182,5 @@ def candidates(meaning: str, columns: tuple[str, ...]) -> list[str]:
     for column in columns:
         known = _meaning_of(column)
         if known is not None and known[0] == meaning:
-            found.append((known[1], column))
-    return [column for _, column in sorted(found, key=lambda each: each[0])]
+            found.append((_is_counter(column), known[1], column))
+    return [column for *_, column in sorted(found, key=lambda each: each[:2])]

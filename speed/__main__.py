@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY, start_http_server
 from sqlalchemy import Engine
 
 from speed.background import in_background
+from speed.exclusions import KeptExclusions
 from speed.popular import keep_popular_fresh
 from speed.readiness import notify_ready
 from speed.settings import RedisSettings, SpeedSettings
@@ -22,6 +23,8 @@ from sql.environment import refuse_unknown_variables
 from sql.settings import PooledDatabaseSettings
 
 _REDIS_TIMEOUT_SECONDS = 0.5
+_PING_SECONDS = 1.0
+"""A connection that has rested for longer is tried before it is used."""
 
 
 def main() -> None:
@@ -46,7 +49,7 @@ def main() -> None:
         application_name=SPEED_WORKER,
         pooled=addresses.is_pooled,
         pool_size=1,
-        pool_pre_ping=True,
+        ping_after_seconds=_PING_SECONDS,
     )
     engine = connect(max_overflow=1)
     client = redis.Redis.from_url(
@@ -67,6 +70,9 @@ def main() -> None:
     in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
     in_background("changes", partial(wake_on_changes, database_url, wakes, stopping), stopping)
     keep_popular_fresh(connect(max_overflow=0), settings, stopping)
+    seconds = settings.exclusion_cache_seconds
+    exclusions = KeptExclusions(connect(max_overflow=0), client, seconds=seconds)
+    in_background("exclusions", partial(exclusions.run, stopping), stopping)
     log = structlog.get_logger()
     log.info("speed_worker_started")
     try:

@@ -9,7 +9,12 @@ from domain.identifiers import Position, RunId
 from speed.pacing import Pace
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
-from sql.item_embedding import EmbeddedItems, begin_item_embedding, embed_next
+from sql.item_embedding import (
+    EmbeddedItems,
+    begin_item_embedding,
+    embed_next,
+    skip_unchanged,
+)
 from sql.locks import ITEM_EMBEDDINGS, try_lock
 from sql.log import event_horizon
 from sql.statements import statements
@@ -37,10 +42,17 @@ class ColdItemEmbedder:
 
         The caller commits. The transaction must be READ COMMITTED.
         """
-        run_id = connection.execute(_COLD_ITEMS["find_run_to_embed_in"]).scalar_one_or_none()
-        if run_id is None:
+        found = connection.execute(_COLD_ITEMS["find_run_to_embed_in"]).one_or_none()
+        if found is None:
             return None
-        return self._embed(connection, RunId(run_id), event_horizon(connection))
+        run_id, horizon = RunId(found.run_id), Position(found.horizon)
+        # Most events bring no item, and need not make those wait who fold.
+        if found.position is not None and found.position == found.until:
+            known = Position(found.position)
+            until = skip_unchanged(connection, run_id, known=known, horizon=horizon)
+            if until is not None:
+                return EmbeddedItems(run_id, (), (), until)
+        return self._embed(connection, run_id, horizon)
 
     def embed_retained(
         self, connection: Connection, unusable: Sequence[RunId] = ()

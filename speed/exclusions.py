@@ -4,6 +4,7 @@ The API adds each event to what Redis holds of its user. All that is there of a 
 the log here, which is followed up to its horizon: bulk loads too, and before there is any run.
 """
 
+import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -37,13 +38,15 @@ log = structlog.get_logger()
 
 _FEWEST_USERS, _MOST_USERS = 10, 200
 _SECONDS_AT_ONCE = 0.02
-"""About so long some are read between two passes: no event waits for more."""
+"""About so long a turn takes, so that a store is never busy with it for long."""
 _ROWS_AT_ONCE = 5_000
 _MOST_PENDING = 10_000
 """Up to so many users are found before they are stored, each once for all rows of a load."""
 _MOST_PIECES = 100
 """Up to so many pieces of the log are read meanwhile: half a million rows may be of few users."""
 _POLL_SECONDS = 1.0
+_REST_SECONDS = 0.25
+"""After a turn that found nothing to do, or a store away."""
 _FILLING_SECONDS = 300
 _THE_END = Position(2**62)
 
@@ -63,6 +66,9 @@ return redis.call('EXPIRE', KEYS[1], ARGV[2])
 
 class KeptExclusions:
     """Stores users' exclusions in Redis, and those of all who came lately if Redis lost them.
+
+    In a thread of its own, as no event is to wait for it to be folded in: the API has put into
+    Redis what an event excludes.
 
     How far the log was followed stands in Redis, so it is lost with what it speaks of. Several
     workers may do the same: it is recomputed, and harmless twice.
@@ -99,6 +105,13 @@ class KeptExclusions:
         self._end = Position(0)
         """The horizon when that began."""
         self._failing = False
+
+    def run(self, stopping: threading.Event) -> None:
+        """Work until `stopping` is set; the stores belong to others half of the time."""
+        while not stopping.is_set():
+            began = time.monotonic()
+            is_idle = self.work_once() is None
+            stopping.wait(_REST_SECONDS if is_idle else time.monotonic() - began)
 
     def work_once(self) -> int | None:
         """Store some of what is due; None: nothing is, or a store is away."""

@@ -1,18 +1,19 @@
 """One pass over the log: from new interactions to live vectors, in one transaction."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, TextClause
 
 from domain.identifiers import Position, RunId, UserNo
 from speed.pacing import Pace
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
-from sql.folding import find_stale_users, fold_in, store_progress
+from sql.folding import fold_in, stale_users_of, stale_users_question
 from sql.live_vectors import RunSpace, find_live_run
-from sql.log import event_horizon
+from sql.pipelining import Question, ask, ask_together
 from sql.run_items import RunItems
 from sql.statements import statements
 
@@ -48,10 +49,16 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """Shards this transaction holds, and the furthest position all of them have reached."""
+    """Shards of a run this transaction holds, and up to where it folds their events in."""
 
+    run_id: RunId
+    horizon: Position
+    """Up to here the log is complete."""
     shards: tuple[int, ...]
     after: Position
+    """The furthest position all of them have reached."""
+    until: Position
+    """What they have reached once the transaction is committed."""
     first: Position
     """Up to where live events of all of them have gone before those of a load."""
 
@@ -80,15 +87,14 @@ class Folder:
         The caller commits: vectors and progress become visible together or not at all. The
         transaction must be READ COMMITTED, since the log is read after the horizon.
         """
-        run_id = find_live_run(connection)
-        if run_id is None:
-            return None
-        horizon = event_horizon(connection)
         began = time.perf_counter()
         events = min(self._events.size, self._settings.events_per_pass)
         with self._events.halved_by_failures():
-            done = self._fold(connection, run_id, horizon, events, is_served=True)
-        if done is not None and done.position < horizon:
+            claim = self._claim(connection, _SPEED["claim_served_shards"], {"events": events})
+            if claim is None:
+                return None
+            done = self._fold(connection, claim, is_served=True)
+        if done.position < claim.horizon:
             self._events.note(time.perf_counter() - began)
         return done
 
@@ -97,43 +103,31 @@ class Folder:
 
         `unusable` runs are left alone, so that they do not keep older ones from their turn.
         """
-        horizon = event_horizon(connection)
-        run_id = _find_lagging_retained(connection, horizon, unusable)
-        if run_id is None:
-            return None
         began = time.perf_counter()
         events = min(self._retained_events.size, self._settings.events_per_pass)
+        asked = {"events": events, "unusable": list(unusable)}
         with self._retained_events.halved_by_failures():
-            done = self._fold(connection, run_id, horizon, events)
+            claim = self._claim(connection, _SPEED["claim_retained_shards"], asked)
+            if claim is None:
+                return None
+            done = self._fold(connection, claim)
         self._retained_events.note(time.perf_counter() - began)
         return done
 
-    def _fold(
-        self,
-        connection: Connection,
-        run_id: RunId,
-        horizon: Position,
-        most_events: int,
-        *,
-        is_served: bool = False,
-    ) -> Pass | None:
-        claim = self._claim(connection, run_id, horizon)
-        if claim is None:
-            return None
-        until = Position(min(horizon, claim.after + most_events))
-        user_nos = find_stale_users(
-            connection, run_id, after=claim.after, until=until, shards=claim.shards
-        )
-        is_amid_load = is_served and until < horizon and _has_loaded(connection, claim, until)
+    def _fold(self, connection: Connection, claim: _Claim, *, is_served: bool = False) -> Pass:
+        questions = [_stale_users(claim), _forgotten_users(claim)]
+        if is_served and claim.until < claim.horizon:
+            questions.append(_loaded_events(claim))
+        stale, forgotten, *loaded = ask_together(connection, *questions)
+        user_nos = stale_users_of(stale)
+        is_amid_load = any(row.is_loaded for rows in loaded for row in rows)
         if is_amid_load:
-            first = _users_of_live_events(connection, run_id, claim, until, horizon)
-            user_nos = sorted({*user_nos, *first})
-        run = self._spaces.of(connection, run_id)
+            user_nos = sorted({*user_nos, *_users_of_live_events(connection, claim)})
+        run = self._spaces.of(connection, claim.run_id)
         run_items = self._items_of(run) if is_served else None
-        fold_in(connection, run, user_nos, horizon=horizon, run_items=run_items)
-        store_progress(connection, run_id, until, claim.shards)
-        forgotten = _find_forgotten_users(connection, run_id, claim, until)
-        return Pass(run_id, tuple(user_nos), until, tuple(forgotten), is_amid_load)
+        fold_in(connection, run, user_nos, horizon=claim.horizon, run_items=run_items)
+        gone = tuple(UserNo(row.user_no) for row in forgotten)
+        return Pass(claim.run_id, tuple(user_nos), claim.until, gone, is_amid_load)
 
     def _items_of(self, run: RunSpace) -> RunItems:
         """What is known of the items of the served run; of an earlier one it is let go."""
@@ -141,56 +135,54 @@ class Folder:
             self._run_items = RunItems(run, _MOST_ITEMS)
         return self._run_items
 
-    def _claim(self, connection: Connection, run_id: RunId, horizon: Position) -> _Claim | None:
-        parameters: dict[str, int] = {"run_id": run_id, "horizon": horizon}
-        # Looking first keeps an idle worker from writing row locks to disk many times a second.
-        if connection.execute(_SPEED["find_lagging_shards"], parameters).first() is None:
-            return None
-        parameters["shards_per_pass"] = self._settings.shards_per_pass
-        rows = connection.execute(_SPEED["claim_shards"], parameters).all()
+    def _claim(
+        self, connection: Connection, statement: TextClause, asked: Mapping[str, Any]
+    ) -> _Claim | None:
+        parameters = {**asked, "shards_per_pass": self._settings.shards_per_pass}
+        rows = ask(connection, Question(statement, parameters))
         if not rows:
             return None
+        (row,) = rows
         return _Claim(
-            shards=tuple(row.shard for row in rows),
-            after=min(row.position for row in rows),
-            first=min(row.first_position for row in rows),
+            run_id=row.run_id,
+            horizon=row.horizon,
+            shards=tuple(row.shards),
+            after=row.after,
+            until=row.until,
+            first=row.first_position,
         )
 
 
-def _users_of_live_events(
-    connection: Connection, run_id: RunId, claim: _Claim, until: Position, horizon: Position
-) -> Sequence[UserNo]:
-    """Users of live events that lie behind those of a load, each event looked at once."""
-    of_run = {"run_id": run_id, "shards": list(claim.shards)}
-    asked = {"after": max(until, claim.first), "until": horizon, "most": _MOST_FIRST}
-    found = connection.execute(_SPEED["find_users_of_live_events"], of_run | asked).scalars().all()
-    connection.execute(_SPEED["store_first_position"], of_run | {"first_position": horizon})
-    return found
+def _stale_users(claim: _Claim) -> Question:
+    return stale_users_question(
+        claim.run_id, after=claim.after, until=claim.until, shards=claim.shards
+    )
 
 
-def _has_loaded(connection: Connection, claim: _Claim, until: Position) -> bool:
-    parameters = {"after": claim.after, "until": until}
-    return bool(connection.execute(_SPEED["has_loaded_events"], parameters).scalar_one())
-
-
-def _find_forgotten_users(
-    connection: Connection, run_id: RunId, claim: _Claim, until: Position
-) -> Sequence[UserNo]:
+def _forgotten_users(claim: _Claim) -> Question:
     parameters = {
-        "run_id": run_id,
+        "run_id": claim.run_id,
         "after": claim.after,
-        "until": until,
+        "until": claim.until,
         "shards": list(claim.shards),
     }
-    return connection.execute(_SPEED["find_forgotten_users"], parameters).scalars().all()
+    return Question(_SPEED["find_forgotten_users"], parameters)
 
 
-def _find_lagging_retained(
-    connection: Connection, horizon: Position, unusable: Sequence[RunId]
-) -> RunId | None:
-    asked = {"horizon": horizon, "unusable": list(unusable)}
-    found = connection.execute(_SPEED["find_lagging_retained"], asked)
-    return found.scalar_one_or_none()
+def _loaded_events(claim: _Claim) -> Question:
+    """Asks whether a load brought some of the events."""
+    parameters = {"after": claim.after, "until": claim.until}
+    return Question(_SPEED["has_loaded_events"], parameters)
+
+
+def _users_of_live_events(connection: Connection, claim: _Claim) -> Sequence[UserNo]:
+    """Users of live events that lie behind those of a load, each event looked at once."""
+    of_run = {"run_id": claim.run_id, "shards": list(claim.shards)}
+    until = claim.horizon
+    asked = {"after": max(claim.until, claim.first), "until": until, "most": _MOST_FIRST}
+    found = connection.execute(_SPEED["find_users_of_live_events"], of_run | asked).scalars().all()
+    connection.execute(_SPEED["store_first_position"], of_run | {"first_position": until})
+    return found
 
 
 def find_recently_updated_users(connection: Connection, seconds: float) -> list[UserNo]:

@@ -50,6 +50,6 @@ BACKGROUND_FAILURES = Counter(
     "Failures nobody foresaw of the work beside the worker, which is begun again",
     ["work"],
 )
-for work in ("redis_wakes", "changes", "popular"):
+for work in ("redis_wakes", "changes", "popular", "exclusions"):
     BACKGROUND_FAILURES.labels(work)
 DROP_FAILURES = Counter("speed_drop_failures_total", "Times Redis could not drop cached answers")

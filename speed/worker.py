@@ -15,7 +15,6 @@ from domain.redis_keys import VERSION_SECONDS
 from speed import metrics
 from speed.answers import CachedAnswers
 from speed.cold_items import ColdItemEmbedder
-from speed.exclusions import KeptExclusions
 from speed.folding import Folder, Pass, find_recently_updated_users
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
@@ -27,11 +26,8 @@ log = structlog.get_logger()
 
 _REST_SECONDS = 0.1
 """After each pass over events of a load, which takes about as long."""
-_EMBEDDING_REST_SECONDS = 0.1
+_EMBEDDING_REST_SECONDS = 0.2
 """After a look for items that found none, as most events bring none: folding goes on meanwhile."""
-_EXCLUSIONS_REST_SECONDS = 0.1
-"""Between two turns of storing exclusions while events come: the API has put into Redis what these
-exclude, and the next event waits for each turn to end."""
 
 
 class Worker:
@@ -59,11 +55,10 @@ class Worker:
         self._folder = Folder(settings, spaces)
         self._embedder = ColdItemEmbedder(settings, spaces)
         self._answers = CachedAnswers(client)
-        self._exclusions = KeptExclusions(engine, client, seconds=settings.exclusion_cache_seconds)
         self._wakes = wakes or Wakes()
         self._store_away = False
         self._predecessor_settled = False
-        self._retained_due = self._embedding_due = self._exclusions_due = 0.0
+        self._retained_due = self._embedding_due = 0.0
         self._reported_failures: dict[str, str] = {}
         self._reported_unusable: set[str] = set()
 
@@ -76,16 +71,12 @@ class Worker:
             if not is_ready and not self._store_away:
                 self._ready()
                 is_ready = True
-            kept = None
-            if folded is None or time.monotonic() >= self._exclusions_due:
-                kept = self.keep_exclusions_once()
-                self._exclusions_due = time.monotonic() + _EXCLUSIONS_REST_SECONDS
             if folded is not None and folded.is_amid_load:
                 # Readers and events have the cores as long as the load has them.
                 self._stopping.wait(_REST_SECONDS)
             if folded is None and embedded is None:
                 self._answers.drop(())
-                if self.keep_retained_ready() is None and kept is None:
+                if self.keep_retained_ready() is None:
                     self._wakes.wait(rest if rest > 0.0 else self._settings.poll_seconds)
 
     def work_once(self) -> Pass | None:
@@ -136,10 +127,6 @@ class Worker:
             self._answers.drop(done.user_nos)
             _count_embedded(done, time.perf_counter() - began)
         return done
-
-    def keep_exclusions_once(self) -> int | None:
-        """Store in Redis what some users must not be shown; None as in `work_once`."""
-        return self._exclusions.work_once()
 
     def keep_retained_ready(self) -> Pass | EmbeddedItems | None:
         """One pass for a retained run that is not served, so that a rollback to it is quick.

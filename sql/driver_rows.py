@@ -5,21 +5,16 @@ asks cannot tell which way a statement went.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, cast
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.rows import namedtuple_row
 from sqlalchemy import PoolProxiedConnection, TextClause
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
-# Numbered, as PostgreSQL itself has them: psycopg would look for names in a long statement anew
-# each time.
-_DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+from sql.pipelining import numbered, wrapped
 
 IN_BINARY = "rows_in_binary"
 """An execution option of statements whose rows are to come as binary, which are read faster.
@@ -34,7 +29,7 @@ async def load_rows(
 
     DBAPIError, as SQLAlchemy raises it, with `connection_invalidated` where the connection is dead.
     """
-    text, names = _numbered(statement)
+    text, names = numbered(statement)
     given = parameters or {}
     pooled = await engine.raw_connection()
     try:
@@ -44,7 +39,7 @@ async def load_rows(
         is_dead = driver.closed or driver.broken
         if is_dead:
             await greenlet_spawn(pooled.invalidate, error)
-        raise _wrapped(error, text, is_dead=is_dead) from error
+        raise wrapped(error, text, is_dead=is_dead) from error
     except BaseException:
         # Whoever gave up may have left an answer behind that is still to come.
         await greenlet_spawn(pooled.invalidate)
@@ -64,16 +59,3 @@ async def _ask(
 
 def _driver_of(pooled: PoolProxiedConnection) -> AsyncConnection[Any]:
     return cast("AsyncConnection[Any]", pooled.driver_connection)
-
-
-@cache
-def _numbered(statement: TextClause) -> tuple[str, Sequence[str]]:
-    """A statement with its parameters numbered, and their names in this order."""
-    compiled = statement.compile(dialect=_DIALECT)
-    return str(compiled), tuple(compiled.positiontup or ())
-
-
-def _wrapped(error: psycopg.Error, text: str, *, is_dead: bool) -> BaseException:
-    return DBAPIError.instance(
-        text, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=is_dead
-    )

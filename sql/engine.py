@@ -1,6 +1,7 @@
 """Engines: the only place that knows the driver."""
 
 import math
+import time
 from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
@@ -11,7 +12,13 @@ from sqlalchemy import Connection, Engine, create_engine, event
 # Loaded by the first engine otherwise: after the fork, and so once in every process of the API.
 from sqlalchemy.dialects.postgresql import psycopg as _dialect  # noqa: F401
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sql.statements import statements
@@ -24,6 +31,7 @@ _CONNECT_TIMEOUT_SECONDS = 5
 _VECTOR = "vector"
 _LIVE = statements("live")
 _USE_UTC = str(_LIVE["use_utc"])
+_RESTS_SINCE = "rests_since"
 
 SPEED_WORKER = "tandem-speed"
 """The name of a speed worker's connections, except the one on which it listens."""
@@ -108,12 +116,15 @@ def make_engine(
     *,
     application_name: str | None = None,
     pooled: bool = False,
+    ping_after_seconds: float | None = None,
     **options: Any,
 ) -> Engine:
     """A synchronous engine whose connections know pgvector's types once the database has them.
 
     `application_name`: by this name others see the connections. `pooled`: the address leads to a
-    pooler that lends another session for every transaction.
+    pooler that lends another session for every transaction. `ping_after_seconds`: a connection that
+    has rested for so long is tried before it is used, and another one is opened if it is dead; one
+    that was used a moment ago would only be held up.
     """
     arguments = _connect_arguments(application_name, pooled=pooled)
     # What users did stands in no log, and errors are logged.
@@ -129,7 +140,25 @@ def make_engine(
 
     if pooled:
         _bound_idleness(engine, application_name)
+    if ping_after_seconds is not None:
+        _ping_rested(engine, ping_after_seconds)
     return engine
+
+
+def _ping_rested(engine: Engine, seconds: float) -> None:
+    @event.listens_for(engine, "checkin")
+    def _rests(_connection: Any, record: Any) -> None:
+        record.info[_RESTS_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _is_there(connection: Any, record: Any, _proxy: Any) -> None:
+        rests_since = record.info.get(_RESTS_SINCE, math.inf)
+        if time.monotonic() - rests_since > seconds:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                # The pool then opens another one.
+                raise DisconnectionError from error
 
 
 def make_async_engine(

@@ -1,15 +1,32 @@
 """Folding the log into live vectors: one way for publishing, rollback and the worker."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import NO_HISTORY, History
-from sql.interests import Interests, Phrases, load_interests, load_phrases, with_interests
+from sql.interests import (
+    Interests,
+    Phrases,
+    interests_of,
+    interests_question,
+    load_phrases,
+    with_interests,
+)
 from sql.live_vectors import RunSpace, UserVector, store_user_vectors
-from sql.log import count_events_since, load_histories, load_kinds
+from sql.log import (
+    counts_of,
+    counts_question,
+    histories_of,
+    histories_question,
+    kind_table,
+    kinds_question,
+)
+from sql.pipelining import Question, ask, ask_together
 from sql.run_items import RunItems
 from sql.statements import statements
 
@@ -35,13 +52,26 @@ def find_stale_users(
 
     Only those of some `shards`; None: of all. In rising order.
     """
+    question = stale_users_question(run_id, after=after, until=until, shards=shards)
+    return stale_users_of(ask(connection, question))
+
+
+def stale_users_question(
+    run_id: RunId, *, after: Position, until: Position, shards: Sequence[int] | None = None
+) -> Question:
+    """Asks for the rows of `stale_users_of`; see `find_stale_users`."""
     parameters = {
         "run_id": run_id,
         "after": after,
         "until": until,
         "shards": None if shards is None else list(shards),
     }
-    return list(connection.execute(_LIVE["find_stale_users"], parameters).scalars())
+    return Question(_LIVE["find_stale_users"], parameters)
+
+
+def stale_users_of(rows: Sequence[Any]) -> list[UserNo]:
+    """Users from the rows of the statement `find_stale_users`."""
+    return [UserNo(row.user_no) for row in rows]
 
 
 def fold_in(
@@ -74,12 +104,17 @@ def _fold_in_some(
     run_items: RunItems,
 ) -> None:
     """Write the live vectors of users, at least one, in their order."""
-    histories, phrases = load_histories_with_interests(connection, run, user_nos, horizon=horizon)
+    *profiles, counted = ask_together(
+        connection,
+        *_profile_questions(run, user_nos, horizon),
+        counts_question(user_nos, cut_off=run.cut_off, horizon=horizon),
+    )
+    histories, phrases = _with_interests(connection, run, profiles)
     known = [history.item_nos for history in histories.values()]
     item_nos = [ItemNo(no) for no in np.unique(np.concatenate(known)).tolist()] if known else []
     items = phrases.items.followed_by(run_items.vectors(connection, item_nos))
     transitions = run_items.transitions(connection, items, histories.values())
-    counts = count_events_since(connection, user_nos, cut_off=run.cut_off, horizon=horizon)
+    counts = counts_of(counted)
     vectors = [
         UserVector.of(
             user_no,
@@ -107,12 +142,34 @@ def load_histories_with_interests(
     `extra_interests`: what all of them declare as well. Who has neither history nor interests
     is absent.
     """
+    profiles = ask_together(connection, *_profile_questions(run, user_nos, horizon))
+    extra = dict.fromkeys(user_nos, extra_interests) if extra_interests else {}
+    return _with_interests(connection, run, profiles, extra)
+
+
+def _profile_questions(
+    run: RunSpace, user_nos: Sequence[UserNo], horizon: Position
+) -> tuple[Question, ...]:
+    """Ask for all that stands of users in the log and beside it."""
     events = run.space.parameters.taste_events
-    kinds = load_kinds(connection)
-    histories = load_histories(connection, kinds, user_nos, horizon=horizon, events=events)
-    interests = load_interests(connection, user_nos)
-    if extra_interests:
-        interests = {no: interests.get(no, _NONE) | extra_interests for no in user_nos}
+    return (
+        kinds_question(),
+        histories_question(user_nos, horizon=horizon, events=events),
+        interests_question(user_nos),
+    )
+
+
+def _with_interests(
+    connection: Connection,
+    run: RunSpace,
+    profiles: Sequence[Sequence[Any]],
+    extra: Mapping[UserNo, Interests] = MappingProxyType({}),
+) -> tuple[dict[UserNo, History], Phrases]:
+    """Histories and phrases as `load_histories_with_interests` has them, of what was asked for."""
+    kinds, found, declared = profiles
+    histories = histories_of(kind_table(kinds), found)
+    interests = interests_of(declared)
+    interests |= {no: interests.get(no, _NONE) | more for no, more in extra.items()}
     phrases = load_phrases(connection, run.run_id, interests.values())
     numbers = phrases.numbers()
     said = {

@@ -3,8 +3,9 @@
 Items count as they are, phrases as items made of their words.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
@@ -12,7 +13,8 @@ from sqlalchemy import Connection
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.live_vector import History, ItemVectors, LiveVectorParameters
 from sql.live_vectors import item_vectors
-from sql.statements import statements
+from sql.pipelining import Question, ask
+from sql.statements import as_array, statements
 
 _INTERESTS = statements("interests")
 _NO_HISTORY = History(np.empty(0, dtype=np.int32), np.empty(0))
@@ -55,9 +57,18 @@ class Phrases:
         return self.texts[number] if number < 0 else None
 
 
-def load_interests(connection: Connection, user_nos: Iterable[UserNo]) -> dict[UserNo, Interests]:
+def load_interests(connection: Connection, user_nos: Sequence[UserNo]) -> dict[UserNo, Interests]:
     """What these users declare; whoever declares none is absent."""
-    rows = connection.execute(_INTERESTS["load_interests"], {"user_nos": list(user_nos)})
+    return interests_of(ask(connection, interests_question(user_nos)))
+
+
+def interests_question(user_nos: Sequence[UserNo]) -> Question:
+    """Asks for the rows of `interests_of`."""
+    return Question(_INTERESTS["load_interests"], {"user_nos": as_array(user_nos)})
+
+
+def interests_of(rows: Iterable[Any]) -> dict[UserNo, Interests]:
+    """Interests by user, from the rows of the statement `load_interests`."""
     return {
         UserNo(row.user_no): Interests(tuple(row.words), tuple(map(ItemNo, row.item_nos)))
         for row in rows

@@ -99,6 +99,24 @@ def embed_next(
     return EmbeddedItems(run.run_id, tuple(item_nos), tuple(user_nos), known)
 
 
+def skip_unchanged(
+    connection: Connection, run_id: RunId, *, known: Position, horizon: Position
+) -> Position | None:
+    """Note that what comes next after `known` leaves no item to be embedded; None: some may.
+
+    Answers up to where none is. As nothing is embedded, whoever folds users of the run is neither
+    waited for nor kept waiting. All changes up to `known` must be known, by committed progress.
+    The rest as `embed_next`.
+    """
+    until = min(horizon, Position(known + _POSITIONS_AT_ONCE))
+    looked_at = {"run_id": run_id, "after": known, "until": until, "item_no": 0, "items": 1}
+    if connection.execute(_COLD_ITEMS["load_due_items"], looked_at).first() is not None:
+        return None
+    skipped = {"run_id": run_id, "position": known, "until": until}
+    stored = connection.execute(_COLD_ITEMS["skip_unchanged_items"], skipped).first()
+    return None if stored is None else until
+
+
 def embed_missing(
     connection: Connection, run: RunSpace, *, after: ItemNo, items: int
 ) -> ItemNo | None:

@@ -19,6 +19,7 @@ from domain.transitions import (
     items_followed,
     live_vector_and_following,
 )
+from sql.pipelining import Question, ask
 from sql.statements import as_array, statements
 from sql.vectors import IntegerArray, RealArray, VectorArray, rows_sent
 
@@ -107,7 +108,7 @@ def load_item_vectors_and_makers(
 ) -> tuple[ItemVectors, NDArray[np.bool_]]:
     """The same, and whether the night made each (n,) of the item's users: it will not change."""
     parameters = {"run_id": run_id, "item_nos": as_array(item_nos)}
-    row = connection.execute(_LIVE["load_item_vectors"], parameters).one()
+    (row,) = ask(connection, Question(_LIVE["load_item_vectors"], parameters))
     if row.item_nos is None:
         return item_vectors((), ()), np.empty(0, dtype=np.bool_)
     found = np.frombuffer(row.item_nos, dtype=">i4").astype(np.int32)
@@ -160,7 +161,7 @@ def load_transitions_of_items(
     if not item_nos:
         return NO_TRANSITIONS
     asked = {"run_id": run_id, "item_nos": as_array(item_nos)}
-    row = connection.execute(_LIVE["load_transitions"], asked).one()
+    (row,) = ask(connection, Question(_LIVE["load_transitions"], asked))
     if row.item_nos is None:
         return NO_TRANSITIONS
     return Transitions(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from domain.identifiers import ItemNo, KindNo, Position, ScaleNo, UserId, UserNo
 from domain.interactions import EventKind, KindTable, Scale
 from domain.live_vector import History
+from sql.pipelining import Question, ask
 from sql.statements import as_array, statements
 
 _LOG = statements("log")
@@ -94,7 +95,12 @@ def event_horizon(connection: Connection) -> Position:
 
 def load_kinds(connection: Connection) -> KindTable:
     """All event kinds."""
-    return kind_table(connection.execute(_LOG["load_kinds"]))
+    return kind_table(ask(connection, kinds_question()))
+
+
+def kinds_question() -> Question:
+    """Asks for the rows of `kind_table`."""
+    return Question(_LOG["load_kinds"])
 
 
 def kind_table(rows: Iterable[Sequence[Any]]) -> KindTable:
@@ -111,8 +117,21 @@ def load_histories(
     events: int | None,
 ) -> Mapping[UserNo, History]:
     """The newest `events` interactions (None: all) of each user; users without any are absent."""
+    question = histories_question(user_nos, horizon=horizon, events=events)
+    return histories_of(kinds, ask(connection, question))
+
+
+def histories_question(
+    user_nos: Sequence[UserNo], *, horizon: Position, events: int | None
+) -> Question:
+    """Asks for the rows of `histories_of`; see `load_histories`."""
     parameters = {"user_nos": as_array(user_nos), "horizon": horizon, "events": events}
-    row = connection.execute(_LOG["load_histories"], parameters).one()
+    return Question(_LOG["load_histories"], parameters)
+
+
+def histories_of(kinds: KindTable, rows: Sequence[Any]) -> dict[UserNo, History]:
+    """Histories by user, from the row of the statement `load_histories`."""
+    (row,) = rows
     if row.user_nos is None:
         return {}
     item_nos = np.frombuffer(row.item_nos, dtype=">i4").astype(np.int32)
@@ -136,10 +155,22 @@ def count_events_since(
     horizon: Position,
 ) -> Mapping[UserNo, int]:
     """How many interactions each user has in (cut_off, horizon]; users without any are absent."""
+    question = counts_question(user_nos, cut_off=cut_off, horizon=horizon)
+    return counts_of(ask(connection, question))
+
+
+def counts_question(
+    user_nos: Sequence[UserNo], *, cut_off: Position, horizon: Position
+) -> Question:
+    """Asks for the rows of `counts_of`; see `count_events_since`."""
     parameters = {
         "user_nos": as_array(user_nos),
         "cut_off_position": cut_off,
         "horizon": horizon,
     }
-    rows = connection.execute(_LOG["count_events_since"], parameters)
+    return Question(_LOG["count_events_since"], parameters)
+
+
+def counts_of(rows: Iterable[Any]) -> dict[UserNo, int]:
+    """Numbers of interactions by user, from the rows of the statement `count_events_since`."""
     return {UserNo(row.user_no): row.events for row in rows}

@@ -66,6 +66,16 @@ def rows_sent(sent: bytes | None, count: int) -> NDArray[np.float32]:
     return rows[:, heading:].astype(np.float32)
 
 
+def array_sent(sent: bytes | None, kind: str) -> NDArray[Any]:
+    """The numbers (n,) of four bytes, as `>i4` or `>f4`, of an array that `array_send` answers.
+
+    None: none.
+    """
+    if sent is None or len(sent) <= _ARRAY.size:
+        return np.empty(0, dtype=kind)
+    return np.frombuffer(sent, dtype=kind, offset=_ARRAY.size).reshape(-1, 2)[:, 1]
+
+
 def register_vector_arrays(connection: Any, info: TypeInfo) -> None:
     """Teach a connection to take arrays; `info` is that of the type `vector`."""
 

@@ -16,6 +16,8 @@ from batch.parameters import AlsParameters
 from domain.interactions import bounded
 
 _DAYS_A_YEAR = 365.25
+_HELD_BYTES = 1 << 25
+"""What a matrix has that is not worth a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,10 @@ class InteractionMatrix:
 def put_aside(matrix: InteractionMatrix, folder: Path | None) -> Callable[[], InteractionMatrix]:
     """Write the cells into a file in `folder`; what is answered reads them again.
 
-    Whoever lets go of the matrix then has its memory for something else in between.
+    Whoever lets go of the matrix then has its memory for something else in between. Few cells stay
+    in memory, and several threads may read them.
     """
-    store = BlockStore(folder, held_bytes=0)
+    store = BlockStore(folder, _HELD_BYTES)
     weights, seen = store.keep(matrix.weights), store.keep(matrix.seen)
     user_nos, item_nos = matrix.user_nos, matrix.item_nos
     return lambda: InteractionMatrix(user_nos, item_nos, weights(), seen())

@@ -4,13 +4,13 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from batch.parameters import ListHyperparameters, RunParameters
+from batch.parameters import ListHyperparameters, LiveWeights, RunParameters
 from domain.errors import RunInProgressError
 from domain.identifiers import Position, RunId
 from sql import partitions
@@ -100,11 +100,13 @@ def store_metrics(connection: Connection, run_id: RunId, metrics: Mapping[str, A
     )
 
 
-def store_parameters(connection: Connection, run_id: RunId, parameters: RunParameters) -> None:
-    """Write anew what a run is made by."""
+def store_parameters(
+    connection: Connection, run_id: RunId, **chosen: ListHyperparameters | LiveWeights
+) -> None:
+    """Write anew some of what a run is made by: the fields of `RunParameters` that are given."""
+    parameters = {name: asdict(group) for name, group in chosen.items()}
     connection.execute(
-        _BATCH["store_parameters"],
-        {"run_id": run_id, "parameters": json.dumps(parameters.described())},
+        _BATCH["store_parameters"], {"run_id": run_id, "parameters": json.dumps(parameters)}
     )
 
 

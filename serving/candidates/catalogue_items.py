@@ -1,8 +1,9 @@
 """Items as lists are made of them: the candidates of one list, and eligible items in an order."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import orjson
@@ -15,6 +16,8 @@ from serving.candidates.filters import Filters
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import check_run
 from sql.statements import statements
+
+Value = TypeVar("Value")
 
 _SERVING = statements("serving")
 
@@ -45,15 +48,38 @@ class NewItems:
 
 
 @dataclass(frozen=True, slots=True)
+class Picked(Sequence[Value]):
+    """Some of many values, each of which is looked up when somebody asks for it."""
+
+    values: Sequence[Value]
+    places: Sequence[int]
+    """Where each stands among them."""
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> Value: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Picked[Value]": ...
+
+    def __getitem__(self, index: int | slice) -> "Value | Picked[Value]":
+        if isinstance(index, slice):
+            return Picked(self.values, self.places[index])
+        return self.values[self.places[index]]
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """Items of one origin; all lists have the same length."""
 
     item_nos: list[int]
     scores: list[Any]
     """Numbers of the nearest, otherwise None."""
-    item_ids: list[str]
-    titles: list[str]
-    categories: list[list[str] | None]
+    item_ids: Sequence[str]
+    titles: Sequence[str]
+    categories: Sequence[list[str] | None]
     """None where nobody asked."""
 
     @classmethod
@@ -68,6 +94,16 @@ class Columns:
             orjson.loads(row.item_ids),
             orjson.loads(row.titles),
             orjson.loads(row.categories),
+        )
+
+    def followed_by(self, items: Sequence[tuple[int, str, str, list[str] | None]]) -> "Columns":
+        """These and others, of which number, id, title and categories are given; without scores."""
+        return Columns(
+            [*self.item_nos, *(item_no for item_no, *_ in items)],
+            [None] * (len(self.item_nos) + len(items)),
+            [*self.item_ids, *(item_id for _, item_id, *_ in items)],
+            [*self.titles, *(title for *_, title, _ in items)],
+            [*self.categories, *(categories for *_, categories in items)],
         )
 
     def best_first(self) -> "Columns":
@@ -119,24 +155,37 @@ class Named:
     """Catalogue items by their number, each made when somebody asks for it."""
 
     def __init__(self, sources: Iterable[Columns] = ()) -> None:
-        self._rows: dict[int, tuple[str, str, list[str] | None]] = {}
+        self._sources: list[Columns] = []
+        self._starts: list[int] = []
+        """How many items stand in the sources before each."""
+        self._places: dict[int, int] = {}
+        """Where each item stands among those of all sources."""
+        self._count = 0
         for columns in sources:
             self.add(columns)
 
     def add(self, columns: Columns) -> None:
         """These items too."""
-        rows = zip(columns.item_ids, columns.titles, columns.categories, strict=True)
-        self._rows.update(zip(columns.item_nos, rows, strict=True))
+        item_nos, start = columns.item_nos, self._count
+        if item_nos:
+            self._sources.append(columns)
+            self._starts.append(start)
+            self._count += len(item_nos)
+            self._places.update(zip(item_nos, range(start, self._count), strict=True))
 
     def __getitem__(self, item_no: int) -> CatalogueItem:
-        item_id, title, categories = self._rows[item_no]
-        return CatalogueItem(ItemNo(item_no), item_id, title, tuple(categories or ()))
+        place = self._places[item_no]
+        source = bisect_right(self._starts, place) - 1
+        columns, row = self._sources[source], place - self._starts[source]
+        categories = tuple(columns.categories[row] or ())
+        item_id, title = columns.item_ids[row], columns.titles[row]
+        return CatalogueItem(ItemNo(item_no), item_id, title, categories)
 
     def __contains__(self, item_no: object) -> bool:
-        return item_no in self._rows
+        return item_no in self._places
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from serving.runtime.faults import RunGoneError, UserGoneError
 from sql.driver_rows import IN_BINARY
 from sql.live_vectors import vector_read
 from sql.statements import as_array, as_real_array, statements
+from sql.vectors import array_sent
 
 _SERVING = statements("serving")
 
@@ -264,7 +265,7 @@ class Recommendations:
         ranking = Ranking.empty()
         if vector is not None:
             ranking = kept.nearest(vector, user.following, left_out, beside, CANDIDATES)
-        item_nos = [*dict.fromkeys((*ranking.item_nos.tolist(), *listed))]
+        item_nos = np.concatenate([ranking.item_nos, np.array(listed, dtype=np.int32)])
         found = kept.columns(item_nos, left_out, beside, with_categories=with_categories)
         return Nearest(found, NO_COLUMNS, NO_COLUMNS, beside.new, ranking)
 
@@ -357,14 +358,14 @@ def _user_state(
         raise UserGoneError
     exclusions = Exclusions(frozenset(row.seen), frozenset(row.disliked))
     return UserState(
-        batch=_ranking(row.item_nos or [], row.scores or []),
+        batch=_sent_ranking(row.item_nos, row.scores),
         embedding=row.embedding,
         events_since_cut_off=row.events_since_cut_off,
         excluded=tuple(exclusions.of(exclude_seen=exclude_seen)),
         known=None if row.embedding is None else row.position,
         exclusions=exclusions,
         user_no=user_no,
-        following=_ranking(row.next_item_nos or [], row.next_scores or []),
+        following=_sent_ranking(row.next_item_nos, row.next_scores),
         vector_at=row.vector_at,
         preferences=decoded_preferences(row.preferences),
     )
@@ -390,6 +391,11 @@ def _listed(
         "with_categories": with_categories,
         **filters.parameters(),
     }
+
+
+def _sent_ranking(item_nos: bytes | None, scores: bytes | None) -> Ranking:
+    """Of arrays as `sent_user_state` has them."""
+    return Ranking.of(array_sent(item_nos, ">i4"), array_sent(scores, ">f4"))
 
 
 def _ranking(item_nos: Sequence[int], scores: Sequence[float]) -> Ranking:

@@ -1,6 +1,6 @@
 """What a source of candidates is, and what it is asked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,9 +25,11 @@ class ItemLookup:
         self._found: list[Columns] = []
         self._found_new: list[Columns] = []
 
-    def add(self, item_nos: Iterable[int]) -> None:
+    def add(self, item_nos: Sequence[int]) -> None:
         """Items to be looked up, unless they were."""
-        self._waiting |= dict.fromkeys(no for no in item_nos if no not in self._eligible)
+        if not self._eligible.issuperset(item_nos):
+            item_nos = [no for no in item_nos if no not in self._eligible]
+            self._waiting.update(dict.fromkeys(item_nos))
 
     @property
     def waiting(self) -> Sequence[int]:

@@ -1,10 +1,12 @@
 """The fallback's items beside the popular list: some of every category."""
 
+import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import orjson
 
@@ -20,6 +22,8 @@ from serving.runs.live_runs import check_run
 from sql.statements import as_array, statements
 
 _FALLBACK = statements("fallback")
+
+Value = TypeVar("Value")
 
 _PAGE_ITEMS = 20_000
 _FEWEST_PAGE_ITEMS = 500
@@ -54,11 +58,31 @@ class CataloguePage:
     """Whether there may be older ones."""
 
 
+class _LastRead(Generic[Value]):
+    """What was made of the text that was read last: the next one is mostly the same."""
+
+    def __init__(self, make: Callable[[str], Value]) -> None:
+        self._make = make
+        self._digest = b""
+        self._made: Value | None = None
+
+    def of(self, text: str) -> Value:
+        """What is made of a text; of the same text it is the same object."""
+        # The text itself may have a megabyte.
+        digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        if self._made is None or digest != self._digest:
+            self._digest, self._made = digest, self._make(text)
+        return self._made
+
+
 class FallbackReader:
     """Reads it; only what may be shown counts."""
 
     def __init__(self, store: ReadStore) -> None:
         self._store = store
+        self._first: _LastRead[Sequence[FirstOfCategory]] = _LastRead(_first_of_categories)
+        self._documents: _LastRead[Mapping[ItemNo, Document]] = _LastRead(_documents)
+        self._items: _LastRead[Sequence[CatalogueItem]] = _LastRead(_catalogue_items)
 
     async def load_first_of_categories(
         self, run_id: RunId, *, items: int
@@ -69,10 +93,7 @@ class FallbackReader:
         if row.lists is None:
             await check_run(self._store, run_id)
             return ()
-        return [
-            FirstOfCategory(category, dict(zip(item_nos, scores, strict=True)))
-            for category, item_nos, scores in orjson.loads(row.lists)
-        ]
+        return self._first.of(row.lists)
 
     async def load_page(self, before: ItemNo, *, items: int, each: int) -> CataloguePage:
         """The `items` newest items before one; of each category no more than `each`."""
@@ -85,21 +106,7 @@ class FallbackReader:
         """What filters may ask of the items; those with many attributes are left out."""
         parameters = {"item_nos": as_array(item_nos), "most_bytes": _MOST_ATTRIBUTE_BYTES}
         (row,) = await self._store.rows(_FALLBACK["load_documents"], parameters)
-        return {
-            ItemNo(item_no): Document(
-                attributes,
-                {
-                    "item_id": item_id,
-                    "title": title,
-                    "category": categories,
-                    "created_at": created_at,
-                },
-            )
-            for item_no, attributes, item_id, title, categories, created_at in orjson.loads(
-                row.documents or "[]"
-            )
-            if attributes is not None
-        }
+        return dict(self._documents.of(row.documents or "[]"))
 
     async def load_expiries(self, item_nos: Sequence[ItemNo]) -> dict[ItemNo, float]:
         """When those of the items expire that do, in seconds since 1970."""
@@ -107,14 +114,41 @@ class FallbackReader:
         (row,) = await self._store.rows(_FALLBACK["load_expiries"], parameters)
         return {ItemNo(int(no)): at for no, at in orjson.loads(row.expiries or "{}").items()}
 
-    async def load_items(self, item_nos: Sequence[ItemNo]) -> list[CatalogueItem]:
+    async def load_items(self, item_nos: Sequence[ItemNo]) -> Sequence[CatalogueItem]:
         """Those of the items that may be shown, in any order."""
         parameters = {"item_nos": as_array(item_nos)}
         (row,) = await self._store.rows(_FALLBACK["load_fallback_items"], parameters)
-        return [
-            CatalogueItem(ItemNo(item_no), item_id, title, tuple(categories))
-            for item_no, item_id, title, categories in orjson.loads(row.items or "[]")
-        ]
+        return self._items.of(row.items or "[]")
+
+
+def _first_of_categories(text: str) -> Sequence[FirstOfCategory]:
+    return [
+        FirstOfCategory(category, dict(zip(item_nos, scores, strict=True)))
+        for category, item_nos, scores in orjson.loads(text)
+    ]
+
+
+def _documents(text: str) -> Mapping[ItemNo, Document]:
+    return {
+        ItemNo(item_no): Document(
+            attributes,
+            {
+                "item_id": item_id,
+                "title": title,
+                "category": categories,
+                "created_at": created_at,
+            },
+        )
+        for item_no, attributes, item_id, title, categories, created_at in orjson.loads(text)
+        if attributes is not None
+    }
+
+
+def _catalogue_items(text: str) -> Sequence[CatalogueItem]:
+    return [
+        CatalogueItem(ItemNo(item_no), item_id, title, tuple(categories))
+        for item_no, item_id, title, categories in orjson.loads(text)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 import orjson
 
@@ -61,13 +62,13 @@ class FallbackCopies:
         self._link = link
         self._seconds = seconds
 
-    async def store_popular(self, encoded: bytes) -> None:
-        """Keep the fallback list."""
-        said = (hashlib.blake2b(encoded).digest(), self._seconds)
+    async def store_popular(self, digest: bytes, encode: Callable[[], bytes]) -> None:
+        """Keep the fallback list with this digest, which is encoded if Redis has another one."""
+        said = (digest, self._seconds)
         prolonged = await self._link.ask("EVAL", _PROLONG, 2, _POPULAR, _DIGEST, *said)
         if prolonged == 0:
             # So much takes longer than a command may, which says nothing of Redis.
-            await self._link.ask_unchecked("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encoded)
+            await self._link.ask_unchecked("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encode())
 
     async def find_popular(self) -> bytes | None:
         """The fallback list some process stored last."""
@@ -117,6 +118,8 @@ class FallbackCatalogue:
         self._copies = copies
         self._most = max(most, LONGEST)
         self._items: FallbackItems | None = None
+        self._assembled: _Assembled | None = None
+        """The items with what they were made of; None: they have changed since."""
         self._changed: dict[ItemId, Sequence[str] | None] = {}
         self._documents: dict[ItemNo, Document] = {}
         self._asked_of: AbstractSet[ItemNo] = frozenset()
@@ -146,20 +149,23 @@ class FallbackCatalogue:
                 kept = await self._copies.find_popular()
                 self._items = FallbackItems.decode(kept) if kept else None
             raise
-        # It takes long enough for other requests to notice.
         more = of_categories or CategoryItems()
         numbers = [*(item.item_no for item in result.items), *(item.item_no for item in more.items)]
         expiries = await self._reader.load_expiries(numbers)
-        fallback, encoded = await asyncio.to_thread(_assembled, result, more, expiries)
+        assembled, made_of = self._assembled, (result, more, expiries)
+        if assembled is None or assembled.made_of != made_of:
+            # It takes long enough for other requests to notice.
+            assembled = await asyncio.to_thread(_Assembled.of, made_of)
+        items, digest = assembled.items, assembled.digest
+        await self._learn_documents(items)
+        self._items, self._assembled = items, assembled
         if self._changed:
             # It may have been read before.
             for item_id, categories in self._changed.items():
-                _update_item(fallback, item_id, categories)
-            encoded = fallback.encode()
-        await self._learn_documents(fallback)
-        self._items = fallback
+                _update_item(items, item_id, categories)
+            self._assembled, digest = None, _digest(items.encode())
         if of_categories is not None:
-            await self._copies.store_popular(encoded)
+            await self._copies.store_popular(digest, items.encode)
 
     async def _learn_documents(self, fallback: FallbackItems) -> None:
         """Have filters answered from memory; read now and then, for it is much."""
@@ -196,6 +202,7 @@ class FallbackCatalogue:
 
     def _note_change(self, item_id: ItemId, categories: Sequence[str] | None) -> None:
         self._changed[item_id] = categories
+        self._assembled = None
         if self._items is not None:
             _update_item(self._items, item_id, categories)
 
@@ -281,15 +288,32 @@ def _update_item(
         fallback.update_categories(item_id, categories)
 
 
-def _assembled(
-    result: RecommendationList, more: CategoryItems, expiries: Mapping[ItemNo, float]
-) -> tuple[FallbackItems, bytes]:
-    """What is popular in all, then in categories, then what is new; and how it is kept."""
-    first = [item for item in result.items if item.score > 0]
-    others = [*(item for item in result.items if item.score <= 0), *backfill_items(more.items)]
-    items = replace(result, strategy="fallback", items=(*first, *_in_order(others, more)))
-    fallback = FallbackItems(items, more.incomplete_categories, expiries)
-    return fallback, fallback.encode()
+@dataclass(frozen=True, slots=True)
+class _Assembled:
+    """The fallback with what it was made of: mostly the same is read again."""
+
+    made_of: "_Read"
+    items: FallbackItems
+    digest: bytes
+    """Of the items as they are encoded."""
+
+    @classmethod
+    def of(cls, read: "_Read") -> Self:
+        """What is popular in all, then in categories, then what is new."""
+        result, more, expiries = read
+        first = [item for item in result.items if item.score > 0]
+        others = [*(item for item in result.items if item.score <= 0), *backfill_items(more.items)]
+        whole = replace(result, strategy="fallback", items=(*first, *_in_order(others, more)))
+        items = FallbackItems(whole, more.incomplete_categories, expiries)
+        return cls(read, items, _digest(items.encode()))
+
+
+_Read = tuple[RecommendationList, CategoryItems, Mapping[ItemNo, float]]
+"""The popular list, items of categories, and when those expire that do."""
+
+
+def _digest(encoded: bytes) -> bytes:
+    return hashlib.blake2b(encoded).digest()
 
 
 def _in_order(items: Iterable[RecommendedItem], more: CategoryItems) -> list[RecommendedItem]:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Self, TypeVar
 
@@ -19,6 +20,9 @@ FIRST_EXPLORED_POSITION = 2
 """Counted from 0: the first two positions are never given away."""
 
 _HOUR_SECONDS = 3600
+
+_MOST_SCHEDULES = 1_000
+"""Of which the positions are kept: each list asks for them three times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class ExplorationSchedule:
         return [*nearest[begin:], *nearest[:begin]]
 
 
+@lru_cache(_MOST_SCHEDULES)
 def explored_positions(limit: int, share: float, offset: float) -> frozenset[int]:
     """The positions, counted from 0, of a list of `limit` that go to new items.
 

@@ -1,7 +1,7 @@
 """Re-ranking what was blended: an order that is diverse, caps, and positions for new items."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -74,9 +74,9 @@ class EmbeddingCache:
         """
         kept, asked = self._of_run(run_id), item_nos.tolist()
         rows = [kept.rows.get(no, -1) for no in asked]
-        missing = [no for no, row in zip(asked, rows, strict=True) if row < 0]
-        if not missing:
+        if -1 not in rows:
             return kept.matrix[rows]
+        missing = [no for no, row in zip(asked, rows, strict=True) if row < 0]
         loaded = await self._recommendations.load_taste_and_sequence(run_id, np.array(missing))
         kept.add(missing, loaded)
         # One that somebody else has kept meanwhile may be as new as what was read here.
@@ -128,17 +128,18 @@ class Reranker:
         RunGoneError if the run was dropped.
         """
         ranked, degraded = await self._diversified(run, ranked, request)
-        # Without caps nobody is passed over, and what comes later is not needed.
-        ranks = range(len(ranked) if request.max_per_category else min(request.limit, len(ranked)))
-        items = [candidate_item(candidates, ranked, rank) for rank in ranks]
-        rank_of = dict(zip(ranked.item_nos.tolist(), range(len(ranked)), strict=True))
-        new = [
-            _new_item(candidates, ranked, no, rank_of.get(no))
-            for no in _rotated(candidates.new, schedule)
-        ]
-        return build_list(
-            request.limit, request.max_per_category, items, new, _positions(request, schedule)
-        ), degraded
+        positions = _positions(request, schedule)
+        rotated = _rotated(candidates.new, schedule)
+        count = len(ranked)
+        if not request.max_per_category:
+            # Nobody is passed over, and what comes later is not needed.
+            count = min(request.limit, count)
+            listed = {*ranked.item_nos[:count].tolist()}
+            rotated = [no for no in rotated if no not in listed][: len(positions)]
+        items = candidate_items(candidates, ranked.top(count))
+        new = [_new_item(candidates, ranked, no) for no in rotated]
+        built = build_list(request.limit, request.max_per_category, items, new, positions)
+        return built, degraded
 
     async def _diversified(
         self, run: LiveRun, ranked: BlendedRanking, request: RecommendationRequest
@@ -169,24 +170,32 @@ def _rotated(new: Sequence[ItemNo], schedule: ExplorationSchedule) -> list[ItemN
 
 def candidate_item(candidates: Candidates, ranked: BlendedRanking, rank: int) -> RecommendedItem:
     """The candidate of a rank, counted from 0."""
-    named = candidates.items[ItemNo(int(ranked.item_nos[rank]))]
-    return RecommendedItem(
-        named.item_no,
-        named.item_id,
-        named.title,
-        float(ranked.scores[rank]),
-        {name: float(scores[rank]) for name, scores in ranked.by_source.items()},
-        categories=named.categories,
-    )
+    (item,) = candidate_items(candidates, ranked.reordered(np.array([rank])))
+    return item
 
 
-def _new_item(
-    candidates: Candidates, ranked: BlendedRanking, item_no: ItemNo, rank: int | None
+def candidate_items(candidates: Candidates, ranked: BlendedRanking) -> list[RecommendedItem]:
+    """The candidates in their order."""
+    scores = [ranked.scores, *ranked.by_source.values()]
+    rows = zip(ranked.item_nos.tolist(), *(each.tolist() for each in scores), strict=True)
+    return [
+        _item(candidates, item_no, score, dict(zip(ranked.by_source, by_source, strict=True)))
+        for item_no, score, *by_source in rows
+    ]
+
+
+def _item(
+    candidates: Candidates, item_no: int, score: float, scores: Mapping[str, float]
 ) -> RecommendedItem:
-    """A new item with the scores it has, if it is a candidate by itself."""
-    if rank is not None:
-        return replace(candidate_item(candidates, ranked, rank), explored=True)
     named = candidates.items[item_no]
     return RecommendedItem(
-        item_no, named.item_id, named.title, 0.0, explored=True, categories=named.categories
+        named.item_no, named.item_id, named.title, score, scores, categories=named.categories
     )
+
+
+def _new_item(candidates: Candidates, ranked: BlendedRanking, item_no: ItemNo) -> RecommendedItem:
+    """A new item with the scores it has, if it is a candidate by itself."""
+    (ranks,) = (ranked.item_nos == item_no).nonzero()
+    if len(ranks):
+        return replace(candidate_item(candidates, ranked, int(ranks[0])), explored=True)
+    return replace(_item(candidates, item_no, 0.0, {}), explored=True)

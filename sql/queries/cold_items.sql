@@ -6,11 +6,13 @@
 listen tandem_items;
 
 -- name: find_run_to_embed_in
--- The served run, if there is something it may not know of items.
-select live_run.run_id
-from live_run join model_runs using (run_id) left join item_embedding_progress as progress using (run_id)
-where parameters -> 'words' ->> 'trend' is not null
-  and coalesce(progress.position, -1) < event_horizon();
+-- The served run with its progress as it was committed last, if there is something it may not know of items, and the
+-- horizon. Null: embedding has not begun.
+with known as materialized (select event_horizon() as horizon)
+select live_run.run_id, horizon, progress.position, progress.until
+from known cross join live_run join model_runs using (run_id)
+left join item_embedding_progress as progress using (run_id)
+where parameters -> 'words' ->> 'trend' is not null and coalesce(progress.position, -1) < horizon;
 
 -- name: find_retained_to_embed_in
 -- The newest retained run that is not being served, is none of :unusable and does not know all changes of items up to the
@@ -52,6 +54,18 @@ select shard from speed_progress where run_id = :run_id order by run_id, shard f
 -- name: claim_item_embedding
 -- A run's progress, unless somebody else is embedding items in it; held until the transaction ends.
 select position, until, item_no from item_embedding_progress where run_id = :run_id for update skip locked;
+
+-- name: skip_unchanged_items
+-- Notes that no item is due in (:position, :until], unless somebody else is embedding items or has gone on from :position. The
+-- commit does not wait for the disk: whoever looks again finds the same.
+update item_embedding_progress as progress set position = :until, until = :until, item_no = 0
+from (
+    select run_id from item_embedding_progress
+    where run_id = :run_id and position = :position and until = :position
+    for update skip locked
+) as unchanged
+where progress.run_id = unchanged.run_id
+returning set_config('synchronous_commit', 'off', true);
 
 -- name: hold_item_embedding
 -- Waits for whoever embeds items in a run or in the one being served, and lets nobody begin.

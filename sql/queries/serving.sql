@@ -99,9 +99,28 @@ left join user_embeddings as live on live.run_id = :run_id and live.user_no = :u
 -- A user's nightly list in any run that is there; no row: the run has none.
 select item_nos, scores from batch_recommendations where run_id = :run_id and user_no = :user_no;
 
+-- part: sent_user_state
+-- The columns of a user's state as they are sent: numbers of lists in the bytes of the arrays, which are read at once.
+has_partitions,
+is_user,
+array_send(item_nos) as item_nos,
+array_send(scores) as scores,
+embedding,
+array_send(next_item_nos) as next_item_nos,
+array_send(next_scores) as next_scores,
+position,
+vector_at,
+events_since_cut_off,
+disliked,
+seen,
+preferences
+
 -- name: load_user_state
-{user_state}
-;
+select
+    {sent_user_state}
+from (
+    {user_state}
+) as state;
 
 -- part: eligible
 -- Items that may be shown and pass the filters of the request.
@@ -248,8 +267,9 @@ of_user as materialized (
 found as materialized (
     {candidates}
 )
-select state.*, candidates.*, near.*,
-       (select cast(json_agg(item_no order by score desc, item_no) as text) from found where origin = 'new') as new_item_nos
+select candidates.*, near.*,
+       (select cast(json_agg(item_no order by score desc, item_no) as text) from found where origin = 'new') as new_item_nos,
+       {sent_user_state}
 from state
 cross join (
     select cast(json_agg(item_no) as text) as found_item_nos,
@@ -322,7 +342,8 @@ of_user as materialized (
     from state
 ),
 {touched}
-select state.*, beside.*
+select beside.*,
+       {sent_user_state}
 from state
 cross join (
     {beside_memory}

@@ -1,29 +1,53 @@
 -- The speed worker.
 
--- name: find_lagging_retained
--- The newest retained run that is not being served, is none of :unusable and has not been brought to the horizon.
-select run_id from model_runs
-where state = 'published' and run_id not in (select run_id from live_run)
-  and run_id <> all(cast(:unusable as integer[]))
-  and exists (select from speed_progress as shards where shards.run_id = model_runs.run_id and position < :horizon)
-order by finished_at desc, run_id desc
-limit 1;
+-- part: claimed_shards
+-- Takes those shards of the run that was asked for that lag most and that no other worker holds, until the transaction ends,
+-- and notes that their vectors know the log up to :events positions more at the most; `first_position`: live events up to
+-- there have gone before those of a load. No row: there are none. The log is not read, so the horizon may be read in the same
+-- statement. The commit does not wait for the disk: what a crash takes of a pass it takes as a whole, and the log has it.
+claimed as (
+    select shard, progress.position, first_position
+    from asked join speed_progress as progress using (run_id)
+    where progress.position < horizon
+    order by progress.position, shard
+    limit :shards_per_pass
+    for update of progress skip locked
+),
+claim as (
+    select run_id, horizon, array_agg(shard) as shards, min(position) as after, min(first_position) as first_position,
+           least(horizon, min(position) + cast(:events as integer)) as until
+    from claimed cross join asked
+    group by run_id, horizon
+),
+progressed as (
+    update speed_progress as progress set position = until
+    from claim
+    where progress.run_id = claim.run_id and shard = any(shards) and progress.position < until
+)
+select run_id, horizon, shards, after, first_position, until, set_config('synchronous_commit', 'off', true) as waits_for_disk
+from claim
+
+-- name: claim_served_shards
+-- Those of the run being served.
+with asked as materialized (select run_id, event_horizon() as horizon from live_run),
+{claimed_shards}
+
+-- name: claim_retained_shards
+-- Those of the newest retained run that is not being served, is none of :unusable and has not been brought to the horizon.
+with known as materialized (select event_horizon() as horizon),
+asked as materialized (
+    select run_id, horizon
+    from model_runs cross join known
+    where state = 'published' and run_id not in (select run_id from live_run)
+      and run_id <> all(cast(:unusable as integer[]))
+      and exists (select from speed_progress as shards where shards.run_id = model_runs.run_id and position < horizon)
+    order by finished_at desc, run_id desc
+    limit 1
+),
+{claimed_shards}
 
 -- name: load_retained_runs
 select run_id from model_runs where state = 'published';
-
--- name: find_lagging_shards
--- Shards of a run that have not yet been brought to the horizon; empty when all is done.
-select shard from speed_progress where run_id = :run_id and position < :horizon limit 1;
-
--- name: claim_shards
--- Takes the shards that lag most and that no other worker holds, until the transaction ends.
-select shard, position, first_position
-from speed_progress
-where run_id = :run_id and position < :horizon
-order by position, shard
-limit :shards_per_pass
-for update skip locked;
 
 -- part: of_shards
 user_no % (select count(*) from speed_progress where run_id = :run_id) = any(cast(:shards as integer[]))
@@ -40,7 +64,7 @@ order by user_no;
 -- Whether a load brought any of the events in (:after, :until].
 select exists (
     select from interactions where position > :after and position <= :until and load_no is not null
-);
+) as is_loaded;
 
 -- name: find_users_of_live_events
 -- Users of some shards with one of the newest :most events in (:after, :until] that no load brought.

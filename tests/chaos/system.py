@@ -75,7 +75,7 @@ async def start_system(
     home.make()
     settings = StackSettings(api_host="127.0.0.1")
     prefect_port = free_port()
-    prefect = _with_bytecode(home, prefect_environment(home, f"http://127.0.0.1:{prefect_port}"))
+    prefect = _with_bytecode(prefect_environment(home, f"http://127.0.0.1:{prefect_port}"))
     fleet.add(prefect_server_service(prefect, prefect_port), home.log("prefect-server"))
     await fleet.start("prefect-server")
     postgres, redis = EmbeddedPostgres(home, None), EmbeddedRedis(home)
@@ -157,10 +157,9 @@ def rollback_command(run_id: int) -> list[str]:
     return [sys.executable, "-c", code, "rollback", str(run_id)]
 
 
-def _with_bytecode(home: Home, environment: Mapping[str, str]) -> dict[str, str]:
+def _with_bytecode(environment: Mapping[str, str]) -> dict[str, str]:
     """Let Python keep its bytecode, as it does where nobody forbids it: a start takes a third."""
-    kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "PYTHONPYCACHEPREFIX": str(home.directory / "bytecode")}
+    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _add_workers(

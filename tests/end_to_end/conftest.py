@@ -38,6 +38,8 @@ SMALL_NIGHTS = {
 
 Nights of `tests/flows` choose; the first one of `tests/benchmarks/test_cold.py` has nothing set.
 """
+OFTEN = {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+"""What is due begins soon after."""
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
 
@@ -110,6 +112,7 @@ def running_system(
     environment = os.environ | {
         **proxy.environment,
         **STRANGERS,
+        **OFTEN,
         "TANDEM_HOME": str(home),
         "TANDEM_API_PORT": str(free_port()),
         "TANDEM_PREFECT_PORT": str(free_port()),

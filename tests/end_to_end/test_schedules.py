@@ -1,11 +1,9 @@
 """What is scheduled runs by itself: nobody starts it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import pytest
 
 from stack.diagnosis.prefect import scheduled_names
 from tests.end_to_end.conftest import SMALL, System
@@ -54,39 +52,35 @@ def due_soon(system: System, name: str) -> Iterator[str]:
         change(system, path, parameters=found["parameters"])
 
 
-@pytest.mark.parametrize("name", scheduled_names())
-def test_the_next_runs_of_what_is_scheduled_exist_and_are_reported(
-    system: System, name: str
-) -> None:
-    found = deployment(system, name)
+def test_the_next_runs_of_what_is_scheduled_exist_and_are_reported(system: System) -> None:
     scheduled = {"state": {"type": {"any_": ["SCHEDULED"]}}}
-    wait_until(lambda: runs_of(system, found["id"], **scheduled), seconds=120)
-    next_at = datetime.fromisoformat(system.json("status")["schedules"][name])
-    assert next_at > datetime.now(UTC)
-    due = [
-        datetime.fromisoformat(run["expected_start_time"])
-        for run in runs_of(system, found["id"], **scheduled)
-    ]
-    assert next_at in due
-    words = f"{name} {next_at:%Y-%m-%d %H:%M} UTC"
-    assert words in " ".join(system.run("diagnose").stdout.split())
+    ids = {name: str(deployment(system, name)["id"]) for name in scheduled_names()}
+    wait_until(
+        lambda: all(runs_of(system, each, **scheduled) for each in ids.values()), seconds=120
+    )
+    reported, diagnosed = system.json("status")["schedules"], system.run("diagnose").stdout
+    for name, deployment_id in ids.items():
+        next_at = datetime.fromisoformat(reported[name])
+        assert next_at > datetime.now(UTC)
+        due = [
+            datetime.fromisoformat(run["expected_start_time"])
+            for run in runs_of(system, deployment_id, **scheduled)
+        ]
+        assert next_at in due
+        assert f"{name} {next_at:%Y-%m-%d %H:%M} UTC" in " ".join(diagnosed.split())
 
 
-@pytest.mark.parametrize("name", scheduled_names())
-def test_what_is_due_runs_by_itself(system: System, name: str) -> None:
+def test_what_is_due_runs_by_itself(system: System) -> None:
     newest = system.json("runs")[0]["run_id"]
-    with due_soon(system, name) as deployment_id:
+    with ExitStack() as stack:
+        due = [stack.enter_context(due_soon(system, name)) for name in scheduled_names()]
 
-        def done() -> bool:
-            states = {run["state_type"] for run in runs_of(system, deployment_id)}
-            assert not states & {"FAILED", "CRASHED"}, runs_of(system, deployment_id)
-            return any(
-                run["state_type"] == "COMPLETED" and run["auto_scheduled"]
-                for run in runs_of(system, deployment_id)
-            )
+        def done(deployment_id: str) -> bool:
+            found = runs_of(system, deployment_id)
+            assert not {run["state_type"] for run in found} & {"FAILED", "CRASHED"}, found
+            return any(run["state_type"] == "COMPLETED" and run["auto_scheduled"] for run in found)
 
-        wait_until(done, seconds=400)
-    if name == "nightly":
-        published = system.json("runs")[0]
-        assert published["run_id"] > newest
-        assert (published["state"], published["live"]) == ("published", True)
+        wait_until(lambda: all(map(done, due)), seconds=400)
+    published = system.json("runs")[0]
+    assert published["run_id"] > newest
+    assert (published["state"], published["live"]) == ("published", True)

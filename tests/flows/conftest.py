@@ -70,12 +70,27 @@ def night_template(
         yield name, int(run_now(lambda _step, _seconds: None))
 
 
+@pytest.fixture(scope="session")
+def two_nights_template(
+    postgres: PostgresServer, night_template: tuple[str, int]
+) -> Iterator[tuple[str, int]]:
+    """The same after another night, which has published a run too."""
+    with (
+        cloned_database(postgres, night_template[0]) as name,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        set_small_fits(environment, postgres.url(name, APP))
+        yield name, int(run_now(lambda _step, _seconds: None))
+
+
 @pytest.fixture
 def database_name(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[str]:
-    """A fresh migrated database; for a test that asks for `first_run` one with the shop's run."""
+    """A fresh migrated database; one with the shop's runs for a test that asks for them."""
     template = TEMPLATE
-    if "first_run" in request.fixturenames:
-        template, _ = request.getfixturevalue("night_template")
+    for run, made in (("second_run", "two_nights_template"), ("first_run", "night_template")):
+        if run in request.fixturenames:
+            template, _ = request.getfixturevalue(made)
+            break
     with cloned_database(postgres, template) as name:
         yield name
 
@@ -84,6 +99,12 @@ def database_name(request: pytest.FixtureRequest, postgres: PostgresServer) -> I
 def first_run(night_template: tuple[str, int]) -> int:
     """The number of the run that the shop serves: its first night was run once for all tests."""
     return night_template[1]
+
+
+@pytest.fixture
+def second_run(two_nights_template: tuple[str, int], first_run: int) -> int:
+    """The number of the run that the shop serves after a second night; the first is retained."""
+    return two_nights_template[1]
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """What the night learns from words: every item of the catalogue has an embedding in the run."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,6 +11,12 @@ from sqlalchemy.exc import OperationalError
 
 from domain.errors import RunRefusedError
 from flows.nightly import run_now
+from sql.engine import make_engine
+from sql.role_names import APP
+from stack.local.servers.postgres import PostgresServer
+from tests.conftest import cloned_database
+from tests.flows.asking_prefect import artifacts_of
+from tests.flows.conftest import open_shop, set_small_fits
 from tests.flows.test_nightly import ask_prefect, at, ignore, rows, value
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -57,16 +65,37 @@ def assert_every_item_has_its_embedding(engine: Engine) -> None:
     assert longest <= 1 + 1e-5
 
 
-def test_a_night_gives_new_items_their_embedding_by_their_words(shop: Engine) -> None:
-    new = add_item(shop, "Something else", "group 1")
-    silent = add_item(shop, "")
-    run_id = run_now(ignore)
+@dataclass(frozen=True)
+class Shop:
+    """After a night that has met an item with words of others, and one without any."""
 
+    engine: Engine
+    run_id: int
+    new: int
+    silent: int
+
+
+@pytest.fixture(scope="module")
+def extended(postgres: PostgresServer, prefect_server: None, record: Record) -> Iterator[Shop]:
+    """For tests that only look."""
+    with cloned_database(postgres) as name:
+        engine = make_engine(postgres.url(name))
+        open_shop(engine, record)
+        new, silent = add_item(engine, "Something else", "group 1"), add_item(engine, "")
+        with pytest.MonkeyPatch.context() as environment:
+            set_small_fits(environment, postgres.url(name, APP))
+            run_id = run_now(ignore)
+        yield Shop(engine, run_id, new, silent)
+        engine.dispose()
+
+
+def test_a_night_gives_new_items_their_embedding_by_their_words(extended: Shop) -> None:
+    shop, run_id = extended.engine, extended.run_id
     assert_every_item_has_its_embedding(shop)
     users = {row.item_no: row.users for row in rows(shop, "select * from item_embeddings")}
     liked = rows(shop, "select item_no, count(distinct user_no) as n from interactions group by 1")
     assert {no: count for no, count in users.items() if count} == {row[0]: row[1] for row in liked}
-    assert users[new] == users[silent] == 0
+    assert users[extended.new] == users[extended.silent] == 0
     assert value(shop, "select count(*) from item_embeddings where embedded_at is not null") == 0
     assert value(shop, "select count(*) from term_embeddings where run_id = :run", run=run_id) > 3
 
@@ -75,21 +104,19 @@ def test_a_night_gives_new_items_their_embedding_by_their_words(shop: Engine) ->
     assert run.metrics["unknown_items"] == 1
     assert run.metrics["words_terms"] == run.parameters["words"]["terms"]
     assert run.parameters["words"]["similarity"] == {"taste": 0.35, "context": 0.35, "words": 0.3}
-    for artifact in ("nightly-summary", "nightly-figures"):
-        assert "items_made_of_words" in str(
-            ask_prefect(f"artifacts/{artifact}/latest")["data"]
-        ) or "items made of words" in str(ask_prefect(f"artifacts/{artifact}/latest")["data"])
-    assert '"mean_embedding"' not in ask_prefect("artifacts/nightly-figures/latest")["data"]
+    artifacts = artifacts_of(run.flow_run_id)
+    for key in ("nightly-summary", "nightly-figures"):
+        reported = str(artifacts[key]["data"])
+        assert "items_made_of_words" in reported or "items made of words" in reported
+    assert '"mean_embedding"' not in artifacts["nightly-figures"]["data"]
 
 
-def test_new_items_are_listed_for_those_who_like_their_words(shop: Engine) -> None:
-    new = add_item(shop, "Something else", "group 1")
-    run_now(ignore)
+def test_new_items_are_listed_for_those_who_like_their_words(extended: Shop) -> None:
     listed = rows(
-        shop,
+        extended.engine,
         "select user_id, array_position(item_nos, :new) as rank"
         " from batch_recommendations join users using (user_no)",
-        new=new,
+        new=extended.new,
     )
     # A user n is at home in the group (3 - n % 3) % 3.
     home = [row.rank for row in listed if int(row.user_id.split("-")[1]) % 3 == 2]
@@ -108,10 +135,9 @@ def test_the_lists_of_different_users_are_compared(shop: Engine, first_run: int)
 
 
 def test_an_item_without_a_word_has_the_mean_embedding_that_the_run_tells_of(
-    shop: Engine,
+    extended: Shop,
 ) -> None:
-    silent = add_item(shop, "")
-    run_now(ignore)
+    shop, silent = extended.engine, extended.silent
     words = value(shop, "select parameters -> 'words' from model_runs")
     row = rows(shop, "select * from item_embeddings where item_no = :no", no=silent)[0]
     assert np.allclose(
@@ -168,12 +194,11 @@ def test_what_is_only_disliked_counts_no_user(shop: Engine, record: Record) -> N
 
 
 def test_another_language_is_that_of_the_next_published_run(
-    shop: Engine, monkeypatch: pytest.MonkeyPatch
+    shop: Engine, first_run: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     language = "select words_language()"
     with shop.begin() as connection:
         connection.execute(text("update items set title = 'Robots ' || item_no"))
-    run_now(ignore)
     stem = "select count(*) from term_embeddings where run_id = :run and term = :term"
     monkeypatch.setenv("TANDEM_BATCH_WORDS_LANGUAGE", "simple")
     with pytest.raises(RunRefusedError):
@@ -186,18 +211,17 @@ def test_another_language_is_that_of_the_next_published_run(
     assert value(shop, stem, run=newest, term="robot") == 0
 
 
-@pytest.mark.parametrize("step", NEW_STEPS)
-def test_a_step_that_the_database_broke_off_is_done_again(shop: Engine, step: str) -> None:
-    attempts: list[str] = []
+def test_each_step_that_the_database_broke_off_is_done_again(shop: Engine) -> None:
+    attempts: Counter[str] = Counter()
 
     def break_off_once(name: str, seconds: float | None) -> None:
-        if name == step and seconds is not None:
-            attempts.append(name)
-            if len(attempts) == 1:
+        if name in NEW_STEPS and seconds is not None:
+            attempts[name] += 1
+            if attempts[name] == 1:
                 raise OperationalError("insert", {}, ConnectionError("the server restarted"))
 
     run_id = run_now(break_off_once)
-    assert len(attempts) == 2
+    assert attempts == dict.fromkeys(NEW_STEPS, 2)
     assert value(shop, "select run_id from live_run") == run_id
     assert_every_item_has_its_embedding(shop)
     terms = value(shop, "select count(*) from term_embeddings")

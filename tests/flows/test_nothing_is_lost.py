@@ -53,25 +53,36 @@ def knows_everything(engine: Engine, user: str) -> bool:
         return stored is not None and np.allclose(stored.to_numpy(), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("step", ["Read the history", "Write the lists", "Write the live vectors"])
-def test_a_click_during_training_keeps_its_effect_through_the_promotion(
-    shop: Engine, first_run: int, step: str
+CLICKED = {
+    "Read the history": "user-1",
+    "Write the lists": "user-4",
+    "Write the live vectors": "user-7",
+}
+"""Users who click while a night is at a step."""
+
+
+def test_clicks_during_training_keep_their_effect_through_the_promotion(
+    shop: Engine, first_run: int
 ) -> None:
-    def arrive() -> None:
+    def arrive(step: str, seconds: float | None) -> None:
+        user = CLICKED.get(step)
+        if user is None or seconds is not None:
+            return
         with shop.begin() as connection:
-            record_events(connection, clicks("user-1", [4, 7]))
+            record_events(connection, clicks(user, [4, 7]))
         with shop.begin() as connection:
             assert Folder(SpeedSettings()).fold_new(connection) is not None
-        assert knows_everything(shop, "user-1"), "in the run that is served while this one trains"
+        assert knows_everything(shop, user), "in the run that is served while this one trains"
 
-    run_now(at(step, arrive))
+    run_now(arrive)
     # No worker has run since: it is the night that has folded the clicks in.
-    assert knows_everything(shop, "user-1")
     counted = (
         "select events_since_cut_off from user_embeddings join live_run using (run_id)"
-        " join users using (user_no) where user_id = 'user-1'"
+        " join users using (user_no) where user_id = :user"
     )
-    assert value(shop, counted) == 2
+    for user in CLICKED.values():
+        assert knows_everything(shop, user)
+        assert value(shop, counted, user=user) == 2
 
 
 def test_five_clicks_sent_together_during_a_night_all_count(shop: Engine, first_run: int) -> None:

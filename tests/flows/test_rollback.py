@@ -37,9 +37,9 @@ def served(engine: Engine) -> int:
 
 
 def test_a_rollback_from_prefect_serves_the_run_and_the_next_night_publishes_normally(
-    shop: Engine, first_run: int
+    shop: Engine, first_run: int, second_run: int
 ) -> None:
-    first, second = first_run, run_now(ignore)
+    first, second = first_run, second_run
     assert rollback(run=first) == first
     assert served(shop) == first
     assert latest_flow_run()["state_type"] == "COMPLETED"
@@ -69,9 +69,9 @@ def test_a_refused_rollback_says_why_in_prefect(shop: Engine, first_run: int) ->
 
 
 def test_a_night_that_trains_during_a_rollback_still_publishes_its_run(
-    shop: Engine, first_run: int
+    shop: Engine, first_run: int, second_run: int
 ) -> None:
-    first, second = first_run, run_now(ignore)
+    first, second = first_run, second_run
     third = run_now(at("Write the lists", lambda: roll_back(shop.begin, first, by="a test")))
     assert served(shop) == third
     promoted = [row.run_id for row in rows(shop, "select run_id from promotions order by 1")]
@@ -79,9 +79,9 @@ def test_a_night_that_trains_during_a_rollback_still_publishes_its_run(
 
 
 def test_a_run_rolled_back_to_is_not_retired_however_old_it_is(
-    shop: Engine, first_run: int
+    shop: Engine, first_run: int, second_run: int
 ) -> None:
-    first, second = first_run, run_now(ignore)
+    first, second = first_run, second_run
     with shop.begin() as connection:
         connection.execute(
             text("update model_runs set finished_at = finished_at - interval '31 days'")

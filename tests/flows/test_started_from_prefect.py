@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +10,22 @@ import pytest
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilterDeploymentId
-from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine
 
 from flows.deployments import register_deployments
 from flows.diagnose import diagnose
 from flows.housekeeping import housekeeping
-from flows.nightly import run_now
 from flows.rollback import rollback
+from tests.flows.asking_prefect import artifacts_of, post
 from tests.flows.test_missed_nights import carried_out, due_runs, work_once
-from tests.flows.test_nightly import ask_prefect, ignore, rows, value
+from tests.flows.test_nightly import ask_prefect, rows, value
 from tests.serving.conftest import Seeds
 from tests.serving.process import RunningApi, running_api
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 DAY = rf"[1-9]\d? ({MONTHS})"
-
-
-def post(path: str, body: Any) -> httpx.Response:
-    """What Prefect answers; as its own client does, again while its database is locked."""
-    answers: list[httpx.Response] = []
-
-    def answered() -> bool:
-        answers.append(httpx.post(f"{PREFECT_API_URL.value()}/{path}", json=body, timeout=60))
-        return answers[-1].status_code != HTTPStatus.SERVICE_UNAVAILABLE
-
-    wait_until(answered)
-    return answers[-1]
 
 
 async def start(deployment: str, **parameters: Any) -> httpx.Response:
@@ -53,13 +38,6 @@ async def start(deployment: str, **parameters: Any) -> httpx.Response:
         found = await client.read_deployment_by_name(deployment)
     body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
     return post(f"deployments/{found.id}/create_flow_run", body)
-
-
-def artifacts_of(flow_run_id: str) -> dict[str, Any]:
-    """Data by key."""
-    asked = {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}
-    found = post("artifacts/filter", asked).raise_for_status().json()
-    return {artifact["key"]: artifact for artifact in found}
 
 
 async def test_a_night_started_with_other_parameters_says_what_it_was_and_what_it_changed(
@@ -111,26 +89,17 @@ async def test_parameters_that_cannot_be_are_refused_before_anything_runs(shop: 
         assert next(iter(wrong)) in refused.text
 
 
-def test_the_first_night_has_nothing_to_compare_with(shop: Engine) -> None:
-    run_now(ignore)
-    flow_run_id = str(value(shop, "select flow_run_id from model_runs"))
-    assert set(artifacts_of(flow_run_id)) == {"nightly-summary", "nightly-figures"}
-
-
-async def test_other_flow_runs_are_called_by_what_they_do(shop: Engine, first_run: int) -> None:
-    second = run_now(ignore)
+async def test_other_flow_runs_are_called_by_what_they_do(
+    shop: Engine, first_run: int, second_run: int
+) -> None:
     assert rollback(run=first_run) == first_run
     housekeeping()
     names = [
         run["name"]
-        for run in post("flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 3}).json()
+        for run in post("flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 2}).json()
     ]
-    patterns = [
-        rf"housekeeping of {DAY}",
-        f"back to run {first_run}",
-        rf"run {second}, night of {DAY}",
-    ]
-    assert len(names) == 3
+    patterns = [rf"housekeeping of {DAY}", f"back to run {first_run}"]
+    assert len(names) == 2
     for name, pattern in zip(names, patterns, strict=True):
         assert re.fullmatch(pattern, name), name
     promoted = value(shop, "select promoted_by from promotions order by promotion_no desc limit 1")

@@ -93,9 +93,8 @@ def test_shards_that_a_lost_machine_was_folding_are_taken_over(
     url = store.pooled_url if pooled else store.database_url
     engine = make_engine(url, application_name=SPEED_WORKER, pooled=pooled)
     lost = other.do(engine.connect)
-    claim = statements("speed")["claim_shards"]
-    parameters = {"run_id": 1, "horizon": 2**40, "shards_per_pass": 8}
-    assert len(other.do(lambda: lost.execute(claim, parameters).all())) == 8
+    hold = statements("cold_items")["hold_folding"]
+    assert len(other.do(lambda: lost.execute(hold, {"run_id": 1}).all())) == 8
     with partition(hosts[0], other):
         with store.engine.begin() as connection:
             record(connection, [event(f"user-{n}", film_nos[1]) for n in range(20)])

@@ -46,3 +46,17 @@ def test_no_event_is_sent_where_no_item_is_known(
     monkeypatch.setattr(Store, "count_known_events", refuse)
     found = figures(events, database_url)
     assert (found.known_users, found.known_items, found.known_events) == (0, 0, 0)
+
+
+def test_a_preview_shows_the_scale_that_files_of_one_log_have_together(
+    database_url: str, tmp_path: Path
+) -> None:
+    heading = "user_id,item_id,rating,ts\n"
+    (tmp_path / "a.csv").write_text(f"{heading}ann,a,4,1600000000\n")
+    (tmp_path / "b.csv").write_text(f"{heading}ann,b,9,1600000000\n")
+    shown = preview([str(tmp_path)], database_url, LoadOptions())
+    read_as = {
+        column.read_as for file in shown.files for column in file.columns if column.name == "rating"
+    }
+    assert len(read_as) == 1
+    assert "from 1 to 10" in read_as.pop()

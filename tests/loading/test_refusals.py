@@ -51,6 +51,32 @@ def test_a_folder_that_holds_nothing_to_load_is_refused_with_a_sentence(
     assert "neither events nor items" in refusal(folder, database_url)
 
 
+def test_a_table_of_several_versions_is_refused(
+    database_url: str, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for mark, name in [
+        ("_delta_log/0.json", "Delta Lake"),
+        (".hoodie/hoodie.properties", "Hudi"),
+        ("metadata/v1.metadata.json", "Iceberg"),
+    ]:
+        with subtests.test(name):
+            folder = tmp_path / name
+            (folder / mark).parent.mkdir(parents=True)
+            (folder / mark).write_text("{}")
+            (folder / "part-0.csv").write_text("user_id,item_id,time\nu,a,1600000000\n")
+            assert f"is a table of {name}" in refusal(folder, database_url)
+
+
+def test_parts_of_which_only_the_first_has_the_heading_are_refused(
+    database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "part-0.csv").write_text("user_id,item_id,time\nu,a,1600000000\n")
+    (tmp_path / "part-1.csv").write_text("u,b,1600000000\nv,b,1600000000\n")
+    assert "part-1.csv has no heading, as part-0.csv has" in refusal(tmp_path, database_url)
+    (tmp_path / "part-1.csv").rename(tmp_path / "notes.csv")
+    load_path(tmp_path, database_url)
+
+
 def test_what_unpacks_to_far_more_than_it_is_is_refused(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

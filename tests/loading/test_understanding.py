@@ -20,6 +20,7 @@ from stack.local.servers.postgres import PostgresServer
 from tests.conftest import cloned_database
 from tests.loading.exported_files import EXPORTED
 from tests.loading.odd_files import ODD
+from tests.loading.other_files import OTHERS
 from tests.loading.published_files import PUBLISHED
 from tests.loading.spreadsheet_files import SPREADSHEETS
 from tests.loading.understood import SECOND, Case, rate, view, zipped
@@ -649,8 +650,8 @@ def stored(engine: Engine, load_no: int) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize(
     "cases",
-    [CASES, ODD, EXPORTED, PUBLISHED, SPREADSHEETS],
-    ids=["usual", "odd", "exported", "published", "spreadsheets"],
+    [CASES, ODD, EXPORTED, PUBLISHED, SPREADSHEETS, OTHERS],
+    ids=["usual", "odd", "exported", "published", "spreadsheets", "others"],
 )
 def test_every_file_is_understood_or_refused(
     cases: Sequence[Case],
@@ -662,8 +663,8 @@ def test_every_file_is_understood_or_refused(
     for number, case in enumerate(cases):
         with subtests.test(case.name):
             folder = tmp_path / str(number)
-            folder.mkdir()
             path = folder / case.file
+            path.parent.mkdir(parents=True, exist_ok=True)
             content = case.content.encode() if isinstance(case.content, str) else case.content
             path.write_bytes(content)
             understood: list[Any] = []

@@ -210,9 +210,9 @@ async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterato
                 "request_budget_seconds": 20.0,
                 "postgres_silence_seconds": 20.0,
                 "redis_timeout_seconds": 0.5,
-                # As many as an app has; but a test seldom needs more than two, and each costs.
-                "postgres_connections": 2,
-                "postgres_overflow_connections": 18,
+                # As many as an app has; but a test seldom needs two at once, and each kept costs.
+                "postgres_connections": 1,
+                "postgres_overflow_connections": 19,
                 "startup_wait_seconds": 0.0,
                 # All tests come from one address.
                 "limit_address_per_minute": 0,

@@ -1,8 +1,9 @@
 """A refresh of the fallback, while other things happen."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import Engine, text, update
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId
-from serving.candidates.filters import Filters
+from serving.candidates.filters import EVERYTHING, Filters
 from serving.container import Container
 from serving.fallback.category_fallback import CategoryFallback, FallbackReader
 from serving.lists.recommendation_list import AppliedPolicy, RecommendationList
@@ -75,6 +76,51 @@ async def test_what_changes_while_a_refresh_reads_is_not_taken_back_by_it(
         assert "film-0" not in {item.item_id for item in fallback.top(30).items}
         assert not fallback.top(1, filters=Filters.of_category("war")).items
         assert fallback.top(1, filters=Filters.of_category("noir")).items[0].item_id == "film-1"
+
+
+async def test_after_any_change_a_refresh_answers_what_a_new_process_would(
+    container: Container, seeds: Seeds, database_url: str, redis_url: str
+) -> None:
+    scores = [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]
+    seeds.run(popular={"": scores, "war": scores[:5]})
+    settings = ServingSettings(database_url=database_url, redis_url=redis_url)
+    changes: Sequence[Mapping[str, object]] = (
+        {},
+        {"title": "Another"},
+        {"categories": ["war"]},
+        {},
+        {"available": False},
+        {"available": True},
+        {"attributes": {"expire_at": "2999-01-01T00:00:00Z"}},
+        {"attributes": {"year": 1990}},
+        {},
+    )
+    for film, said in product((0, 25), changes):
+        if said:
+            change(seeds, film, **said)
+        await container.fallback.refresh()
+        other = Container(settings, ServingMetrics())
+        try:
+            await other.fallback.refresh()
+        finally:
+            await other.store.close()
+            await other.redis.close()
+        for filters in (EVERYTHING, Filters.of_category("war")):
+            expected = other.fallback.answer(100, filters=filters)
+            assert container.fallback.answer(100, filters=filters) == expected
+
+
+async def test_a_copy_that_redis_has_lost_is_there_after_the_next_refresh(
+    container: Container, seeds: Seeds, redis_url: str
+) -> None:
+    seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
+    with redis.Redis.from_url(redis_url) as store:
+        await container.fallback.refresh()
+        copy = store.get("tandem:fallback:popular")
+        assert copy
+        store.delete("tandem:fallback:popular", "tandem:fallback:popular-digest")
+        await container.fallback.refresh()
+        assert store.get("tandem:fallback:popular") == copy
 
 
 async def test_a_catalogue_read_in_small_pages_is_known_wholly(

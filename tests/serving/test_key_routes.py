@@ -188,7 +188,10 @@ async def test_a_key_ends_when_it_says_although_the_database_is_away(
     await until(ended)
 
 
-async def test_when_a_key_was_used_is_known(start: Start, boss: dict[str, str]) -> None:
+async def test_when_a_key_was_used_is_known(
+    start: Start, boss: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.lifespan._USE_SECONDS", 0.1)
     client = await start(api_key_seconds=0.1)
     key = await made(client, boss)
     assert key["last_used_at"] is None

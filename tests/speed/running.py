@@ -12,6 +12,7 @@ import redis
 from sqlalchemy import Engine
 
 from speed.background import in_background
+from speed.exclusions import KeptExclusions
 from speed.settings import SpeedSettings
 from speed.waking import Wakes, keep_listening, wake_on_changes
 from speed.worker import Worker
@@ -31,18 +32,24 @@ def running(
     """
     client, wakes = redis.Redis.from_url(redis_url, socket_timeout=1), Wakes()
     worker = Worker(engine, client, settings, stopping, wakes)
-    thread = threading.Thread(target=worker.run)
+    exclusions = KeptExclusions(engine, client, seconds=settings.exclusion_cache_seconds)
+    threads = [
+        threading.Thread(target=worker.run),
+        threading.Thread(target=exclusions.run, args=(stopping,)),
+    ]
     in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
     if database_url is not None:
         in_background("changes", partial(wake_on_changes, database_url, wakes, stopping), stopping)
-    thread.start()
+    for thread in threads:
+        thread.start()
     try:
         yield client
     finally:
         stopping.set()
         wakes.wake()
-        thread.join(timeout=10)
-    assert not thread.is_alive()
+        for thread in threads:
+            thread.join(timeout=10)
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def start_process(database_url: str, redis_url: str, **settings: object) -> subprocess.Popen[bytes]:

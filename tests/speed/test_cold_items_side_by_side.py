@@ -53,6 +53,26 @@ def test_while_one_worker_waits_to_embed_the_others_do_not_queue(
         assert set(new) <= embeddings(connection, run_id).keys()
 
 
+def test_events_that_bring_no_item_are_passed_over_without_waiting_for_whoever_folds(
+    engine: Engine, run_id: RunId, item_nos: list[int]
+) -> None:
+    embed_all(engine)
+    with engine.begin() as connection:
+        record(connection, [event("ann", item_nos[0])])
+    with engine.connect() as folder:
+        folder.execute(
+            text("select from speed_progress where run_id = :no for update"), {"no": run_id}
+        )
+        with engine.begin() as connection:
+            connection.execute(text("set local lock_timeout = '1ms'"))
+            done = ColdItemEmbedder(FEW).embed_new(connection)
+            horizon = event_horizon(connection)
+    assert done is not None
+    assert (done.item_nos, done.position) == ((), horizon)
+    with engine.begin() as connection:
+        assert ColdItemEmbedder(FEW).embed_new(connection) is None
+
+
 def test_a_user_who_is_folded_in_while_the_item_is_embedded_knows_it(
     engine: Engine, run_id: RunId
 ) -> None:

@@ -132,6 +132,58 @@ def test_a_pass_over_many_users_computes_and_writes_a_few_at_a_time_in_rising_or
             assert vector == pytest.approx(expected_vector(connection, user_no), abs=1e-6)
 
 
+def test_a_pass_that_finds_nothing_writes_nothing(engine: Engine, film_nos: list[int]) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[0])])
+    written = text("select pg_current_xact_id_if_assigned() is not null")
+    found = []
+    for _ in range(2):
+        with engine.begin() as connection:
+            done = Folder(SETTINGS).fold_new(connection)
+            found.append((done is not None, connection.execute(written).scalar_one()))
+    assert found == [(True, True), (False, False)]
+
+
+def test_a_pass_does_not_wait_for_the_disk_and_whatever_comes_next_does(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[0])])
+    waiting = text("select current_setting('synchronous_commit')")
+    with engine.connect() as connection:
+        connection.execute(text("set synchronous_commit = on"))
+        connection.commit()
+        assert Folder(SETTINGS).fold_new(connection) is not None
+        assert connection.execute(waiting).scalar_one() == "off"
+        connection.commit()
+        assert connection.execute(waiting).scalar_one() == "on"
+
+
+def test_progress_and_vectors_become_visible_together_or_not_at_all(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event(f"user-{n}", film_nos[n]) for n in range(16)])
+    state = text(
+        "select min(position), max(position), (select count(*) from user_embeddings)"
+        " from speed_progress"
+    )
+    folder = Folder(SETTINGS)
+    with engine.connect() as other, engine.connect() as connection:
+        before = other.execute(state).one()
+        other.commit()
+        for end in (connection.rollback, connection.commit):
+            done = folder.fold_new(connection)
+            assert done is not None
+            assert other.execute(state).one() == before
+            other.commit()
+            end()
+        assert other.execute(state).one() == (done.position, done.position, 16)
+
+
 LOADED = [f"loaded-{n}" for n in range(3 * FEWEST_EVENTS)]
 
 

@@ -5,6 +5,7 @@ then: some 170 MB.
 """
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -52,6 +53,8 @@ def _load(module: str) -> None:
 def _begin(parent: int) -> None:
     # Ctrl-C goes to all processes of a terminal; it is the parent that ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # It ends with the start: what it imports need not be looked through for garbage as it grows.
+    gc.disable()
     end_with_parent(parent, signal.SIGTERM)
     # Before numpy is imported: threads of the linear algebra would take turns on cores that the
     # servers start on, which takes the simulation of the sample twice the processor time.

@@ -215,8 +215,10 @@ def test_a_store_answers_what_it_was_given_from_memory_or_its_file(
 
 
 def test_a_matrix_put_aside_is_read_again_as_it_was(
-    make_interactions: MakeInteractions, tmp_path: Path
+    make_interactions: MakeInteractions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What is as small as this one would stay in memory.
+    monkeypatch.setattr("batch.history.matrix._HELD_BYTES", 0)
     history = log(make_interactions, 4)
     matrix = interaction_matrix(history, history.newest())
     again = put_aside(matrix, tmp_path)()

@@ -1,0 +1,51 @@
+"""What the name of a file says of its rows: `purchases.csv`, `add_to_cart/part-0.csv`."""
+
+import re
+
+from domain.event_words import LEFT_OUT, kind_of_word
+
+_SURE = (
+    "view views viewed pageviews rating ratings review reviews click clicks purchase purchases"
+    " bought order orders transaction transactions sales cart carts addtocart basket baskets"
+    " wishlist wishlists like likes liked favorites favourites favorite bookmarks bookmark dislike"
+    " dislikes toread watchlist impression impressions removefromcart unlikes"
+)
+"""Other words, such as `up` or `read`, stand in names of anything."""
+_KINDS = {"toread": "cart", "watchlist": "cart", "sales": "purchase"}
+_FILLERS = (
+    "train training test val valid validation sample data dataset log logs event events history"
+    " all export raw clean cleaned daily full table part csv user users customer customers item"
+    " items product products"
+)
+"""What else stands in such names."""
+_NOT = {"not", "no", "non", "un", "without"}
+_PART = re.compile(r"(part|chunk|split|file)?[-_.]?\d")
+"""Begins the name of a file that says less than that of its folder."""
+
+
+def kind_by_name(file: str, folder: str, kinds: tuple[str, ...]) -> tuple[str, str | None] | None:
+    """The word in a file's name, or in that of its folder, for what its rows are, and its kind.
+
+    The kind is None for what says nothing of taste. None: the name says nothing.
+    """
+    own = file.lower().rpartition("/")[2]
+    for part in (own, folder.lower()) if _PART.match(own) else (own,):
+        words = re.findall("[a-z]+", part.partition(".")[0])
+        if _NOT.intersection(words):
+            return None
+        words = [word for word in words if word not in _FILLERS.split()]
+        for first in range(len(words)):
+            word = "".join(words[first:])
+            if word not in _SURE.split():
+                continue
+            kind = _KINDS.get(word) or _kind(word, kinds)
+            if kind in (LEFT_OUT, *kinds):
+                return "_".join(words[first:]), kind
+    return None
+
+
+def _kind(word: str, kinds: tuple[str, ...]) -> str | None:
+    try:
+        return kind_of_word(word, kinds)
+    except KeyError:
+        return _kind(word[:-1], kinds) if word.endswith("s") else "unknown"

@@ -1,0 +1,417 @@
+"""Files that say what they hold by their names, folders or nesting, and files that are no logs."""
+
+import io
+import json
+import lzma
+import pickle
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import feather
+
+from tests.loading.exported_files import event, lines
+from tests.loading.understood import Case, rate, view, zipped
+
+HEADING = "user_id,item_id,timestamp\n"
+AT = 1_600_000_000
+PLAIN = f"{HEADING}u1,a,{AT}\n"
+DAY = "2020-09-13T00:00:00+00:00"
+
+
+def dated(*dates: str) -> str:
+    return "user_id,item_id,date\n" + "".join(
+        f"u1,{item},{date}\n" for item, date in zip("abcdefgh", dates, strict=False)
+    )
+
+
+def ids(*users: str) -> str:
+    return HEADING + "".join(f"{user},a,{AT}\n" for user in users)
+
+
+def parquet(**columns: Any) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    return buffer.getvalue()
+
+
+def feathered(version: int) -> bytes:
+    buffer = io.BytesIO()
+    feather.write_feather(pa.table({"user_id": ["u1"]}), buffer, version=version)
+    return buffer.getvalue()
+
+
+def streamed() -> bytes:
+    table, buffer = pa.table({"user_id": ["u1"]}), io.BytesIO()
+    with pa.ipc.new_stream(buffer, table.schema) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()
+
+
+def of_user(values: dict[str, str], **more: Any) -> Any:
+    return {"user_id": "u1", "ts": AT, **values, **more}
+
+
+ORDER = {"order_id": 7, "customer_id": "u1", "created_at": "2020-09-13T12:26:40Z"}
+MOMENT = pa.array([AT], pa.timestamp("s", "UTC"))
+
+OTHERS = [
+    # ------------------------------------------------------------ names of files and folders
+    Case(
+        "purchases by the file's name",
+        PLAIN,
+        [event("purchase")],
+        file="shop_purchases_2020.csv",
+        mentions=("each row is a purchase, as the file's name says (purchases)",),
+    ),
+    Case("goods in carts are not bought", PLAIN, [event("cart")], file="add_to_cart.csv"),
+    Case(
+        "quantities in carts",
+        "user_id,item_id,timestamp,quantity\nu1,a,1600000000,2\n",
+        [event("cart")],
+        file="carts.csv",
+    ),
+    Case(
+        "books to read",
+        PLAIN,
+        [event("cart")],
+        file="to_read.csv",
+        mentions=("name says (to_read)",),
+    ),
+    Case("likes by the folder's name", PLAIN, [event("like")], file="likes/part-0.csv"),
+    Case("views in a folder of orders", PLAIN, [view()], file="orders/2020_views.csv"),
+    Case("a file of another name in a folder", PLAIN, [view()], file="orders/events.csv"),
+    Case("a word in a name that says no more", PLAIN, [view()], file="pick_up.csv"),
+    Case("what was not done", PLAIN, [view()], file="not_purchased.csv"),
+    Case(
+        "a column of kinds says more than a name",
+        "user_id,item_id,event,timestamp\nu1,a,like,1600000000\n",
+        [event("like")],
+        file="purchases.csv",
+    ),
+    Case("items that were shown", PLAIN, refused="Say --kind view", file="impressions.csv"),
+    Case(
+        "kinds in names of folders",
+        PLAIN,
+        [event("purchase")],
+        file="event_type=purchase/part-0.csv",
+    ),
+    Case(
+        "days in names of folders",
+        "user_id,item_id\nu1,a\n",
+        [view(at=DAY)],
+        file="dt=2020-09-13/part-0.csv",
+    ),
+    Case(
+        "folders in an archive",
+        zipped(**{"event_type=purchase/part-0.csv": PLAIN}),
+        [event("purchase")],
+        file="e.zip",
+    ),
+    Case(
+        "years, months and days in names of folders",
+        parquet(user_id=["u1"], item_id=["a"]),
+        [view(at=DAY)],
+        file="year=2020/month=9/day=13/part-0.parquet",
+    ),
+    Case(
+        "a column of the file itself, and a folder without value",
+        PLAIN,
+        [view()],
+        file="timestamp=7/country=__HIVE_DEFAULT_PARTITION__/part-0.csv",
+    ),
+    # ------------------------------------------------------------ lists and objects within
+    Case(
+        "orders, each with what was ordered",
+        lines({**ORDER, "line_items": [{"product_id": "a"}, {"product_id": "b"}]}),
+        [event("purchase"), event("purchase", "b")],
+        file="o.json",
+        mentions=("one event for each of the list line_items",),
+    ),
+    Case(
+        "an answer with orders, each with what was ordered",
+        json.dumps({"orders": [{**ORDER, "line_items": [{"product_id": "a"}]}]}),
+        [event("purchase")],
+        file="o.json",
+    ),
+    Case(
+        "users and events side by side",
+        json.dumps({"users": [{"user_id": "u1"}], "log": [of_user({"item_id": "a"})]}),
+        [view()],
+        file="e.json",
+    ),
+    Case(
+        "an answer within an answer",
+        json.dumps({"result": {"data": [of_user({"item_id": "a"})], "page": 1}}),
+        [view()],
+        file="e.json",
+    ),
+    Case(
+        "an answer of Elasticsearch",
+        json.dumps({"hits": {"hits": [{"_id": "1", "_source": of_user({"item_id": "a"})}]}}),
+        [view()],
+        file="e.json",
+    ),
+    Case(
+        "a dump of Elasticsearch",
+        lines({"_index": "e", "_id": "1", "_source": of_user({"item_id": "a"})}),
+        [view()],
+        file="e.json",
+    ),
+    Case(
+        "objects within Parquet",
+        parquet(user=[{"id": "u1"}], item=[{"id": "a"}], timestamp=MOMENT),
+        [view()],
+        file="e.parquet",
+        mentions=("Parquet",),
+    ),
+    Case(
+        "Google Analytics 4 in Parquet",
+        parquet(
+            event_name=["view_item"],
+            user_pseudo_id=["u1"],
+            event_timestamp=[AT * 1_000_000],
+            items=[[{"item_id": "a", "quantity": 1}, {"item_id": "b", "quantity": 1}]],
+        ),
+        [view(), view(item="b")],
+        file="e.parquet",
+    ),
+    Case(
+        "objects within Parquet that nobody needs",
+        parquet(user_id=["u1"], item_id=["a"], timestamp=MOMENT, geo=[{"country": "DE"}]),
+        [view()],
+        file="e.parquet",
+        unread=("geo",),
+    ),
+    Case(
+        "a list of what is known of an article",
+        lines(of_user({"id": "a"}, profile=[{"item": "0", "groups": [{"count": 1}]}])),
+        refused="none is known as an item",
+        file="e.json",
+    ),
+    Case(
+        "lines that end in commas",
+        '{"user_id": "u1", "item_id": "a", "ts": 1600000000},\n' * 2,
+        refused="a comma behind each line is not read",
+        file="e.json",
+    ),
+    # ------------------------------------------------------------ columns
+    Case(
+        "a word of headings in the first row",
+        f"17,movie,42,{AT}\n18,movie,43,{AT}\n",
+        [view("17", "42"), view("18", "43")],
+        options={"columns": {"user_id": "1", "item_id": "3", "time": "4"}},
+    ),
+    Case(
+        "times of 2000 without a heading",
+        "1\t2\t5\t978300019\n2\t3\t1\t978302109\n",
+        refused="--column user_id=1 --column item_id=2 --column time=4 --column value=3",
+        file="ml-1m.train.rating",
+    ),
+    Case(
+        "the number of a line of an order, beside the goods",
+        "Email (Billing),Order Date,Item #,SKU\nu1,2020-09-13 12:26:40,1,a\n",
+        [event("purchase")],
+    ),
+    Case(
+        "another heading in another order",
+        f"{PLAIN}item_id,user_id,timestamp\nb,u1,{AT}\n",
+        refused="Row 2 of events.csv is another heading",
+    ),
+    Case(
+        "clicks of what was shown",
+        f"user_id,item_id,impressions,clicks,ts\nu1,a,9,2,{AT}\nu1,b,9,0,{AT}\nu1,c,9,,{AT}\n",
+        [view(), view(item="c")],
+        mentions=("0 of all that is counted: left out",),
+    ),
+    Case(
+        "looks and clicks",
+        f"user_id,item_id,views,clicks,ts\nu1,a,3,0,{AT}\nu1,b,0,0,{AT}\n",
+        [view()],
+    ),
+    Case("views that are no numbers", f"user_id,item_id,views,ts\nu1,a,many,{AT}\n", [view()]),
+    Case(
+        "recommendations without scores",
+        "user_id,item_id,rank\nu1,a,1\nu1,b,2\n",
+        refused="seems to hold what a program computed (rank)",
+        options={"no_times": True},
+    ),
+    Case(
+        "ranks of what was clicked",
+        f"user_id,item_id,rank,ts\nu1,a,1,{AT}\n",
+        [view()],
+        unread=("rank",),
+    ),
+    Case(
+        "ratings of Epinions with a blank at the end of each line",
+        "".join(f"{user} {item} {user % 5 + 1} \n" for user in (1, 2, 5) for item in (107, 110)),
+        refused="--column user_id=1 --column item_id=2 --column value=3",
+        file="ratings_data.txt",
+    ),
+    Case(
+        "Jester, with two tabs between columns",
+        "".join(f"{user}\t\t{joke}\t\t-{joke}.2\n" for user in (1, 2) for joke in (5, 7)),
+        refused="--column user_id=1 --column item_id=3 --column value=5",
+    ),
+    Case(
+        "Shopify without stock keeping units",
+        "Name,Email,Financial Status,Created at,Lineitem name,Lineitem sku\n"
+        "#1001,u1,paid,2020-09-13 14:26:40 +0200,Chair,\n",
+        [event("purchase", "Chair")],
+        mentions=("Shopify orders",),
+    ),
+    Case(
+        "two columns of one name that nobody reads",
+        f"user_id,item_id,note,note,ts\nu1,a,x,y,{AT}\n",
+        [view()],
+        unread=("note.3", "note.4"),
+    ),
+    Case(
+        "amounts in whole numbers",
+        f"user_id,item_id,value,ts\nu1,a,20,{AT}\nu1,b,90,{AT}\n",
+        refused="Are the numbers in value, from 20 to 90, ratings?",
+    ),
+    Case(
+        "a few letters of Windows' Western",
+        f"user_id;größe;item_id;ts\nu1;ü;a;{AT}\n".encode("latin-1"),
+        [view()],
+        unread=("größe",),
+    ),
+    Case("visitors", PLAIN.replace("user_id", "visitor"), [view()]),
+    # ------------------------------------------------------------ ids
+    Case("ids with two decimals", ids("12.00", "7"), [view("12"), view("7")]),
+    Case("100,000 as R writes it", ids("99999", "1e+05"), [view("99999"), view("100000")]),
+    Case("hexadecimal ids", ids("1e5", "3f2"), [view("1e5"), view("3f2")]),
+    Case(
+        "decimals of Parquet",
+        parquet(user_id=["u1"], item_id=[Decimal("3.00")], timestamp=MOMENT),
+        [view(item="3")],
+        file="e.parquet",
+    ),
+    Case(
+        "items that are none",
+        f"{HEADING}u1,-1,{AT}\nu1,{'0' * 32},{AT}\n"
+        f"u1,00000000-0000-0000-0000-000000000000,{AT}\nu1,a,{AT}\n",
+        [view()],
+        rejected={"item_id is missing": 3},
+    ),
+    # ------------------------------------------------------------ times
+    Case(
+        "years of two digits first, with strokes",
+        dated("23/05/10", "23/05/11", "23/06/12"),
+        refused="may begin with the day or with the year",
+    ),
+    Case(
+        "years of two digits first, of an old log",
+        dated("09/05/10", "09/05/11", "10/05/30"),
+        refused="may begin with the day or with the year",
+    ),
+    Case(
+        "the day first, with years of two digits",
+        dated("13.09.20", "14.09.20"),
+        [view(at=DAY), view(item="b", at="2020-09-14T00:00:00+00:00")],
+    ),
+    Case(
+        "times that are none",
+        f"{HEADING}u1,a,{AT}\nu1,b,-1\nu1,c,-86400000\n",
+        [view()],
+        rejected={"time is a number below zero": 2},
+    ),
+    Case(
+        "the day before the month in an ISO date",
+        dated(*(f"2020-{day:02}-05" for day in (1, 2, 3, 4, 5, 13))),
+        refused="has the day before the month",
+    ),
+    Case("a zone of several places", dated("2020-09-13 12:26:40 IST"), refused="several places"),
+    Case(
+        "hours and minutes with a point",
+        dated("13.09.2020 12.26", "14.09.2020 00.00"),
+        [view(at="2020-09-13T12:26:00+00:00"), view(item="b", at="2020-09-14T00:00:00+00:00")],
+    ),
+    Case(
+        "dates in numbers with an offset",
+        dated("13/09/2020 14:26:40 +0200"),
+        [view()],
+    ),
+    Case(
+        "dates in numbers with something else behind them",
+        dated("13/09/2020 at noon"),
+        refused="not understood as a time",
+    ),
+    Case("seconds as Apple counts", dated("812000000", "790000000"), refused="before 1997"),
+    # ------------------------------------------------------------ ratings
+    Case(
+        "three points",
+        "user_id,item_id,rating\n" + "".join(f"u{n},i{n},{n % 3 + 1}\n" for n in range(21)),
+        refused="--scale=1:3 or --scale=1:5",
+        options={"no_times": True},
+    ),
+    Case(
+        "0 beside half stars",
+        f"user_id,item_id,rating,ts\nu1,a,0,{AT}\nu1,b,0.5,{AT}\nu1,c,5,{AT}\n",
+        refused="--scale 0.5:5 or --scale=0:5",
+    ),
+    Case(
+        "uses in the columns of MovieLens",
+        "userId,movieId,rating,timestamp\n" + "".join(f"u{n},i,1.0,{AT}\n" for n in range(20)),
+        refused="a rating, or one use a line?",
+    ),
+    Case(
+        "a few ratings that reach three points",
+        f"user_id,item_id,rating,ts\nu1,a,1,{AT}\nu1,b,3,{AT}\n",
+        [rate(1, "1:5"), rate(3, "1:5", item="b")],
+    ),
+    # ------------------------------------------------------------ archives and other formats
+    Case("xz", lzma.compress(PLAIN.encode()), [view()], file="e.csv.xz", mentions=("with xz",)),
+    Case("LZ4", pa.compress(PLAIN.encode(), codec="lz4", asbytes=True), [view()], file="e.csv.lz4"),
+    Case(
+        "xz put together, with zeros between",
+        lzma.compress(PLAIN.encode()) + bytes(8) + lzma.compress(f"u1,b,{AT}\n".encode()),
+        [view(), view(item="b")],
+        file="e.csv.xz",
+    ),
+    Case("damaged xz", lzma.compress(PLAIN.encode())[:-9], refused="is damaged", file="e.csv.xz"),
+    Case(
+        "an OpenDocument sheet",
+        zipped(mimetype="x", **{"content.xml": "x"}),
+        refused="OpenDocument",
+        file="e.ods",
+    ),
+    Case("Arrow", feathered(2), refused="is an Arrow file", file="e.feather"),
+    Case("a stream of Arrow", streamed(), refused="is a stream of Arrow", file="e.arrows"),
+    Case("NumPy", b"\x93NUMPY\x01\x00v\x00{'descr': '<i8'}", refused="NumPy", file="e.npy"),
+    Case("MATLAB", b"MATLAB 5.0 MAT-file".ljust(128), refused="MATLAB", file="rating.mat"),
+    Case("an old pickle", pickle.dumps([1], 2), refused="is a Python pickle", file="e.pkl"),
+    Case("R", b"RDX3\nX\n\x00\x00\x00\x03", refused="is a file of R", file="e.rda"),
+    Case(
+        "what is no text",
+        bytes(range(4, 27)) * 20,
+        refused="is not text, but of a format that is not read",
+        file="e.dat",
+    ),
+    Case(
+        "Matrix Market",
+        "%%MatrixMarket matrix coordinate real general\n9 15 2\n1 1 5\n2 1 3\n",
+        refused="whose first row is its size",
+        file="e.mtx",
+    ),
+    Case("a web page", "\n<!DOCTYPE html>\n<html>\n", refused="is a web page", file="e.csv"),
+    Case("XML", '\ufeff<?xml version="1.0"?>\n<rows/>\n', refused="is XML", file="Votes.xml"),
+    Case(
+        "a pointer of Git LFS",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+        refused="git lfs pull",
+    ),
+    Case(
+        "statements of SQL",
+        "INSERT INTO e (user_id, item_id) VALUES ('u1', 'a');\n",
+        refused="statements of SQL",
+    ),
+    Case(
+        "a heading that begins as ORC does",
+        f"ORCID,item_id,ts\nu1,a,{AT}\n",
+        [view()],
+        options={"columns": {"user_id": "ORCID"}},
+    ),
+]

@@ -1,0 +1,73 @@
+"""The nearest of the items that a process keeps are the best of all of them, in their order."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from domain.identifiers import Position, RunId
+from domain.rankings import Ranking
+from serving.candidates.catalogue_items import NO_COLUMNS, Columns, Named, Picked
+from serving.candidates.kept_items import BesideMemory, KeptCatalogue, KeptItems
+
+DIMENSIONS = 7
+NOTHING_BESIDE = BesideMemory(
+    is_outdated=False, touched={}, embedded=Ranking.empty(), new=NO_COLUMNS
+)
+
+
+def kept(random: np.random.Generator, items: int) -> KeptItems:
+    """Items of which some are hidden, and many have equal vectors."""
+    item_nos = np.sort(random.choice(5 * items, items, replace=False)).astype(np.int32)
+    names = [f"item-{no}" for no in item_nos]
+    shown = random.random(items) < 0.9
+    categories = [["war"]] * items
+    catalogue = KeptCatalogue(
+        Position(1), datetime.now(UTC), item_nos, names, names, categories, shown
+    )
+    distinct = random.normal(size=(items // 2 + 1, DIMENSIONS)).astype(np.float32)
+    vectors = distinct[random.integers(0, len(distinct), items)]
+    return KeptItems.of(RunId(1), catalogue, item_nos, vectors)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_nearest_are_the_best_of_all_however_many_there_are(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    items = kept(random, int(random.integers(1, 400)))
+    most, vector = int(random.integers(1, 40)), random.normal(size=DIMENSIONS).astype(np.float32)
+    excluded = random.choice(items.item_nos, len(items.item_nos) // 4, replace=False)
+    gaining = random.choice(items.item_nos, len(items.item_nos) // 5, replace=False)
+    following = Ranking.of(gaining, random.random(len(gaining)))
+    gains = dict(zip(following.item_nos.tolist(), following.scores.tolist(), strict=True))
+    products = np.einsum("ij,j->i", items.vectors, vector).astype(np.float64)
+    expected = sorted(
+        (-(score + gains.get(no, 0.0)), no)
+        for no, score in zip(items.item_nos.tolist(), products.tolist(), strict=True)
+        if no not in excluded and items.catalogue.may_be_shown(np.array([no]))[0]
+    )[:most]
+    found = items.nearest(vector, following, excluded, NOTHING_BESIDE, most)
+    assert found.item_nos.tolist() == [no for _, no in expected]
+    assert found.scores.tolist() == [-score for score, _ in expected]
+
+
+def test_items_are_named_by_whichever_source_has_them() -> None:
+    first = Columns([4, 9], [None] * 2, ["a", "b"], ["A", "B"], [["war"], None])
+    places = [2, 0]
+    others = Columns(
+        [7, 1],
+        [None] * 2,
+        Picked(["x", "y", "z"], places),
+        Picked(["X", "Y", "Z"], places),
+        [None] * 2,
+    )
+    items = Named([NO_COLUMNS, first, NO_COLUMNS, others])
+    found = {no: (items[no].item_id, items[no].title, items[no].categories) for no in (9, 1, 7, 4)}
+    assert found == {
+        9: ("b", "B", ()),
+        1: ("x", "X", ()),
+        7: ("z", "Z", ()),
+        4: ("a", "A", ("war",)),
+    }
+    assert len(items) == 4
+    assert 7 in items
+    assert 2 not in items

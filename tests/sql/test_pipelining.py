@@ -1,0 +1,80 @@
+"""Statements that are asked together answer, and fail, as each would alone."""
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from sql.engine import make_engine, reason_of
+from sql.pipelining import Question, ask_together
+
+_ADD = text("insert into users (user_id) values (:user_id) returning user_no")
+_COUNT = text("select count(*) as users from users where user_id = :user_id")
+_DIVIDE = text("select 1 / cast(:number as integer) as number")
+_SLEEP = text("select cast(pg_sleep(60) as text) as slept")
+
+
+def test_each_answers_its_own_rows_and_sees_what_stands_before_it(engine: Engine) -> None:
+    ann = {"user_id": "ann"}
+    with engine.begin() as connection:
+        before, added, after, none = ask_together(
+            connection,
+            Question(_COUNT, ann),
+            Question(_ADD, ann),
+            Question(_COUNT, ann),
+            Question(text("select 1 as one where false")),
+        )
+    assert [before[0].users, after[0].users] == [0, 1]
+    assert [len(added), len(none)] == [1, 0]
+    with engine.connect() as connection:
+        assert connection.execute(_COUNT, ann).scalar_one() == 1
+
+
+def test_they_are_of_the_transaction_that_is_under_way(engine: Engine) -> None:
+    ann = {"user_id": "ann"}
+    with engine.connect() as connection:
+        ask_together(connection, Question(_ADD, ann))
+        connection.rollback()
+        assert connection.execute(_COUNT, ann).scalar_one() == 0
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_at_fault_is_reported_wherever_it_stands_and_the_connection_can_be_used_again(
+    engine: Engine, place: int
+) -> None:
+    questions = [Question(_COUNT, {"user_id": "ann"}) for _ in range(2)]
+    questions.insert(place, Question(_DIVIDE, {"number": 0}))
+    with engine.connect() as connection:
+        with pytest.raises(DBAPIError) as raised:
+            ask_together(connection, *questions)
+        assert reason_of(raised.value) == "statement"
+        connection.rollback()
+        assert connection.execute(_COUNT, {"user_id": "ann"}).scalar_one() == 0
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_that_takes_too_long_is_reported_as_late(engine: Engine, place: int) -> None:
+    questions = [Question(_COUNT, {"user_id": "ann"})]
+    questions.insert(place, Question(_SLEEP))
+    with engine.connect() as connection:
+        connection.execute(text("set local statement_timeout = '50ms'"))
+        with pytest.raises(DBAPIError) as raised:
+            ask_together(connection, *questions)
+        assert reason_of(raised.value) == "timeout"
+
+
+def test_a_connection_that_was_ended_is_given_up_and_another_is_opened(
+    engine: Engine, database_url: str
+) -> None:
+    own = make_engine(database_url, pool_size=1, max_overflow=0)
+    backend = text("select pg_backend_pid() as pid")
+    with own.connect() as connection:
+        first = connection.execute(backend).scalar_one()
+        with engine.connect() as other:
+            other.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": first})
+        with pytest.raises(DBAPIError) as raised:
+            ask_together(connection, Question(backend), Question(backend))
+        assert raised.value.connection_invalidated
+        assert reason_of(raised.value) == "away"
+        connection.rollback()
+        assert connection.execute(backend).scalar_one() != first
+    own.dispose()
