@@ -25,7 +25,9 @@ def with_folders(table: Table, options: LoadOptions) -> Table:
     }
     asked = {part.strip() for each in options.columns.values() for part in each.split("+")}
     asked.update(options.attributes)
-    guessed = set() if table.is_headless and not options.columns else set(_guessed(table, found))
+    guessed = (
+        set() if table.is_headless and not options.columns else set(_guessed(table, found, options))
+    )
     values = {name: text for name, text in found.items() if name in asked | guessed}
     texts = {
         name: "null::varchar" if text is None else literal(text) for name, text in values.items()
@@ -38,21 +40,25 @@ def with_folders(table: Table, options: LoadOptions) -> Table:
     )
 
 
-def _guessed(table: Table, names: Iterable[str]) -> Iterator[str]:
+def _guessed(table: Table, names: Iterable[str], options: LoadOptions) -> Iterator[str]:
     """The names that are read though nobody said so."""
     meanings = {meaning_by_name(column) for column in table.columns}
     said = {name: meaning_by_name(name) for name in names}
     has_time = "time" in meanings and not _are_clocks(table)
-    is_log = has_time or "time" in said.values()
+    says_user = {"item_id", "time"} <= meanings and not meanings & {"user_id", "title"}
+    has_user = (
+        "user_id" in meanings | options.columns.keys()
+        or options.user is not None
+        or (says_user and "user_id" in said.values())
+    )
     may_say = {
-        "time": not has_time,
-        "kind": "kind" not in meanings and not _has_numbers(table),
-        "user_id": "item_id" in meanings and is_log and not meanings & {"user_id", "title"},
+        "time": has_user and not has_time,
+        "kind": has_user and "kind" not in meanings and not _has_numbers(table),
+        "user_id": says_user,
         "item_id": "user_id" in meanings and "item_id" not in meanings,
-        "categories": "title" in meanings and not meanings & {"user_id", "categories"},
     }
     for name, meaning in said.items():
-        is_hour = last_part(name) in HOURS and not has_time and "time" in said.values()
+        is_hour = last_part(name) in HOURS and may_say["time"] and "time" in said.values()
         if is_hour or may_say.get(meaning or "", False):
             yield name
 

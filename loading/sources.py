@@ -17,7 +17,7 @@ from domain.errors import InvalidInputError
 from loading.addresses import is_database
 from loading.databases import spool_query
 from loading.options import LoadOptions
-from loading.partitions import partitions_of, partition_folders
+from loading.partitions import partition_folders, partitions_of
 from loading.rejects import SUFFIX as REJECTS_SUFFIX
 from loading.text import as_plain_text, free_path
 from loading.unpacking import Room, TooLargeError, XzFile

@@ -64,6 +64,15 @@ CASES = [
         "id\ttitle\tdescription\tprice\na1\tChair\tsoft\t3\n",
         {"a1": ("Chair", None)},
     ),
+    *(
+        Case(
+            f"items in a folder ({folder})",
+            "item_id,title\n1,A\n",
+            {"1": ("A", None)},
+            file=f"{folder}/items.csv",
+        )
+        for folder in ("dt=2026-03-01", "event_type=purchase", "user=ann", "category=Chairs")
+    ),
     Case(
         "numbers of two years",
         "sku,2022,2023\na1,5,7\na2,6,8\n",
@@ -123,6 +132,7 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_file_is_understood_or_refused(case: Case, tmp_path: Path) -> None:
     path = tmp_path / case.file
+    path.parent.mkdir(exist_ok=True)
     path.write_text(case.content, encoding="utf-8")
     if case.items is None:
         with (
