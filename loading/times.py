@@ -28,6 +28,8 @@ _FEWEST = 3
 _SHARED_ZONES = r"(?i)\d ?(IST|BST|CST|AST|ECT|SST|AMT|GST)$"
 """India, Israel and Ireland; Britain and Bangladesh; Chicago and China."""
 _NUMERIC_DATE = r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})\b"
+_PLAIN_ZONE = r":\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
+"""Where times have it, the whole file need not be read for others."""
 _MONTHS, _DAYS = 12, 31
 _ENOUGH = 20
 """So many dates show what differs most from one to the next."""
@@ -130,7 +132,8 @@ def find_time_format(
         return TimeFormat(EPOCH, description=_epoch_unit(sample))
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
         _refuse_days_before_months(duck, column, sample)
-        _refuse_shared_zones(duck, view, column, expression)
+        if _matching(duck, sample, _PLAIN_ZONE) < 1:
+            _refuse_shared_zones(duck, view, column, expression)
         return TimeFormat(ISO, description="dates and times of ISO 8601")
     if _matching(duck, sample, _NUMERIC_DATE) > 0.5:  # noqa: PLR2004
         return _numeric_dates(duck, view, column, text, sample, day_first=day_first)
