@@ -52,8 +52,8 @@ def work(kept: KeptExclusions) -> None:
 
 def filled_up_to(client: redis.Redis) -> int | None:
     """The position that Redis says exclusions are stored up to; None: somebody stores them."""
-    filled = client.get(EXCLUSIONS_FILLED) or b""
-    return int(filled) if filled.isdigit() else None
+    position, _, recovery = (client.get(EXCLUSIONS_FILLED) or b"").partition(b":")
+    return int(position) if position.isdigit() and recovery.isdigit() else None
 
 
 def horizon_of(engine: Engine) -> int:
@@ -106,12 +106,10 @@ def test_redis_counts_as_filled_only_once_all_users_are_stored(
     kept = KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0)
     while known(client, "ann") is None and known(client, "ben") is None:
         kept.work_once()
-    filled = client.get(EXCLUSIONS_FILLED)
-    assert filled is not None
-    assert not filled.isdigit()
+    assert client.exists(EXCLUSIONS_FILLED)
+    assert filled_up_to(client) is None
     work(kept)
-    with engine.connect() as connection:
-        assert int(client.get(EXCLUSIONS_FILLED) or 0) == event_horizon(connection)
+    assert filled_up_to(client) == horizon_of(engine)
 
 
 def test_a_marker_is_renewed_while_users_are_stored_if_it_is_still_of_this_worker(
@@ -256,9 +254,7 @@ def test_a_redis_that_lost_everything_is_notified_of_who_came_lately_and_of_nobo
         work(kept)
         assert known(client, "ann") == (ann, film_nos[0])
         assert known(client, "old") is None
-        filled = client.get(EXCLUSIONS_FILLED)
-        assert filled is not None
-        assert filled.isdigit()
+        assert filled_up_to(client) == horizon_of(engine)
         client.flushall()
 
 
