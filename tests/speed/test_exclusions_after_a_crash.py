@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from domain.identifiers import UserId
 from domain.redis_keys import exclusions_key, unpacked_numbers
 from speed.exclusions import KeptExclusions
 from sql.engine import make_engine
-from sql.log import event_horizon
 from sql.migrate import migrate
 from stack.local.servers.postgres import PostgresServer, running_postgres
 from tests.events import event, record, user_no_of
@@ -26,17 +26,14 @@ SECONDS = 604_800
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[PostgresServer]:
-    """A server of the test's own, which writes its log when it has to."""
+    """A server of the test's own."""
     with running_postgres(tmp_path / "postgres", durable=False) as server:
-        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-            connection.execute("alter system set wal_writer_delay = '10s'")
-            connection.execute("select pg_reload_conf()")
         yield server
 
 
 @pytest.fixture
 def own_engine(server: PostgresServer) -> Iterator[Engine]:
-    engine = make_engine(server.url("postgres"), pool_size=1, max_overflow=0, pool_pre_ping=True)
+    engine = make_engine(server.url("postgres"), pool_size=1, max_overflow=0)
     migrate(engine)
     with engine.begin() as connection:
         connection.execute(
@@ -51,30 +48,45 @@ def work(kept: KeptExclusions) -> None:
         pass
 
 
-def crash(server: PostgresServer, engine: Engine) -> None:
-    """Kill a session as the kernel does that has no memory; the server then begins anew."""
+@contextmanager
+def before_a_crash(server: PostgresServer, engine: Engine) -> Iterator[None]:
+    """Kill a session after the block, as the kernel does that has no memory.
 
-    def answers(connection: psycopg.Connection[Any]) -> bool:
-        try:
-            return connection.execute("select 1").fetchone() == (1,)
-        except psycopg.OperationalError:
-            return False
-
-    def is_up() -> bool:
-        try:
-            with psycopg.connect(server.url("postgres")) as connection:
-                return answers(connection)
-        except psycopg.OperationalError:
-            return False
-
+    The server begins anew, without what was committed in the block and did not wait for the disk.
+    """
     with psycopg.connect(server.url("postgres"), autocommit=True) as witness:
-        with engine.connect() as connection:
-            pid = connection.execute(text("select pg_backend_pid()")).scalar_one()
-            os.kill(pid, signal.SIGKILL)
-            connection.invalidate()
-        # The server ends all its sessions before it begins anew.
-        wait_until(lambda: not answers(witness))
-    wait_until(is_up)
+        writer = _asked(engine, "select pid from pg_stat_activity where backend_type = 'walwriter'")
+        os.kill(writer, signal.SIGSTOP)
+        try:
+            yield
+            os.kill(_asked(engine, "select pg_backend_pid()"), signal.SIGKILL)
+            # All sessions are ended, and the writer is told to end, before the server begins anew.
+            wait_until(lambda: not _answers(witness))
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(writer, signal.SIGCONT)
+    wait_until(lambda: _is_up(server))
+    engine.dispose()
+
+
+def _asked(engine: Engine, statement: str) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(text(statement)).scalar_one())
+
+
+def _answers(connection: psycopg.Connection[Any]) -> bool:
+    try:
+        return connection.execute("select 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
+
+
+def _is_up(server: PostgresServer) -> bool:
+    try:
+        with psycopg.connect(server.url("postgres")) as connection:
+            return _answers(connection)
+    except psycopg.OperationalError:
+        return False
 
 
 def test_events_at_positions_that_a_crash_gave_back_are_stored(
@@ -86,20 +98,18 @@ def test_events_at_positions_that_a_crash_gave_back_are_stored(
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         items = connection.execute(text("select item_no from items order by 1")).scalars().all()
         connection.execute(text("checkpoint"))
-    with engine.begin() as connection:
-        record(connection, [event("ann", item_no) for item_no in items])
-        connection.execute(text("set local synchronous_commit = off"))
-    with engine.connect() as connection:
-        known = event_horizon(connection)
-    work(kept)
-    assert client.exists(exclusions_key(UserId("ann")))
-    crash(server, engine)
+    with before_a_crash(server, engine):
+        with engine.begin() as connection:
+            record(connection, [event("ann", item_no) for item_no in items])
+            connection.execute(text("set local synchronous_commit = off"))
+        known = _asked(engine, "select event_horizon()")
+        work(kept)
+        assert client.exists(exclusions_key(UserId("ann")))
     with engine.begin() as connection:
         assert not connection.execute(text("select count(*) from interactions")).scalar_one()
         record(connection, [event("ben", items[0])])
         ben = user_no_of(connection, "ben")
-    with engine.connect() as connection:
-        assert event_horizon(connection) < known, "the positions are given anew"
+    assert _asked(engine, "select event_horizon()") < known, "the positions are given anew"
     work(kept)
     packed = client.get(exclusions_key(UserId("ben")))
     assert packed is not None
