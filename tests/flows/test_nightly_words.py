@@ -106,8 +106,8 @@ def test_a_night_gives_new_items_their_embedding_by_their_words(extended: Shop) 
     assert run.parameters["words"]["similarity"] == {"taste": 0.35, "context": 0.35, "words": 0.3}
     artifacts = artifacts_of(run.flow_run_id)
     for key in ("nightly-summary", "nightly-figures"):
-        written = str(artifacts[key]["data"])
-        assert "items_made_of_words" in written or "items made of words" in written
+        reported = str(artifacts[key]["data"])
+        assert "items_made_of_words" in reported or "items made of words" in reported
     assert '"mean_embedding"' not in artifacts["nightly-figures"]["data"]
 
 
