@@ -88,7 +88,12 @@ class BatchSettings(LayerSettings):
     seed: int = Field(
         _LISTS.seed, ge=0, description="where the random start of the factors comes from"
     )
-    threads: int = Field(0, ge=0, description="threads of a fit; 0: as many as there are cores")
+    threads: int = Field(
+        0,
+        ge=0,
+        description="threads of a fit; 0: as many as there are cores; with 1 the steps of a night"
+        " follow each other too",
+    )
     folder: Path | None = Field(
         None,
         description="a folder on a disk for what a night need not hold in memory; unset: the"

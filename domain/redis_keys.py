@@ -83,7 +83,8 @@ the key after that; so what was read before the commit never takes back what was
 EXCLUSIONS_FILLED = "tandem:exclusions-filled"
 """Up to which position of the log all users' exclusions were stored; lost with them.
 
-Or who stores those of everybody who came lately, for as long as that worker goes on.
+With a colon and a number that is another after a crash of PostgreSQL: it then holds no longer. Or
+who stores those of everybody who came lately, for as long as that worker goes on.
 """
 
 

@@ -75,6 +75,7 @@ def summary(run_id: RunId, row: Row[Any], step_seconds: Mapping[str, float]) -> 
     lines += _published(row.metrics)
     steps = [(step, f"{seconds:.1f}") for step, seconds in step_seconds.items()]
     lines += ["", *table_lines(["step", "seconds"], steps)]
+    lines += ["", "Steps may go on side by side: the seconds of two may be the same seconds."]
     return "\n".join(lines)
 
 

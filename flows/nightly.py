@@ -1,5 +1,6 @@
 """The nightly run: from the whole history to a new version of everything that is served."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from batch.evaluation.comparison import Comparison
 from batch.evaluation.holdout import Holdout
 from batch.evaluation.promotion_gate import Size
 from batch.fitting import Factors
+from batch.history.catalogue import has_more_items
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix, put_aside
 from batch.parameters import LiveWeights, WordParameters
@@ -49,8 +51,10 @@ from sql.settings import DatabaseSettings
 
 _HYPERPARAMETERS = {"factors", "iterations", "threshold", "confidence"}
 """Parameters that change the hyperparameters of the lists, whether tuned or not."""
-MOST_AT_ONCE = 1_000_000
+MOST_AT_ONCE = 500_000
 """Of a log of no more interactions the steps go on side by side; a longer one needs the memory."""
+MOST_ITEMS_AT_ONCE = 200_000
+"""The same of the items in the catalogue, each of which has vectors."""
 
 
 @flow(
@@ -180,7 +184,7 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
     # Until all is chosen the past has a matrix of its own, and these are gigabytes of a long log.
     read_matrix = put_aside(matrix, context.batch_engine.folder)
     del matrix
-    at_once = _fits_at_once(context, history)
+    at_once = _fits_at_once(context, len(history))
     with one_blas_thread(), side_by_side(at_once=at_once) as begin:
         following = begin(learning_tasks.learn_sequence, context, run, history, item_nos)
         held_out = judging_tasks.split(context, history)
@@ -223,13 +227,20 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
     publishing_tasks.promote(context, run, known)
 
 
-def _fits_at_once(context: NightlyContext, history: Interactions) -> bool:
-    """Whether steps may go on side by side: their memory adds up, and so do their threads."""
-    return (
-        len(history) <= MOST_AT_ONCE
-        and context.batch_engine.name == ONE_MACHINE.name
-        and context.settings.threads != 1
-    )
+def _fits_at_once(context: NightlyContext, interactions: int) -> bool:
+    """Whether steps may go on side by side: their memory adds up, and so do their threads.
+
+    A single core has nothing to do for a second step.
+    """
+    if (
+        interactions > MOST_AT_ONCE
+        or context.batch_engine.name != ONE_MACHINE.name
+        or context.settings.threads == 1
+        or len(os.sched_getaffinity(0)) == 1
+    ):
+        return False
+    with context.begin() as connection:
+        return not has_more_items(connection, MOST_ITEMS_AT_ONCE)
 
 
 def _refit(

@@ -17,6 +17,7 @@ from batch.engines.engine import BatchEngine
 from batch.runs import model_runs
 from batch.settings import BatchSettings
 from domain.identifiers import RunId
+from flows.side_by_side import NightEndsError, raise_if_ended
 
 OnStep = Callable[[str, float | None], None]
 """Told the name of a step when it begins (None), and again with its seconds when it has ended."""
@@ -73,7 +74,8 @@ class NightlyContext:
         return bulk_connection(self._database_url)
 
     def say(self, sentence: str) -> None:
-        """Write a line into the log of the task that runs now."""
+        """Write a line into the log of the task that runs now, unless the night has ended."""
+        raise_if_ended()
         get_run_logger().info(sentence)
 
     def warn(self, sentence: str) -> None:
@@ -82,11 +84,17 @@ class NightlyContext:
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Report that a step begins and ends or fails, and store how long it took."""
+        """Report that a step begins and ends or fails, and store how long it took.
+
+        Neither is reported of a step that NightEndsError keeps from beginning or going on.
+        """
+        raise_if_ended()
         started = time.perf_counter()
         try:
             self.report(step, None)
             yield
+        except NightEndsError:
+            raise
         except BaseException:
             self._report_failed_step(step, time.perf_counter() - started)
             raise

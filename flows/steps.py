@@ -13,6 +13,7 @@ from batch.blas import one_blas_thread
 from batch.bulk import TRANSIENT_ERRORS
 from batch.freed_memory import given_back
 from flows.nightly_context import NightlyContext
+from flows.side_by_side import raise_if_ended
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,6 +51,7 @@ def step(name: str, *, retried: bool = False) -> Callable[[Step[P, R]], Step[P, 
 
         @wraps(work)
         def run(context: NightlyContext, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            raise_if_ended()
             unseen = [opaque(value) for value in args]
             named = {name: opaque(value) for name, value in kwargs.items()}
             # The task unwraps what it is given.

@@ -1,5 +1,6 @@
 """Entry point: `python -m speed`."""
 
+import logging
 import signal
 import sys
 import threading
@@ -25,6 +26,12 @@ from sql.settings import PooledDatabaseSettings
 _REDIS_TIMEOUT_SECONDS = 0.5
 _PING_SECONDS = 1.0
 """A connection that has rested for longer is tried before it is used."""
+_SWITCH_SECONDS = 0.0005
+"""A thread that computes lets another go on after so long.
+
+A pass waits for an answer of PostgreSQL eight times. By then the thread of exclusions may be at
+work, which CPython would leave to it for 5 ms each time.
+"""
 
 
 def main() -> None:
@@ -41,6 +48,9 @@ def main() -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    # It warns of each connection that ended in a pipeline; what ended it is logged by who asked.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     addresses = PooledDatabaseSettings()
     database_url = addresses.database_url.get_secret_value()
     connect = partial(
@@ -49,16 +59,17 @@ def main() -> None:
         application_name=SPEED_WORKER,
         pooled=addresses.is_pooled,
         pool_size=1,
+        max_overflow=0,
         ping_after_seconds=_PING_SECONDS,
     )
-    engine = connect(max_overflow=1)
+    engine = connect()
     client = redis.Redis.from_url(
         RedisSettings().redis_url.get_secret_value(),
         socket_timeout=_REDIS_TIMEOUT_SECONDS,
         socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
     )
     if settings.metrics_port is not None:
-        _show_figures(settings.metrics_port, settings.metrics_host, connect(max_overflow=0))
+        _show_figures(settings.metrics_port, settings.metrics_host, connect())
     stopping, wakes = threading.Event(), Wakes()
 
     def stop(*_: object) -> None:
@@ -69,9 +80,9 @@ def main() -> None:
         signal.signal(number, stop)
     in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
     in_background("changes", partial(wake_on_changes, database_url, wakes, stopping), stopping)
-    keep_popular_fresh(connect(max_overflow=0), settings, stopping)
+    keep_popular_fresh(connect(), settings, stopping)
     seconds = settings.exclusion_cache_seconds
-    exclusions = KeptExclusions(connect(max_overflow=0), client, seconds=seconds)
+    exclusions = KeptExclusions(connect(), client, seconds=seconds)
     in_background("exclusions", partial(exclusions.run, stopping), stopping)
     log = structlog.get_logger()
     log.info("speed_worker_started")

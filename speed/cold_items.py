@@ -51,7 +51,7 @@ class ColdItemEmbedder:
             known = Position(found.position)
             until = skip_unchanged(connection, run_id, known=known, horizon=horizon)
             if until is not None:
-                return EmbeddedItems(run_id, (), (), until)
+                return EmbeddedItems(run_id, (), (), until, until < horizon)
         return self._embed(connection, run_id, horizon)
 
     def embed_retained(
@@ -77,7 +77,7 @@ class ColdItemEmbedder:
         run = self._spaces.of(connection, run_id)
         if begin_item_embedding(connection, run_id):
             # A pass of its own: whoever removes changes must see that this run will ask for them.
-            return EmbeddedItems(run_id, (), (), run.cut_off)
+            return EmbeddedItems(run_id, (), (), run.cut_off, run.cut_off < horizon)
         began = time.perf_counter()
         items = min(self._items.size, self._settings.items_per_pass)
         with self._items.halved_by_failures():

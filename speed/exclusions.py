@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from itertools import islice
+from typing import cast
 
 import redis
 import structlog
@@ -30,9 +31,9 @@ from sql.exclusions import (
     ExcludedItems,
     load_changed_users,
     load_exclusions,
+    load_horizon_and_recovery,
     load_users_before,
 )
-from sql.log import event_horizon
 
 log = structlog.get_logger()
 
@@ -57,6 +58,12 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 """
+# To go through the log is begun by one worker, where Redis or PostgreSQL has lost something.
+_BEGIN = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
 # The marker of another, who began to fill Redis meanwhile, is not renewed.
 _RENEW = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -70,8 +77,10 @@ class KeptExclusions:
     In a thread of its own, as no event is to wait for it to be folded in: the API has put into
     Redis what an event excludes.
 
-    How far the log was followed stands in Redis, so it is lost with what it speaks of. Several
-    workers may do the same: it is recomputed, and harmless twice.
+    How far the log was followed stands in Redis, so it is lost with what it speaks of. It holds
+    until PostgreSQL comes up after a crash, which may have taken what was read of a load: then all
+    who came lately are gone through as well. Several workers may do the same: it is recomputed, and
+    harmless twice.
     """
 
     def __init__(
@@ -97,11 +106,13 @@ class KeptExclusions:
         """Whether more users are found before these are stored."""
         self._pieces = 0
         """How many pieces of the log they were found in."""
-        self._filled: bytes | str = b""
+        self._filled = b""
         """What Redis said when this worker began to go on from there."""
+        self._recovery = b""
+        """The one of `load_horizon_and_recovery` that this holds for."""
         self._filling = f"filled by {uuid.uuid4().hex}".encode()
         self._before: Position | None = None
-        """How far back the log was gone through; None: Redis lost nothing."""
+        """How far back the log was gone through; None: nothing was lost."""
         self._end = Position(0)
         """The horizon when that began."""
         self._failing = False
@@ -174,18 +185,21 @@ class KeptExclusions:
         self._lags = False
         if time.monotonic() < self._poll_at:
             return
-        filled = self._client.get(EXCLUSIONS_FILLED)
+        filled = cast("bytes | None", self._client.get(EXCLUSIONS_FILLED))
         if filled is None:
-            self._begin()
-        elif filled.isdigit():
-            self._filled = filled
-            self._go_on(Position(int(filled)))
+            self._begin(b"")
+            return
+        position, _, recovery = filled.partition(b":")
+        if position.isdigit():
+            self._filled, self._recovery = filled, recovery
+            self._go_on(Position(int(position)))
 
-    def _begin(self) -> None:
-        """Go through the log, unless another worker just began to."""
-        if self._client.set(EXCLUSIONS_FILLED, self._filling, nx=True, ex=_FILLING_SECONDS):
+    def _begin(self, filled: bytes) -> None:
+        """Go through the log, unless Redis says something else by now: another just began to."""
+        given = (filled, self._filling, _FILLING_SECONDS)
+        if self._client.eval(_BEGIN, 1, EXCLUSIONS_FILLED, *given):
             with self._engine.connect() as connection:
-                self._end = event_horizon(connection)
+                self._end, self._recovery = load_horizon_and_recovery(connection)
             self._before = _THE_END
             self._go_back(_THE_END)
 
@@ -206,13 +220,20 @@ class KeptExclusions:
     def _go_on(self, after: Position) -> None:
         """Follow the log from where it was followed to."""
         with self._engine.connect() as connection:
-            horizon = event_horizon(connection)
+            horizon, recovery = load_horizon_and_recovery(connection)
+            is_as_read = recovery == self._recovery
             until = Position(min(horizon, after + _ROWS_AT_ONCE))
-            if until <= after:
-                self._lags = False
-                self._poll_at = time.monotonic() + self._poll_seconds
-                return
-            user_nos = load_changed_users(connection, after=after, until=until)
+            user_nos = list[UserNo]()
+            if is_as_read and until > after:
+                user_nos = load_changed_users(connection, after=after, until=until)
+        if not is_as_read:
+            self._reached, self._lags = None, False
+            self._begin(self._filled)
+            return
+        if until <= after:
+            self._lags = False
+            self._poll_at = time.monotonic() + self._poll_seconds
+            return
         self._pending.update(dict.fromkeys(user_nos))
         self._reached, self._lags = until, until < horizon
 
@@ -227,9 +248,10 @@ class KeptExclusions:
             self._client.eval(_RENEW, 1, EXCLUSIONS_FILLED, self._filling, _FILLING_SECONDS)
         )
 
-    def _advance(self, filled: bytes | str, reached: Position) -> None:
+    def _advance(self, filled: bytes, reached: Position) -> None:
         """Note how far the log was followed, unless Redis says something else by now."""
-        self._client.eval(_ADVANCE, 1, EXCLUSIONS_FILLED, filled, reached)
+        known = b"%d:%b" % (reached, self._recovery)
+        self._client.eval(_ADVANCE, 1, EXCLUSIONS_FILLED, filled, known)
 
     def _note_failure(self, error: Exception) -> None:
         EXCLUSION_FAILURES.inc()

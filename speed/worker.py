@@ -27,7 +27,7 @@ log = structlog.get_logger()
 _REST_SECONDS = 0.1
 """After each pass over events of a load, which takes about as long."""
 _EMBEDDING_REST_SECONDS = 0.2
-"""After a look for items that found none, as most events bring none: folding goes on meanwhile."""
+"""After a look up to the horizon that found no item, as most events bring none: folding goes on."""
 
 
 class Worker:
@@ -102,7 +102,7 @@ class Worker:
 
     def _embed_and_rest(self) -> EmbeddedItems | None:
         done = self.embed_once()
-        if done is None or not done.item_nos:
+        if done is None or not (done.item_nos or done.lags):
             self._embedding_due = time.monotonic() + _EMBEDDING_REST_SECONDS
         return done
 

@@ -34,6 +34,16 @@ def load_exclusions(connection: Connection, user_nos: Sequence[UserNo]) -> list[
     ]
 
 
+def load_horizon_and_recovery(connection: Connection) -> tuple[Position, bytes]:
+    """The horizon as `sql.log.event_horizon`, and what is another after each crash.
+
+    A crash may take commits that did not wait for the disk, as those of a load: what was read at
+    positions up to an earlier horizon then says nothing of what stands there now.
+    """
+    (found,) = connection.execute(_SPEED["load_horizon_and_recovery"])
+    return Position(found.horizon), b"%d" % found.recovery
+
+
 def load_users_before(
     connection: Connection, before: Position, *, rows: int, seconds: float
 ) -> tuple[list[UserNo], Position | None]:

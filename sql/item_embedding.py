@@ -36,6 +36,8 @@ class EmbeddedItems:
     """Users who had used an item before it had an embedding: their live vectors know it now."""
     position: Position
     """All changes of items up to here are known."""
+    lags: bool
+    """Whether the log goes on behind that."""
 
 
 def begin_item_embedding(connection: Connection, run_id: RunId) -> bool:
@@ -96,7 +98,7 @@ def embed_next(
         "item_no": 0 if known == until else item_nos[-1],
     }
     connection.execute(_COLD_ITEMS["store_item_embedding_progress"], progress)
-    return EmbeddedItems(run.run_id, tuple(item_nos), tuple(user_nos), known)
+    return EmbeddedItems(run.run_id, tuple(item_nos), tuple(user_nos), known, known < horizon)
 
 
 def skip_unchanged(

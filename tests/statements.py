@@ -7,7 +7,9 @@ from unittest.mock import patch
 
 from sqlalchemy import Engine, event
 
+from sql import pipelining
 from sql.driver_rows import load_rows
+from sql.pipelining import Question
 
 
 @contextmanager
@@ -21,10 +23,19 @@ def noticed(note: Callable[[str, Any], None]) -> Iterator[None]:
         note(statement.text, parameters)
         return await load_rows(engine, statement, parameters)
 
+    sent = pipelining._sent
+
+    def noted_question(driver: Any, question: Question) -> Any:
+        note(question.statement.text, question.parameters)
+        return sent(driver, question)
+
     event.listen(Engine, "before_cursor_execute", take_note)
     try:
         # What is asked of the driver itself goes past SQLAlchemy.
-        with patch("serving.postgres.connections.load_rows", noted_rows):
+        with (
+            patch("serving.postgres.connections.load_rows", noted_rows),
+            patch("sql.pipelining._sent", noted_question),
+        ):
             yield
     finally:
         event.remove(Engine, "before_cursor_execute", take_note)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from batch.bulk import fetch
 from sql.statements import statements
@@ -22,6 +23,11 @@ class Catalogue:
     """Item numbers that must not be listed."""
     categories: dict[str, NDArray[np.int32]]
     """Item numbers by category."""
+
+
+def has_more_items(connection: Connection, items: int) -> bool:
+    """Whether the catalogue has more than so many."""
+    return bool(connection.execute(_BATCH["count_items"], {"most": items + 1}).scalar_one() > items)
 
 
 def load_catalogue(connection: Any) -> Catalogue:

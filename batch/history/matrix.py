@@ -50,7 +50,7 @@ def put_aside(matrix: InteractionMatrix, folder: Path | None) -> Callable[[], In
     """Write the cells into a file in `folder`; what is answered reads them again.
 
     Whoever lets go of the matrix then has its memory for something else in between. Few cells stay
-    in memory, and several threads may read them.
+    in memory. Several threads may read them.
     """
     store = BlockStore(folder, _HELD_BYTES)
     weights, seen = store.keep(matrix.weights), store.keep(matrix.seen)

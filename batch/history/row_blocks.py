@@ -1,13 +1,15 @@
 """A sparse matrix in blocks of rows: in memory while it is small, else in a file."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import SEEK_END
 from pathlib import Path
-from typing import IO, Self
+from threading import Lock
+from typing import IO, Any, Self
 from weakref import finalize
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 HELD_BYTES = 1 << 28
@@ -20,21 +22,30 @@ class BlockStore:
     """Keeps matrices: the first in memory, those that come when `held_bytes` are full in a file.
 
     The file has no name and ends with the store, or with the process; it is in `folder` (None: the
-    system's folder for temporary files).
+    system's folder for temporary files). Several threads may keep and read matrices.
     """
 
     def __init__(self, folder: Path | None = None, held_bytes: int = HELD_BYTES) -> None:
         self._folder = folder
         self._left_bytes = held_bytes
         self._file: IO[bytes] | None = None
+        self._using_file = Lock()
+        """All threads share the place in it."""
 
     def keep(self, matrix: csr_matrix) -> ReadMatrix:
         """Keep a matrix that shares its arrays with no other; what is answered reads it."""
         arrays = (matrix.data, matrix.indices, matrix.indptr)
         size = sum(array.nbytes for array in arrays)
-        if size <= self._left_bytes:
-            self._left_bytes -= size
-            return lambda: matrix
+        with self._using_file:
+            if size <= self._left_bytes:
+                self._left_bytes -= size
+                return lambda: matrix
+            place = self._write(arrays)
+        shape = matrix.shape
+        return lambda: self._read(place, shape)
+
+    def _write(self, arrays: Iterable[NDArray[Any]]) -> int:
+        """The place in the file where they begin."""
         if self._file is None:
             # Not buffered: numpy then reads and writes the arrays themselves.
             self._file = tempfile.TemporaryFile(  # noqa: SIM115 -- it lives as long as the store
@@ -44,13 +55,13 @@ class BlockStore:
         place = self._file.seek(0, SEEK_END)
         for array in arrays:
             np.save(self._file, array)
-        shape = matrix.shape
-        return lambda: self._read(place, shape)
+        return place
 
     def _read(self, place: int, shape: tuple[int, int]) -> csr_matrix:
         assert self._file is not None  # noqa: S101 -- it has been written
-        self._file.seek(place)
-        data, indices, starts = (np.load(self._file) for _ in range(3))
+        with self._using_file:
+            self._file.seek(place)
+            data, indices, starts = (np.load(self._file) for _ in range(3))
         return csr_matrix((data, indices, starts), shape=shape)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Self
 
 import orjson
 
@@ -63,12 +62,14 @@ class FallbackCopies:
         self._seconds = seconds
 
     async def store_popular(self, digest: bytes, encode: Callable[[], bytes]) -> None:
-        """Keep the fallback list with this digest, which is encoded if Redis has another one."""
-        said = (digest, self._seconds)
-        prolonged = await self._link.ask("EVAL", _PROLONG, 2, _POPULAR, _DIGEST, *said)
-        if prolonged == 0:
+        """Keep the fallback list, which is encoded if Redis has one of another digest."""
+        keys = (2, _POPULAR, _DIGEST)
+        if await self._link.ask("EVAL", _PROLONG, *keys, digest, self._seconds) == 0:
+            # The list may have changed since.
+            encoded = encode()
+            said = (_digest(encoded), self._seconds, encoded)
             # So much takes longer than a command may, which says nothing of Redis.
-            await self._link.ask_unchecked("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encode())
+            await self._link.ask_unchecked("EVAL", _STORE, *keys, *said)
 
     async def find_popular(self) -> bytes | None:
         """The fallback list some process stored last."""
@@ -152,10 +153,11 @@ class FallbackCatalogue:
         more = of_categories or CategoryItems()
         numbers = [*(item.item_no for item in result.items), *(item.item_no for item in more.items)]
         expiries = await self._reader.load_expiries(numbers)
-        assembled, made_of = self._assembled, (result, more, expiries)
+        assembled, made_of, encoded = self._assembled, (result, more, expiries), b""
         if assembled is None or assembled.made_of != made_of:
             # It takes long enough for other requests to notice.
-            assembled = await asyncio.to_thread(_Assembled.of, made_of)
+            made = await asyncio.to_thread(_assemble, made_of)
+            assembled, encoded = made
         items, digest = assembled.items, assembled.digest
         await self._learn_documents(items)
         self._items, self._assembled = items, assembled
@@ -163,9 +165,10 @@ class FallbackCatalogue:
             # It may have been read before.
             for item_id, categories in self._changed.items():
                 _update_item(items, item_id, categories)
-            self._assembled, digest = None, _digest(items.encode())
+            encoded = items.encode()
+            self._assembled, digest = None, _digest(encoded)
         if of_categories is not None:
-            await self._copies.store_popular(digest, items.encode)
+            await self._copies.store_popular(digest, lambda: encoded or items.encode())
 
     async def _learn_documents(self, fallback: FallbackItems) -> None:
         """Have filters answered from memory; read now and then, for it is much."""
@@ -297,19 +300,20 @@ class _Assembled:
     digest: bytes
     """Of the items as they are encoded."""
 
-    @classmethod
-    def of(cls, read: "_Read") -> Self:
-        """What is popular in all, then in categories, then what is new."""
-        result, more, expiries = read
-        first = [item for item in result.items if item.score > 0]
-        others = [*(item for item in result.items if item.score <= 0), *backfill_items(more.items)]
-        whole = replace(result, strategy="fallback", items=(*first, *_in_order(others, more)))
-        items = FallbackItems(whole, more.incomplete_categories, expiries)
-        return cls(read, items, _digest(items.encode()))
-
 
 _Read = tuple[RecommendationList, CategoryItems, Mapping[ItemNo, float]]
 """The popular list, items of categories, and when those expire that do."""
+
+
+def _assemble(read: _Read) -> tuple[_Assembled, bytes]:
+    """What is popular in all, then in categories, then what is new; and the items encoded."""
+    result, more, expiries = read
+    first = [item for item in result.items if item.score > 0]
+    others = [*(item for item in result.items if item.score <= 0), *backfill_items(more.items)]
+    whole = replace(result, strategy="fallback", items=(*first, *_in_order(others, more)))
+    items = FallbackItems(whole, more.incomplete_categories, expiries)
+    encoded = items.encode()
+    return _Assembled(read, items, _digest(encoded)), encoded
 
 
 def _digest(encoded: bytes) -> bytes:

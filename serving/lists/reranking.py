@@ -170,8 +170,8 @@ def _rotated(new: Sequence[ItemNo], schedule: ExplorationSchedule) -> list[ItemN
 
 def candidate_item(candidates: Candidates, ranked: BlendedRanking, rank: int) -> RecommendedItem:
     """The candidate of a rank, counted from 0."""
-    (item,) = candidate_items(candidates, ranked.reordered(np.array([rank])))
-    return item
+    by_source = {name: scores.item(rank) for name, scores in ranked.by_source.items()}
+    return _item(candidates, ranked.item_nos.item(rank), ranked.scores.item(rank), by_source)
 
 
 def candidate_items(candidates: Candidates, ranked: BlendedRanking) -> list[RecommendedItem]:

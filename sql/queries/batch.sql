@@ -111,6 +111,10 @@ select context_no, cast(context as text) as context from contexts;
 -- What has expired counts as not available; what is yet to be published may be listed, to be shown from then on.
 select item_no, available and coalesce(expire_at > now(), true) as available from items order by item_no;
 
+-- name: count_items
+-- How many there are, counted up to :most.
+select count(*) from (select from items limit :most) as counted;
+
 -- name: load_widely_listed_items
 -- Items that may still be recommended and stand in many of a run's lists, with their share of these lists. Of many
 -- lists some :lists are looked at, drawn by a hash of the user.

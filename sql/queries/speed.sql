@@ -83,6 +83,13 @@ order by user_no;
 update speed_progress set first_position = :first_position
 where run_id = :run_id and shard = any(cast(:shards as integer[]));
 
+-- name: load_horizon_and_recovery
+-- The horizon, to be read as that of `event_horizon`, and a number that is another once PostgreSQL came up after a crash,
+-- or is another server: when it began to count for its statistics, which a clean restart keeps. What did not wait for the
+-- disk may be gone then, and positions are given anew.
+select event_horizon() as horizon,
+       cast(coalesce(1000000 * extract(epoch from pg_stat_get_bgwriter_stat_reset_time()), 0) as bigint) as recovery;
+
 -- name: load_users_before
 -- Who did something or declared interests within the last :seconds, of the newest :rows of each below :before.
 select coalesce(array_agg(distinct user_no), '{}') as user_nos, min(position) as position

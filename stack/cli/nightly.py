@@ -42,14 +42,23 @@ def _night(settings: StackSettings, home: Home, stores: Stores, console: Console
         console.status("starting the nightly flow") as status,
         flow_environment(settings, home, stores, console.print) as environment,
     ):
+        under_way: dict[str, None] = {}
 
         def show(step: str, seconds: float | None) -> None:
-            status.update(escape(step))
-            if seconds is not None:
-                console.print(f"  [green]✓[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
+            if seconds is None:
+                under_way[step] = None
+                status.update(escape(", ".join(under_way)))
+            else:
+                show_ended(step, f"  [green]✓[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
+
+        def show_ended(step: str, line: str) -> None:
+            under_way.pop(step, None)
+            if under_way:
+                status.update(escape(", ".join(under_way)))
+            console.print(line)
 
         def show_failed(step: str, seconds: float) -> None:
-            console.print(f"  [red]✗[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
+            show_ended(step, f"  [red]✗[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
 
         log, url = home.log("nightly"), stores.database_url
         return asyncio.run(run_nightly(url, environment, log, show, show_failed))

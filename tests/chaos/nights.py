@@ -154,8 +154,10 @@ class Nights:
         bad = self.bad_nights > 0
         self.bad_nights -= bad
         hyperparameters = {name: self.environment[name] for name in _GOOD_HYPERPARAMETERS}
-        seed = {"TANDEM_BATCH_SEED": str(1000 * self.seed + self.number)}
-        return {**hyperparameters, **seed, **(BAD_HYPERPARAMETERS if bad else {})}
+        seed = 1000 * self.seed + self.number
+        # Of every two nights one has steps side by side, if there is more than one core.
+        drawn = {"TANDEM_BATCH_SEED": str(seed), "TANDEM_BATCH_THREADS": str(1 + seed % 2)}
+        return {**hyperparameters, **drawn, **(BAD_HYPERPARAMETERS if bad else {})}
 
     def _ask(self, environment: Mapping[str, str]) -> None:
         server = self._server

@@ -1,8 +1,10 @@
 """A refresh of the fallback, while other things happen."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -13,8 +15,10 @@ from sqlalchemy import Engine, text, update
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId
+from serving.answering.schemas import written_filter
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.container import Container
+from serving.fallback import category_fallback, fallback_catalogue
 from serving.fallback.category_fallback import CategoryFallback, FallbackReader
 from serving.lists.recommendation_list import AppliedPolicy, RecommendationList
 from serving.runtime.budget import Budget, spending
@@ -78,36 +82,76 @@ async def test_what_changes_while_a_refresh_reads_is_not_taken_back_by_it(
         assert fallback.top(1, filters=Filters.of_category("noir")).items[0].item_id == "film-1"
 
 
+async def answers_of_a_new_process(
+    container: Container, filters: Sequence[Filters]
+) -> list[RecommendationList]:
+    other = Container(container.settings, ServingMetrics())
+    try:
+        await other.fallback.refresh()
+    finally:
+        await other.store.close()
+        await other.redis.close()
+    return [other.fallback.answer(100, filters=each) for each in filters]
+
+
 async def test_after_any_change_a_refresh_answers_what_a_new_process_would(
-    container: Container, seeds: Seeds, database_url: str, redis_url: str
+    container: Container, seeds: Seeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scores = [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]
+    # All is read each time, and the other films as items of their categories.
+    for module, name in (
+        (fallback_catalogue, "_DOCUMENT_SECONDS"),
+        (category_fallback, "_REST_SECONDS"),
+        (category_fallback, "_RESTS"),
+    ):
+        monkeypatch.setattr(module, name, 0.0)
+    monkeypatch.setattr(container.fallback, "_most", 10)
+    scores = [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos[:10])]
     seeds.run(popular={"": scores, "war": scores[:5]})
-    settings = ServingSettings(database_url=database_url, redis_url=redis_url)
+    of_1990 = EVERYTHING.also(written_filter("year=1990"))
+    filters = (EVERYTHING, Filters.of_category("war"), of_1990)
     changes: Sequence[Mapping[str, object]] = (
-        {},
+        {"attributes": {"year": 1980}},
         {"title": "Another"},
         {"categories": ["war"]},
-        {},
         {"available": False},
         {"available": True},
-        {"attributes": {"expire_at": "2999-01-01T00:00:00Z"}},
+        {"attributes": {"year": 1990, "expire_at": "2999-01-01T00:00:00Z"}},
+        {"attributes": {"year": 1980}},
         {"attributes": {"year": 1990}},
-        {},
     )
+    fallback = container.fallback
     for film, said in product((0, 25), changes):
-        if said:
-            change(seeds, film, **said)
+        change(seeds, film, **said)
+        await fallback.refresh()
+        items, expected = fallback._items, await answers_of_a_new_process(container, filters)
+        assert [fallback.answer(100, filters=each) for each in filters] == expected
+        await fallback.refresh()
+        assert fallback._items is items
+        assert [fallback.answer(100, filters=each) for each in filters] == expected
+
+
+async def test_an_item_is_shown_until_it_expires_as_was_read_last(
+    container: Container, seeds: Seeds
+) -> None:
+    def expire(films: Sequence[int], at: datetime) -> None:
+        for film in films:
+            change(seeds, film, attributes={"expire_at": at.isoformat()})
+
+    def shown() -> set[str]:
+        films = {"film-0", "film-1", "film-2"}
+        return films & {item.item_id for item in container.fallback.top(30).items}
+
+    seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    later = soon + timedelta(hours=1)
+    for films, at in (((0, 1), later), ((2,), soon), ((0,), soon), ((2,), later)):
+        expire(films, at)
         await container.fallback.refresh()
-        other = Container(settings, ServingMetrics())
-        try:
-            await other.fallback.refresh()
-        finally:
-            await other.store.close()
-            await other.redis.close()
-        for filters in (EVERYTHING, Filters.of_category("war")):
-            expected = other.fallback.answer(100, filters=filters)
-            assert container.fallback.answer(100, filters=filters) == expected
+    await asyncio.sleep((soon - datetime.now(UTC)).total_seconds() + 0.05)
+    assert shown() == {"film-1", "film-2"}
+    expire([0], later)
+    await container.fallback.refresh()
+    assert shown() == {"film-0", "film-1", "film-2"}
 
 
 async def test_a_copy_that_redis_has_lost_is_there_after_the_next_refresh(
@@ -121,6 +165,34 @@ async def test_a_copy_that_redis_has_lost_is_there_after_the_next_refresh(
         store.delete("tandem:fallback:popular", "tandem:fallback:popular-digest")
         await container.fallback.refresh()
         assert store.get("tandem:fallback:popular") == copy
+
+
+@pytest.mark.parametrize("refreshes", [0, 1])
+async def test_the_copy_has_its_digest_though_an_item_goes_while_redis_is_asked_for_it(
+    container: Container,
+    seeds: Seeds,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    refreshes: int,
+) -> None:
+    seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
+    fallback, ask, asked = container.fallback, container.redis.ask, list[Any]()
+
+    async def ask_while_an_item_goes(*command: Any) -> Any:
+        fallback.leave_out(ItemId("film-0"))
+        asked.append(await ask(*command))
+        return asked[-1]
+
+    with redis.Redis.from_url(redis_url) as store:
+        for _ in range(refreshes):
+            await fallback.refresh()
+        store.delete("tandem:fallback:popular", "tandem:fallback:popular-digest")
+        monkeypatch.setattr(container.redis, "ask", ask_while_an_item_goes)
+        await fallback.refresh()
+        copy = store.get("tandem:fallback:popular")
+        assert asked == [0]
+        assert isinstance(copy, bytes)
+        assert store.get("tandem:fallback:popular-digest") == hashlib.blake2b(copy).digest()
 
 
 async def test_a_catalogue_read_in_small_pages_is_known_wholly(

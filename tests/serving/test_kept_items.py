@@ -8,7 +8,7 @@ import pytest
 from domain.identifiers import Position, RunId
 from domain.rankings import Ranking
 from serving.candidates.catalogue_items import NO_COLUMNS, Columns, Named, Picked
-from serving.candidates.kept_items import BesideMemory, KeptCatalogue, KeptItems
+from serving.candidates.kept_items import BesideMemory, KeptCatalogue, KeptItems, ShownItem
 
 DIMENSIONS = 7
 NOTHING_BESIDE = BesideMemory(
@@ -30,24 +30,66 @@ def kept(random: np.random.Generator, items: int) -> KeptItems:
     return KeptItems.of(RunId(1), catalogue, item_nos, vectors)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_the_nearest_are_the_best_of_all_however_many_there_are(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    items = kept(random, int(random.integers(1, 400)))
-    most, vector = int(random.integers(1, 40)), random.normal(size=DIMENSIONS).astype(np.float32)
+def beside_memory(random: np.random.Generator, items: KeptItems) -> BesideMemory:
+    """Items that came, and of the others some that changed or got another vector."""
+    came = items.item_nos.max() + 1 + np.arange(len(items.item_nos) // 10, dtype=np.int32)
+    changed = random.choice(items.item_nos, len(items.item_nos) // 5, replace=False)
+    touched = {
+        no: ShownItem(f"item-{no}", "", [], bool(random.random() < 0.7))
+        for no in (*came.tolist(), *changed.tolist())
+    }
+    others = random.choice(items.item_nos, len(items.item_nos) // 5, replace=False)
+    embedded = np.concatenate([came, others])
+    products = random.normal(size=len(embedded))
+    return BesideMemory(
+        is_outdated=False,
+        touched=touched,
+        embedded=Ranking.of(embedded, products),
+        new=NO_COLUMNS,
+        came=True,
+    )
+
+
+def check_nearest(
+    random: np.random.Generator, items: KeptItems, beside: BesideMemory, most: int
+) -> None:
+    """What is nearest to a vector is what looking at each item finds."""
+    vector = random.normal(size=DIMENSIONS).astype(np.float32)
     excluded = random.choice(items.item_nos, len(items.item_nos) // 4, replace=False)
     gaining = random.choice(items.item_nos, len(items.item_nos) // 5, replace=False)
     following = Ranking.of(gaining, random.random(len(gaining)))
     gains = dict(zip(following.item_nos.tolist(), following.scores.tolist(), strict=True))
     products = np.einsum("ij,j->i", items.vectors, vector).astype(np.float64)
+    known = dict(zip(items.item_nos.tolist(), products.tolist(), strict=True))
+    embedded = beside.embedded
+    known |= zip(embedded.item_nos.tolist(), embedded.scores.tolist(), strict=True)
+    shown = dict(zip(items.item_nos.tolist(), items.catalogue.shown.tolist(), strict=True))
+    shown |= {no: item.shown for no, item in beside.touched.items()}
     expected = sorted(
         (-(score + gains.get(no, 0.0)), no)
-        for no, score in zip(items.item_nos.tolist(), products.tolist(), strict=True)
-        if no not in excluded and items.catalogue.may_be_shown(np.array([no]))[0]
+        for no, score in known.items()
+        if no not in excluded and shown[no]
     )[:most]
-    found = items.nearest(vector, following, excluded, NOTHING_BESIDE, most)
+    found = items.nearest(vector, following, excluded, beside, most)
     assert found.item_nos.tolist() == [no for _, no in expected]
     assert found.scores.tolist() == [-score for score, _ in expected]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_nearest_are_the_best_of_all_however_many_there_are(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    items = kept(random, int(random.integers(1, 400)))
+    check_nearest(random, items, NOTHING_BESIDE, int(random.integers(1, 40)))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_nearest_of_many_are_the_best_with_what_the_memory_does_not_know(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    most = int(random.integers(1, 40))
+    items = kept(random, int(random.integers(4 * most, 12 * most)))
+    beside = beside_memory(random, items)
+    assert items.covers(beside)
+    check_nearest(random, items, beside, most)
 
 
 def test_items_are_named_by_whichever_source_has_them() -> None:

@@ -106,6 +106,27 @@ def test_events_of_known_items_embed_nothing(
     assert embed_all(engine) == []
 
 
+def test_a_worker_looks_at_all_of_a_long_log_before_it_rests(
+    engine: Engine,
+    run_id: RunId,
+    item_nos: list[int],
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sql.item_embedding._POSITIONS_AT_ONCE", 2)
+    monkeypatch.setattr("speed.worker._EMBEDDING_REST_SECONDS", 3_600.0)
+    with engine.begin() as connection:
+        record(connection, [event("cowboy-0", no, minutes=99) for no in item_nos])
+
+    def is_known() -> bool:
+        query = "select position = event_horizon() from item_embedding_progress"
+        with engine.connect() as connection:
+            return connection.execute(text(query)).scalar() is True
+
+    with running(engine, redis_url, SpeedSettings(), threading.Event()):
+        wait_until(is_known)
+
+
 def test_a_user_of_an_item_that_had_no_embedding_yet_is_folded_in_again(
     engine: Engine, run_id: RunId
 ) -> None:

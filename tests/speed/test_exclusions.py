@@ -26,7 +26,7 @@ from speed.exclusions import KeptExclusions
 from sql.log import event_horizon
 from tests.events import DISLIKE, event, record, user_no_of
 from tests.passes import SETTINGS
-from tests.speed.running import running
+from tests.speed.running import running, start_process
 from tests.waiting import wait_until
 
 SECONDS = 604_800
@@ -48,6 +48,17 @@ def known(client: redis.Redis, user: str) -> tuple[int, ...] | None:
 def work(kept: KeptExclusions) -> None:
     while kept.work_once() is not None:
         pass
+
+
+def filled_up_to(client: redis.Redis) -> int | None:
+    """The position that Redis says exclusions are stored up to; None: somebody stores them."""
+    position, _, recovery = (client.get(EXCLUSIONS_FILLED) or b"").partition(b":")
+    return int(position) if position.isdigit() and recovery.isdigit() else None
+
+
+def horizon_of(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return event_horizon(connection)
 
 
 def stored_users() -> float:
@@ -95,12 +106,10 @@ def test_redis_counts_as_filled_only_once_all_users_are_stored(
     kept = KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0)
     while known(client, "ann") is None and known(client, "ben") is None:
         kept.work_once()
-    filled = client.get(EXCLUSIONS_FILLED)
-    assert filled is not None
-    assert not filled.isdigit()
+    assert client.exists(EXCLUSIONS_FILLED)
+    assert filled_up_to(client) is None
     work(kept)
-    with engine.connect() as connection:
-        assert int(client.get(EXCLUSIONS_FILLED) or 0) == event_horizon(connection)
+    assert filled_up_to(client) == horizon_of(engine)
 
 
 def test_a_marker_is_renewed_while_users_are_stored_if_it_is_still_of_this_worker(
@@ -174,6 +183,28 @@ def test_a_worker_that_runs_tells_redis_of_a_bulk_load(
         wait_until(lambda: known(client, "ann") == (ann, film_nos[0]))
 
 
+def test_the_process_of_a_worker_stores_exclusions_and_follows_the_log(
+    engine: Engine,
+    database_url: str,
+    redis_url: str,
+    client: redis.Redis,
+    film_nos: list[int],
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+        ann = user_no_of(connection, "ann")
+    worker = start_process(database_url, redis_url)
+    try:
+        wait_until(lambda: known(client, "ann") == (ann, film_nos[0]))
+        with engine.begin() as connection:
+            record(connection, [event("ann", film_nos[1])])
+        wait_until(lambda: known(client, "ann") == (ann, film_nos[0], film_nos[1]))
+        wait_until(lambda: filled_up_to(client) == horizon_of(engine))
+    finally:
+        worker.terminate()
+        assert worker.wait(timeout=10) == 0
+
+
 def test_what_is_recorded_while_the_log_is_read_is_not_taken_back(
     engine: Engine, client: redis.Redis, film_nos: list[int]
 ) -> None:
@@ -223,9 +254,7 @@ def test_a_redis_that_lost_everything_is_notified_of_who_came_lately_and_of_nobo
         work(kept)
         assert known(client, "ann") == (ann, film_nos[0])
         assert known(client, "old") is None
-        filled = client.get(EXCLUSIONS_FILLED)
-        assert filled is not None
-        assert filled.isdigit()
+        assert filled_up_to(client) == horizon_of(engine)
         client.flushall()
 
 

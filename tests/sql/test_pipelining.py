@@ -1,11 +1,15 @@
 """Statements that are asked together answer, and fail, as each would alone."""
 
+import time
+from typing import Any
+
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from sql.engine import make_engine, reason_of
-from sql.pipelining import Question, ask_together
+from sql.pipelining import Question, ask, ask_together
+from tests.statements import noticed
 
 _ADD = text("insert into users (user_id) values (:user_id) returning user_no")
 _COUNT = text("select count(*) as users from users where user_id = :user_id")
@@ -78,3 +82,33 @@ def test_a_connection_that_was_ended_is_given_up_and_another_is_opened(
         connection.rollback()
         assert connection.execute(backend).scalar_one() != first
     own.dispose()
+
+
+def test_a_transaction_that_rested_too_long_is_an_outage_and_another_connection_is_opened(
+    database_url: str,
+) -> None:
+    own = make_engine(database_url, pool_size=1, max_overflow=0)
+    count = Question(_COUNT, {"user_id": "ann"})
+    with own.connect() as connection:
+        connection.execute(text("set local idle_in_transaction_session_timeout = '20ms'"))
+        time.sleep(0.2)
+        with pytest.raises(DBAPIError) as raised:
+            ask_together(connection, count, count)
+        assert reason_of(raised.value) in {"away", "timeout"}
+        assert raised.value.connection_invalidated
+        connection.rollback()
+        assert ask(connection, count)[0].users == 0
+    own.dispose()
+
+
+def test_a_test_that_notes_statements_notes_those_that_go_past_sqlalchemy(engine: Engine) -> None:
+    noted = list[tuple[str, Any]]()
+    ann, bob = ({"user_id": user} for user in ("ann", "bob"))
+    with (
+        noticed(lambda statement, values: noted.append((statement, values))),
+        engine.connect() as connection,
+    ):
+        ask(connection, Question(_COUNT, ann))
+        ask_together(connection, Question(_COUNT, bob), Question(_ADD, ann))
+    counts = [(_COUNT.text, ann), (_COUNT.text, bob)]
+    assert noted[-3:] == [*counts, (_ADD.text, ann)]

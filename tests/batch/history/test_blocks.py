@@ -1,6 +1,7 @@
 """However large the blocks are that a night looks at, it learns the same to the last bit."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -212,6 +213,19 @@ def test_a_store_answers_what_it_was_given_from_memory_or_its_file(
     assert all(same(arrays_of(read()), arrays_of(matrix)) for read, matrix in kept)
     expected = np.concatenate([matrix.toarray() for matrix in given_])
     assert np.array_equal(whole.whole().toarray(), expected)
+
+
+def test_several_threads_read_what_is_in_a_file() -> None:
+    store = BlockStore(held_bytes=0)
+    given_ = [csr_matrix(random_array((500, 50), density=0.5, rng=n)) for n in range(4)]
+    kept = [(store.keep(matrix), matrix) for matrix in given_]
+
+    def all_the_same(part: int) -> bool:
+        read, matrix = kept[part]
+        return all(same(arrays_of(read()), arrays_of(matrix)) for _ in range(50))
+
+    with ThreadPoolExecutor(len(kept)) as executor:
+        assert all(executor.map(all_the_same, range(len(kept))))
 
 
 def test_a_matrix_put_aside_is_read_again_as_it_was(
