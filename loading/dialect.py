@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from domain.errors import InvalidInputError
@@ -204,7 +204,7 @@ def _has_heading(rows: Sequence[Sequence[str]]) -> bool:
     alike = [row for row in rows[1:] if len(row) == len(first)]
     # `movie` and `track` stand in rows too, beside what stands below them as well.
     is_row = any(alike) and any(all(_VALUE.fullmatch(row[at]) for row in alike) for at in values)
-    if known and not (known == 1 and is_row):
+    if known and not (known == 1 and is_row and not _has_years(first)):
         return True
     if any(_VALUE.fullmatch(cell) or not cell for cell in first) or len(set(first)) < len(first):
         return False
@@ -213,6 +213,13 @@ def _has_heading(rows: Sequence[Sequence[str]]) -> bool:
         sum(bool(_VALUE.fullmatch(row[at])) for row in below) > len(below) / 2
         for at in range(len(first))
     )
+
+
+def _has_years(heading: Sequence[str]) -> bool:
+    """Whether names are years, one after the other: `2022`, `2023`."""
+    years = [int(cell) for cell in heading if re.fullmatch(r"(19|20)\d\d", cell)]
+    steps = {after - before for before, after in pairwise(years)}
+    return steps in ({1}, {-1})
 
 
 def _numbered(columns: tuple[str, ...], twice: Sequence[str]) -> tuple[str, ...]:

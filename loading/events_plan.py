@@ -78,6 +78,7 @@ class EventsPlanner:
             time=time,
             scale=scale,
             unrated=scales.unrated,
+            seen_ratings=scales.seen_ratings,
             id_forms=id_forms,
             guests=guests,
             order_ids=order_ids,

@@ -30,7 +30,8 @@ JOINT = " + "
 USER = "--user"
 """Stands for the column of users where all is of one person."""
 
-_HOURS = {"hour", "hr", "hh", "hourofday", "orderhour", "orderhourofday", "eventhour"}
+HOURS = {"hour", "hr", "hh", "hourofday", "orderhour", "orderhourofday", "eventhour"}
+"""Columns of the hour of a day."""
 _PEOPLE = {"email", "age", "gender", "sex", "firstname", "lastname", "birthday", "password"}
 _DONE_AT = re.compile(
     "(checkout|checkin|loan|borrow(ed)?|watched|played|listened|viewed|ordered|order|purchased?"
@@ -155,7 +156,7 @@ def _time(table: Table, found: Sequence[str]) -> str:
 
 
 def _with_hour(table: Table, day: str) -> str:
-    hours = [each for each in table.columns if last_part(each) in _HOURS and each != day]
+    hours = [each for each in table.columns if last_part(each) in HOURS and each != day]
     is_hour = len(hours) == 1 and _is_day(table, day) and _all_match(table, hours[0], HOUR)
     return f"{day}{JOINT}{hours[0]}" if is_hour else day
 

@@ -12,6 +12,7 @@ from loading.tables import Table
 DEFAULT_KIND = "view"
 RATING_KIND = "rate"
 ORDER_KIND = "purchase"
+CART_KIND = "cart"
 
 
 @dataclass(slots=True)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from domain.errors import InvalidInputError
 from domain.event_words import kind_of_word
-from loading.findings import DEFAULT_KIND, ORDER_KIND, RATING_KIND, Findings
+from loading.findings import CART_KIND, DEFAULT_KIND, ORDER_KIND, RATING_KIND, Findings
 from loading.kinds_plan import (
     ask_about_flag,
     ask_about_goods,
     column_of_orders,
     flags_of,
+    has_orders,
     kind_label,
     refuse_computed,
     unknown_kinds,
@@ -26,6 +27,8 @@ from loading.words import last_part
 
 _VAGUE = {"type", "interaction", "activity"}
 """Columns that may well say something else than a kind."""
+_OF_FOLDERS = {*_VAGUE, "event", "kind"}
+"""Names of folders that may well say something else than a kind."""
 _FEW = 12
 """So many different words or codes may well be kinds."""
 
@@ -61,7 +64,9 @@ class KindPlanner:
             return self._one_kind(names), {}
         kinds, unknown = self._mapped(words, names)
         said = "kind" in self.seen.options.columns
-        if len(unknown) == len(words) and not said and _is_vague(column, words):
+        is_folder = column in self.seen.table.source.partitions and last_part(column) in _OF_FOLDERS
+        is_vague = is_folder or _is_vague(column, words)
+        if len(unknown) == len(words) and not said and is_vague:
             self.seen.notes.append(
                 f"{self.seen.fields.pop('kind')} has no word for a kind of event"
             )
@@ -163,7 +168,8 @@ class KindPlanner:
         if named is None or self.seen.layout is not None:
             return None
         word, kind = named
-        if kind in (RATING_KIND, DEFAULT_KIND):
+        is_bought = kind == CART_KIND and has_orders(self.seen.table)
+        if kind in (RATING_KIND, DEFAULT_KIND) or is_bought:
             return None
         if kind is None:
             raise InvalidInputError(

@@ -33,12 +33,13 @@ QUANTITIES = (
     " orderqty orderquantity productqty"
 )
 """Columns that say how many of an item were bought."""
-_ORDERS = (
-    f"{QUANTITIES} orderid orderno ordernumber orderdate orderedat invoiceno invoice invoicedate"
-    " basketid lineitemprice unitprice transactionid transactiondate transactiondt tdat"
-    " purchasedate purchasedat salesvalue salesprice transactiondatetime incrementid"
-    " orderincrementid saledate soldat orderedon"
+_ORDER_IDS = (
+    "orderid orderno ordernumber orderdate orderedat invoiceno invoice invoicedate basketid"
+    " transactionid transactiondate transactiondt tdat purchasedate purchasedat"
+    " transactiondatetime incrementid orderincrementid saledate soldat orderedon"
 )
+"""Ids and dates of orders."""
+_ORDERS = f"{QUANTITIES} {_ORDER_IDS} lineitemprice unitprice salesvalue salesprice"
 """Columns of what was bought."""
 _TITLES = {"title", "name", "itemname", "productname", "producttitle"}
 _GOODS = {"price", "description", "category", "categories", "genres", "brand", "stock", "sku"}
@@ -112,6 +113,11 @@ def ask_about_flag(column: str, yes: Sequence[str], no: Sequence[str]) -> Ambigu
 def column_of_orders(table: Table) -> str | None:
     """A column that only what was bought has."""
     return next((each for each in table.columns if last_part(each) in _ORDERS.split()), None)
+
+
+def has_orders(table: Table) -> bool:
+    """Whether a column has ids or dates of orders, and not just amounts, as of carts."""
+    return any(last_part(each) in _ORDER_IDS.split() for each in table.columns)
 
 
 def refuse_computed(table: Table, fields: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from loading.opening import open_table
 from loading.options import ALL_ATTRIBUTES, NO_COLUMN, AmbiguousInputError, LoadOptions
 from loading.planning import make_plan
 from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan
-from loading.scales import find_scale, read_on
+from loading.scales import SeenRatings, find_scale, read_on, refuse_few_points
 from loading.sources import Sources, opened_sources
 from loading.tables import Table, unreadable
 
@@ -167,9 +167,16 @@ def _planned(
 def _of_one_scale(plans: Sequence[Plan]) -> list[Plan]:
     """Files of the same columns are parts of one log, whose ratings lie on one scale."""
     found: dict[tuple[str, ...], list[Scale]] = {}
+    seen: dict[tuple[str, tuple[str, ...]], list[SeenRatings]] = {}
     for plan in plans:
         if isinstance(plan, EventsPlan) and plan.scale is not None:
             found.setdefault(plan.table.columns, []).append(plan.scale)
+            if plan.seen_ratings is not None:
+                seen.setdefault((plan.fields["value"], plan.table.columns), []).append(
+                    plan.seen_ratings
+                )
+    for (column, _), ratings in seen.items():
+        refuse_few_points(column, ratings)
     return [
         _on_scale(plan, _joint(plan, found[plan.table.columns]))
         if isinstance(plan, EventsPlan) and plan.scale is not None

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import duckdb
 
+from loading.folder_columns import with_folders
 from loading.json_tables import json_form, json_table, parquet_objects_table
 from loading.options import LoadOptions
 from loading.sources import Source
-from loading.tables import Table, delimited_table, parquet_table, unreadable, with_partitions
+from loading.tables import Table, delimited_table, parquet_table, unreadable
 from loading.text import with_films_in_lines, with_line_feeds
 
 
@@ -19,7 +20,7 @@ def open_table(
 
     Raises InvalidInputError if the file is none of them.
     """
-    return with_partitions(_read(duck, source, number, options, spool))
+    return with_folders(_read(duck, source, number, options, spool), options)
 
 
 def _read(

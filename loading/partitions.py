@@ -12,6 +12,16 @@ DATE = "date"
 """The column of a day whose parts are three folders."""
 
 
+def partition_folders(folder: Path, named: Path) -> Path:
+    """The folders from one that was named to `folder`, and those around it that are such columns.
+
+    What stands further above says where somebody keeps files, and nothing of their rows.
+    """
+    while _PARTITION.fullmatch(named.name):
+        named = named.parent
+    return folder.relative_to(named)
+
+
 def partitions_of(folder: Path) -> Mapping[str, str | None]:
     """The columns that the names of a folder and of those around it say; None: an empty value."""
     found = (_PARTITION.fullmatch(part) for part in folder.parts)

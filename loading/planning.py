@@ -21,7 +21,7 @@ from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
 from loading.published_layouts import find_layout
 from loading.tables import Table, count_rows, sampled
-from loading.words import is_second_choice
+from loading.words import is_second_choice, may_be_sort
 
 _TIME = re.compile(
     r"(8[5-9]\d{7}|9\d{8}|1\d{9})(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*"
@@ -33,6 +33,8 @@ _RATING = re.compile(r"-?(10|\d)([.,]\d+)?")
 _FIELD = re.compile(r"([A-Za-z][\w/. -]{0,60}):(?=\s|$)")
 _FEW_FIELDS = 3
 _FEW_ROWS = 10
+_SORTS = 3
+"""Users are of so few sorts, such as basic and premium."""
 _WIDE = 20
 """So many columns without names are no log."""
 _MOST_OF_RATINGS = 4
@@ -68,6 +70,7 @@ def make_plan(
         if layout is None or options.split is not None:
             if fields["user_id"] != USER:
                 refuse_joined_users(duck, table, fields["user_id"], options)
+                _refuse_few_users(duck, table, fields["user_id"], options)
             table = with_split_items(duck, table, fields, options)
         if layout is None and "item_id" not in options.columns:
             _refuse_one_item(duck, table, fields["item_id"])
@@ -93,6 +96,25 @@ def _refuse_one_item(duck: duckdb.DuckDBPyConnection, table: Table, column: str)
         raise InvalidInputError(
             f"All rows of {table.source.name} have {first} in {column}: that is hardly the item."
             f" Say --column item_id=NAME for another column, or --column {option}."
+        )
+
+
+def _refuse_few_users(
+    duck: duckdb.DuckDBPyConnection, table: Table, column: str, options: LoadOptions
+) -> None:
+    """InvalidInputError if a column that may say of which sort users are has few values."""
+    is_said = "user_id" in options.columns
+    if is_said or not may_be_sort(column) or table.rows < _FEW_ROWS:
+        return
+    text = table.expressions[column]
+    words = duck.execute(
+        f"select distinct {text} from {table.view} where fault is null limit {_SORTS + 1}"
+    ).fetchall()
+    if len(words) <= _SORTS:
+        option = quote(f"user_id={column}")
+        raise InvalidInputError(
+            f"All rows of {table.source.name} have one of {len(words)} values in {column}: that is"
+            f" hardly the user. Say --column user_id=NAME for another column, or --column {option}."
         )
 
 
@@ -135,7 +157,11 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
     how = _columns_to_say(table, missing)
     if missing == ["user_id"]:
         how += ", or --user ID if one person did it all"
-    counted = ", with the right numbers (columns count from 1)" if table.is_headless else ""
+    counted = (
+        ", with the right numbers (columns count from 1), or --header if these are names"
+        if table.is_headless
+        else ""
+    )
     return (
         f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted};"
         " if these are items, --column title=NAME or --attributes all as well."

@@ -12,6 +12,7 @@ from domain.errors import InvalidInputError
 from domain.interactions import Scale
 from loading.duck import literal, literals
 from loading.layouts import Content
+from loading.scales import SeenRatings
 from loading.tables import NOT_TEXT, Table
 from loading.times import TimeFormat
 
@@ -129,6 +130,8 @@ class EventsPlan:
     """Names of contexts that are kept; empty: no column says a context."""
     guessed_context: tuple[str, ...] = ()
     """Those of them that nobody said are read: where they are faulty, an event has no context."""
+    seen_ratings: SeenRatings | None = None
+    """What the scale was seen from, in this file; None: something else says it."""
 
     def text(self, meaning: str) -> str | None:
         """The SQL of a meaning's text; None: no column has it."""

@@ -12,6 +12,7 @@ from loading.plans import number_in
 from loading.scales import (
     LONELY,
     MANY,
+    SeenRatings,
     ask_about_lonely,
     ask_about_unrated,
     find_scale,
@@ -30,6 +31,8 @@ class ScalePlanner:
     unrated: float | None
     """A rating that says no more than that the item was used."""
     written: WrittenRatings | None = None
+    seen_ratings: SeenRatings | None = None
+    """What the scale was seen from; None: something else says it."""
 
     def plan(self, kind: str | None, kinds: Mapping[str, str | None]) -> Scale | None:
         """The scale of the ratings; None: there are none, or each has its own.
@@ -87,7 +90,8 @@ class ScalePlanner:
             raise ask_about_unrated(column, unrated, values.least_positive, values.greatest)
         if self.written is not None:
             return self.written.scale(values.least)
-        return find_scale(column, values.least, values.greatest, values.numbers)
+        self.seen_ratings = SeenRatings(values.least, values.greatest, values.numbers)
+        return find_scale(column, values.least, values.greatest)
 
     def _refuse_lonely(self, column: str, values: Values) -> None:
         """AmbiguousInputError if one number far from the others may stand for no rating."""

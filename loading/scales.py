@@ -1,5 +1,8 @@
 """The scale of ratings, seen from all of them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from domain.interactions import Scale
 from loading.options import AmbiguousInputError, Choice
 
@@ -17,14 +20,25 @@ _KNOWN = (
 )
 """The first that has room for all ratings is meant, with one exception: 0 and 1 alone."""
 
+_POINTS = 5
+"""Few ratings need not reach five points, of which most scales are."""
 _REACHED = 0.8
 """Of the top of a scale somebody gave this share, or it is another scale."""
 MANY = 20
 """Of so many ratings somebody gives nearly the most."""
 
 
-def find_scale(column: str, least: float, greatest: float, ratings: int = 0) -> Scale:
-    """The scale of ratings between `least` and `greatest`, of which there are so many.
+@dataclass(frozen=True, slots=True)
+class SeenRatings:
+    """The ratings of a file whose scale was seen from them alone."""
+
+    least: float
+    greatest: float
+    ratings: int
+
+
+def find_scale(column: str, least: float, greatest: float) -> Scale:
+    """The scale of ratings between `least` and `greatest`.
 
     Raises AmbiguousInputError for ratings of 0 and 1 and for those on no usual scale.
     """
@@ -49,9 +63,7 @@ def find_scale(column: str, least: float, greatest: float, ratings: int = 0) -> 
         )
     for scale in _KNOWN:
         if least in scale and greatest in scale:
-            # Few ratings need not reach five points.
-            should_reach = scale.greatest > 5 or (scale.greatest == 5 and ratings >= MANY)  # noqa: PLR2004
-            if should_reach and greatest < _REACHED * scale.greatest:
+            if scale.greatest > _POINTS and greatest < _REACHED * scale.greatest:
                 raise _ask_about_top(column, least, greatest, scale)
             return scale
     raise AmbiguousInputError(
@@ -65,6 +77,16 @@ def find_scale(column: str, least: float, greatest: float, ratings: int = 0) -> 
             Choice("they are no ratings", "--kind view", {"kind": "view"}),
         ],
     )
+
+
+def refuse_few_points(column: str, seen: Sequence[SeenRatings]) -> None:
+    """AmbiguousInputError if many ratings, of all parts of a log, do not reach five points."""
+    if sum(each.ratings for each in seen) < MANY:
+        return
+    least, greatest = min(each.least for each in seen), max(each.greatest for each in seen)
+    scale = usual_scale(least, greatest)
+    if scale is not None and scale.greatest == _POINTS and greatest < _REACHED * _POINTS:
+        raise _ask_about_top(column, least, greatest, scale)
 
 
 def read_on(scale: Scale) -> str:

@@ -17,7 +17,7 @@ from domain.errors import InvalidInputError
 from loading.addresses import is_database
 from loading.databases import spool_query
 from loading.options import LoadOptions
-from loading.partitions import partitions_of
+from loading.partitions import partition_folders, partitions_of
 from loading.rejects import SUFFIX as REJECTS_SUFFIX
 from loading.text import as_plain_text, free_path
 from loading.unpacking import Room, TooLargeError, XzFile
@@ -114,7 +114,7 @@ def _add_path(sources: Sources, path: Path, options: LoadOptions, spool: Path) -
     if not path.exists():
         raise InvalidInputError(f"There is no file or folder {path}.")
     if not path.is_dir():
-        _add_file(sources, path, path.name, options, spool)
+        _add_file(sources, path, path.name, options, spool, named=path.absolute().parent)
         return
     for mark, name in _TABLES.items():
         if any(path.glob(mark)):
@@ -126,7 +126,7 @@ def _add_path(sources: Sources, path: Path, options: LoadOptions, spool: Path) -
     inner = files_in(path)
     for name in inner:
         try:
-            _add_file(sources, path / name, name, options, spool)
+            _add_file(sources, path / name, name, options, spool, named=path.absolute())
         except TooLargeError:
             raise
         except InvalidInputError as error:
@@ -156,13 +156,16 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _add_file(sources: Sources, path: Path, name: str, options: LoadOptions, spool: Path) -> None:
+def _add_file(
+    sources: Sources, path: Path, name: str, options: LoadOptions, spool: Path, *, named: Path
+) -> None:
     first, room = len(sources.files), Room.for_file(path)
     if zipfile.is_zipfile(path):
         _add_archive(sources, path, options, spool, room)
     else:
         _add(sources, path, name, options, spool, room)
-    _place(sources, first, path.absolute().parent)
+    folder = path.absolute().parent
+    _place(sources, first, folder, partition_folders(folder, named))
 
 
 def _add_archive(
@@ -189,7 +192,7 @@ def _add_archive(
                     room.write(stream, plain)
                 before = len(sources.files)
                 _add(sources, plain, Path(name).name, options, spool, room)
-                _place(sources, before, Path(name).parent)
+                _place(sources, before, Path(name).parent, Path(name).parent)
             except TooLargeError:
                 raise
             except (RuntimeError, zipfile.BadZipFile) as error:
@@ -200,9 +203,12 @@ def _add_archive(
         _mark_found(sources, first)
 
 
-def _place(sources: Sources, first: int, folder: Path) -> None:
-    """The files from number `first` on are in a folder, or in one within it that they know."""
-    found = partitions_of(folder)
+def _place(sources: Sources, first: int, folder: Path, partitioned: Path) -> None:
+    """The files from number `first` on are in a folder, or in one within it that they know.
+
+    `partitioned`: the last of its folders, whose names may say something of their rows.
+    """
+    found = partitions_of(partitioned)
     sources.files[first:] = [
         replace(each, partitions={**found, **each.partitions}, folder=each.folder or folder.name)
         for each in sources.files[first:]

@@ -207,22 +207,6 @@ def _delimited_table(
     )
 
 
-def with_partitions(table: Table) -> Table:
-    """The table, with a column of each value that the names of its folders say."""
-    own = {column.lower() for column in table.columns}
-    values = {
-        name: text for name, text in table.source.partitions.items() if name.lower() not in own
-    }
-    texts = {
-        name: "null::varchar" if text is None else literal(text) for name, text in values.items()
-    }
-    return replace(
-        table,
-        expressions={**table.expressions, **texts},
-        sample=tuple({**row, **values} for row in table.sample),
-    )
-
-
 def _has_open_quote(duck: duckdb.DuckDBPyConnection, table: Table) -> bool:
     found = duck.execute(
         f"select exists (select 1 from {table.rejects_table} where contains(csv_line, chr(10)))"

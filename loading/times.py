@@ -1,6 +1,5 @@
 """Times as files write them: which way is seen from the whole column, and read by DuckDB."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,9 +22,15 @@ _DAY_AND_TIME = rf"{_DAY}(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?"
 _DIGIT_PATTERNS = "['%Y%m%d', '%Y%m%d%H', '%Y%m%d%H%M', '%Y%m%d%H%M%S']"
 _DAY_BEFORE_MONTH = r"^\d{4}[-/](1[3-9]|2\d|3[01])[-/](0?[1-9]|1[0-2])\b"
 _SOME = 0.02
-_SHARED_ZONES = re.compile(r"\d ?(IST|BST|CST|AST|ECT|SST|AMT|GST|PST)$")
+_MONTH_BEFORE_DAY = r"^\d{4}[-/](0?[1-9]|1[0-2])[-/](1[3-9]|2\d|3[01])\b"
+_FEWEST = 3
+"""So many dates with a day for a month are no mistake."""
+_SHARED_ZONES = r"(?i)\d ?(IST|BST|CST|AST|ECT|SST|AMT|GST)$"
 """India, Israel and Ireland; Britain and Bangladesh; Chicago and China."""
 _NUMERIC_DATE = r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})\b"
+_MONTHS, _DAYS = 12, 31
+_ENOUGH = 20
+"""So many dates show what differs most from one to the next."""
 CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
 """A time of day without its day."""
 HOUR = r"([01]?\d|2[0-3])(\.0)?"
@@ -124,7 +129,8 @@ def find_time_format(
         _refuse_shortened(duck, view, column, expression)
         return TimeFormat(EPOCH, description=_epoch_unit(sample))
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
-        _refuse_two_readings(duck, column, sample)
+        _refuse_days_before_months(duck, column, sample)
+        _refuse_shared_zones(duck, view, column, expression)
         return TimeFormat(ISO, description="dates and times of ISO 8601")
     if _matching(duck, sample, _NUMERIC_DATE) > 0.5:  # noqa: PLR2004
         return _numeric_dates(duck, view, column, text, sample, day_first=day_first)
@@ -179,21 +185,40 @@ def _refuse_other_counts(
     )
 
 
-def _refuse_two_readings(
+def _refuse_days_before_months(
     duck: duckdb.DuckDBPyConnection, column: str, sample: Sequence[str]
 ) -> None:
-    """InvalidInputError for days before months, and for zones whose letters several places have."""
-    if _matching(duck, sample, _DAY_BEFORE_MONTH) > _SOME:
-        raise InvalidInputError(
-            f"The column {column} has the day before the month, as in 2026-28-11, of which days up"
-            " to 12 would be read as months. Write 2026-11-28."
-        )
-    zone = next((found[1] for text in sample if (found := _SHARED_ZONES.search(text))), None)
-    if zone is not None:
-        raise InvalidInputError(
-            f"Times in {column} are of the zone {zone}, which is that of several places. Write"
-            " offsets such as +05:30, or no zone and say --time-zone."
-        )
+    share = _matching(duck, sample, _DAY_BEFORE_MONTH)
+    if share <= _SOME or round(share * len(sample)) < _FEWEST:
+        return
+    if _matching(duck, sample, _MONTH_BEFORE_DAY) > 0:
+        return
+    raise InvalidInputError(
+        f"The column {column} has the day before the month, as in 2026-28-11, of which days up"
+        " to 12 would be read as months. Write 2026-11-28."
+    )
+
+
+def _refuse_shared_zones(
+    duck: duckdb.DuckDBPyConnection, view: str, column: str, expression: str
+) -> None:
+    """InvalidInputError for zones whose letters several places have, if --time-zone is another."""
+    text = f"trim({expression})"
+    bare = f"regexp_replace({text}, ' ?[A-Za-z]+$', '')"
+    is_shared = f"regexp_matches({text}, {literal(_SHARED_ZONES)})"
+    # All of these letters end in T, which is seen at once.
+    (example,) = duck.execute(
+        f"select first({text}) from {view} where fault is null and"
+        f" upper(right({text}, 1)) = 'T' and {is_shared}"
+        f" and try_cast({text} as timestamptz) is distinct from try_cast({bare} as timestamptz)"
+    ).fetchall()[0]
+    if example is None:
+        return
+    zone = example[-3:].upper()
+    raise InvalidInputError(
+        f"Times in {column} are of the zone {zone}, which is that of several places. Write"
+        " offsets such as +05:30, or no zone and say --time-zone."
+    )
 
 
 def _numeric_dates(
@@ -210,32 +235,19 @@ def _numeric_dates(
         for part in (1, 2)
     ]
     year = f"nullif(regexp_extract({text}, {literal(_NUMERIC_DATE)}, 3), '')"
-    first, second, shortest, longest, firsts, thirds = duck.execute(
-        f"select max({parts[0]}), max({parts[1]}), min(length({year})), max(length({year})),"
-        f" count(distinct {parts[0]}), count(distinct {year}) from {view} where fault is null"
+    first, second, third, shortest, longest, firsts, thirds, rows = duck.execute(
+        f"select max({parts[0]}), max({parts[1]}), max(try_cast({year} as integer)),"
+        f" min(length({year})), max(length({year})), count(distinct {parts[0]}),"
+        f" count(distinct {year}), count({year}) from {view} where fault is null"
     ).fetchall()[0]
     # What differs most from day to day is the day: 23/05/10 and 23/05/11 begin with the year.
+    differs = firsts < thirds and (firsts == 1 or rows >= _ENOUGH)
+    ends_in_days = differs and second <= _MONTHS and third <= _DAYS
     may_be_year = shortest == 2 and (  # noqa: PLR2004
-        ("-" in sample[0] and first > 12) or (second <= 12 and firsts < thirds)  # noqa: PLR2004
+        ends_in_days or ("-" in sample[0] and first > _MONTHS)
     )
-    if day_first is None and may_be_year:
-        raise InvalidInputError(
-            f"In the column {column}, {sample[0]!r} may begin with the day or with the year. Say"
-            " --day-first, or write years of four digits."
-        )
     if day_first is None:
-        if first > 12 >= second:  # noqa: PLR2004  months
-            day_first = True
-        elif second > 12 >= first:  # noqa: PLR2004
-            day_first = False
-        else:
-            raise AmbiguousInputError(
-                f"In the column {column}, {sample[0]!r} may begin with the day or with the month.",
-                [
-                    Choice("the day", "--day-first", {"day_first": True}),
-                    Choice("the month", "--month-first", {"day_first": False}),
-                ],
-            )
+        day_first = _asked_or_seen(column, sample[0], first, second, may_be_year=may_be_year)
     order = "%d/%m/" if day_first else "%m/%d/"
     patterns = tuple(
         (order + year + clock).replace("/", mark)
@@ -248,6 +260,29 @@ def _numeric_dates(
     if _share(duck, sample, found) <= 0.5:  # noqa: PLR2004
         raise InvalidInputError(_not_understood(column, sample[0]))
     return found
+
+
+def _asked_or_seen(
+    column: str, example: str, first: int, second: int, *, may_be_year: bool
+) -> bool:
+    """Whether dates begin with the day, by the greatest numbers that stand first and second.
+
+    Raises AmbiguousInputError if they may as well begin with the month, or with the year.
+    """
+    if not may_be_year and (first > _MONTHS >= second or second > _MONTHS >= first):
+        return first > _MONTHS
+    day = Choice("the day", "--day-first", {"day_first": True})
+    month = Choice("the month", "--month-first", {"day_first": False})
+    choices = [
+        *([day] if second <= _MONTHS or first > _MONTHS else []),
+        *([month] if first <= _MONTHS or second > _MONTHS else []),
+    ]
+    begins = [f"with {choice.label}" for choice in choices]
+    begins += ["with the year"] if may_be_year else []
+    year = " If with the year, write years of four digits." if may_be_year else ""
+    raise AmbiguousInputError(
+        f"In the column {column}, {example!r} may begin {' or '.join(begins)}.{year}", choices
+    )
 
 
 def _digits_shown(sample: Sequence[str]) -> str:

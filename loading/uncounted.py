@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from loading.duck import literal, literals
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
 from loading.kinds_plan import QUANTITIES, kind_text, words_of, yes_and_no
+from loading.options import AmbiguousInputError, Choice
 from loading.plans import is_given
 from loading.tables import Table
 from loading.words import last_part
@@ -41,6 +42,8 @@ _COUNTS = (
     " pageviews purchases numpurchases purchasecount"
 )
 """How often somebody did each of several things: a row of which all are 0 was only shown."""
+_SHOWN = "impressions impressioncount numimpressions impr displays"
+"""Stand beside such counts, and say that these are of the row."""
 _CANCELLED_INVOICE, _INVOICE = r"[Cc]\d+", r"\d+"
 
 
@@ -70,8 +73,9 @@ def find_uncounted(
         found += _flags(seen, columns)
         found += _taken_back(seen, columns)
         if kind == DEFAULT_KIND and seen.layout is None:
-            found += _unused(seen, columns)
-            found += _never_done(seen, columns)
+            uses = [*_unused(seen, columns), *_never_done(seen, columns)]
+            _refuse_nothing_left(seen, uses)
+            found += uses
     if is_order:
         found += _given_back(table, columns, may_be_none=kind is None)
         found += _cancelled_invoices(seen)
@@ -137,12 +141,30 @@ def _unused(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
 
 def _never_done(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
     counts = list(_named(columns, _COUNTS))
+    # One count beside a time may be that of the item, of all users.
+    if len(counts) + len([*_named(columns, _SHOWN)]) == 1 and "time" in seen.fields:
+        return
     numbers = ", ".join(_number(seen.table, each) for each in counts)
     condition = f"(not coalesce(greatest({numbers}) > 0, true))"
     for column in counts:
         seen.notes.append(f"{column} is not read, each row is one use")
         meaning = f"how often ({column})"
         yield Uncounted(column, meaning, "0 of all that is counted: left out", condition)
+
+
+def _refuse_nothing_left(seen: Findings, uses: Sequence[Uncounted]) -> None:
+    """AmbiguousInputError if no row would count."""
+    conditions = " or ".join(each.condition for each in uses)
+    rows = f"select 1 from {_rows(seen.table)}"
+    if not uses or _holds(seen, f"select exists ({rows} and not ({conditions}))"):
+        return
+    if _holds(seen, f"select exists ({rows})"):
+        columns = " and ".join(dict.fromkeys(each.column for each in uses))
+        raise AmbiguousInputError(
+            f"All rows of {seen.table.source.name} would be left out, as {columns} says that"
+            " nothing was used.",
+            [Choice("each row is a use", "--kind view", {"kind": "view"})],
+        )
 
 
 def _given_back(table: Table, columns: Sequence[str], *, may_be_none: bool) -> Iterator[Uncounted]:

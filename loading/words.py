@@ -13,8 +13,8 @@ _NAMES: dict[str, str] = {
         "student_id learner_id consumer_id member_number customer_number user_token "
         "full_visitor_id user_no user_idx household_key user_md5 username user_name reviewer "
         "reviewer_name profile_name buyer buyer_username buyer_name user_pseudo_id distinct_id "
-        "anonymous_id email user_email customer_email billing_email domain_userid visitor account "
-        "member subscriber shopper cookie_id session_id session"
+        "anonymous_id email user_email customer_email billing_email domain_userid visitor "
+        "cookie_id session_id session account member subscriber shopper"
     ),
     "item_id": (
         "item_id item iid parent_asin asin movie_id product_id product isbn book_id track_id "
@@ -119,6 +119,7 @@ for _prefix in _ITEM_PREFIXES:
     for _name in ("category", "categories", "genre", "genres", "description"):
         _MEANING_BY_NAME.setdefault(_prefix + _name, _MEANING_BY_NAME[_name])
 
+_SORTS = {"account", "member", "subscriber", "shopper"}
 _SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
 _OTHER_ENVELOPES = ("data", "body", "doc", "document", "record", "params", "details")
 """May also be what is known of an item or of an event: see `unread_envelopes`."""
@@ -150,6 +151,12 @@ def is_known_name(name: str) -> bool:
     return _meaning_of(name) is not None
 
 
+def meaning_by_name(name: str) -> str | None:
+    """What a column of this name means; None: nothing."""
+    found = _meaning_of(name)
+    return None if found is None else found[0]
+
+
 def _meaning_of(name: str) -> tuple[str, int] | None:
     """What a column of a name means, and how likely: 0 is the likeliest."""
     last = last_part(name)
@@ -164,6 +171,11 @@ def _meaning_of(name: str) -> tuple[str, int] | None:
 def is_second_choice(name: str) -> bool:
     """Whether a column of this name is an id only where no other is."""
     return last_part(name) in _SECOND or "session" in name.lower() or _is_counter(name)
+
+
+def may_be_sort(name: str) -> bool:
+    """Whether a column of this name may be of users or of their sorts, as `account` is."""
+    return last_part(name) in _SORTS
 
 
 def _is_counter(name: str) -> bool:

@@ -95,7 +95,7 @@ ODD = [
     Case(
         "years of two digits, perhaps first",
         "user_id,item_id,date\nu1,a,20-09-13\nu1,b,19-01-02\n",
-        refused="the day or with the year. Say --day-first",
+        refused="with the day or with the year. If with the year, write years of four digits. Say",
     ),
     Case("years", "user_id,item_id,date\nu1,a,2019\n", refused="up to 2,019"),
     Case("days as Excel counts", "user_id,item_id,date\nu1,a,44087.5\n", refused="up to 44,087.5"),

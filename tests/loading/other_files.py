@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 from pyarrow import feather
 
 from tests.loading.exported_files import event, lines
-from tests.loading.understood import Case, rate, view, zipped
+from tests.loading.understood import SECOND, Case, rate, view, zipped
 
 HEADING = "user_id,item_id,timestamp\n"
 AT = 1_600_000_000
 PLAIN = f"{HEADING}u1,a,{AT}\n"
+RATED = "user_id,item_id,rating,timestamp\n"
+RATINGS = f"{RATED}u1,a,5,{AT}\n"
 DAY = "2020-09-13T00:00:00+00:00"
 
 
@@ -73,6 +75,18 @@ OTHERS = [
         file="carts.csv",
     ),
     Case(
+        "orders in a file of baskets",
+        f"quantity,basket_id,user_id,item_id,date\n2,7,u1,a,{AT}\n",
+        [event("purchase")],
+        file="baskets.csv",
+    ),
+    Case(
+        "orders in a file of carts",
+        f"order_id,user_id,item_id,timestamp\n7,u1,a,{AT}\n",
+        [event("purchase")],
+        file="cart.csv",
+    ),
+    Case(
         "books to read",
         PLAIN,
         [event("cart")],
@@ -120,6 +134,66 @@ OTHERS = [
         PLAIN,
         [view()],
         file="timestamp=7/country=__HIVE_DEFAULT_PARTITION__/part-0.csv",
+    ),
+    *(
+        Case(
+            f"a folder that says less than the file ({folder})",
+            content,
+            stored,
+            file=f"{folder}/p.csv",
+        )
+        for folder, content, stored in (
+            ("date=2024-05-01", PLAIN.replace("timestamp", "order_date"), [event("purchase")]),
+            ("date=2024-05-01", PLAIN.replace("timestamp", "t_dat"), [event("purchase")]),
+            ("year=2024/month=5/day=1", PLAIN.replace("timestamp", "created_at"), [view()]),
+            ("time=7", PLAIN.replace("timestamp", "created_at"), [view()]),
+            ("user_id=exp1", PLAIN.replace("user_id", "uid"), [view()]),
+            ("user=exp1", PLAIN.replace("user_id", "uid"), [view()]),
+            ("item_id=5", PLAIN.replace("item_id", "asin"), [view()]),
+            ("event=blackfriday", PLAIN, [view()]),
+            ("kind=5", PLAIN, [view()]),
+            ("order_id=7", PLAIN, [view()]),
+            ("status=cancelled", PLAIN, [view()]),
+            ("is_bot=true", PLAIN, [view()]),
+            ("quantity=0", PLAIN, [view()]),
+            ("views=0", PLAIN, [view()]),
+            ("play_count=0", PLAIN, [view()]),
+            ("type=click", RATINGS, [rate(5, "1:5")]),
+            ("event_type=like/raw", PLAIN, [view()]),
+        )
+    ),
+    Case(
+        "a folder of a day, and times of it",
+        "user_id,item_id,time\nu1,a,12:26:40\n",
+        [view()],
+        file="date=2020-09-13/p.csv",
+        mentions=("date: from the folder's name",),
+    ),
+    Case(
+        "a day and an hour in names of folders",
+        "user_id,item_id\nu1,a\n",
+        [view(at="2020-09-13T12:00:00+00:00")],
+        file="dt=2020-09-13/hour=12/p.csv",
+    ),
+    Case(
+        "a folder of what one person did",
+        "item_id,timestamp\na,1600000000\n",
+        [view()],
+        file="user_id=u1/p.csv",
+        mentions=("user_id: from the folder's name",),
+    ),
+    Case(
+        "a folder that is said to be the kind",
+        RATINGS,
+        [("u1", "a", "click", None, None, SECOND)],
+        file="type=click/p.csv",
+        options={"columns": {"kind": "type"}},
+    ),
+    Case(
+        "a word of a folder for kinds that nobody knows",
+        PLAIN,
+        refused="--map-kind zorp=KIND",
+        file="event_type=zorp/p.csv",
     ),
     # ------------------------------------------------------------ lists and objects within
     Case(
@@ -333,6 +407,27 @@ OTHERS = [
         f"user_id,item_id,views,clicks,ts\nu1,a,3,0,{AT}\nu1,b,0,0,{AT}\n",
         [view()],
     ),
+    Case(
+        "views of an item by all users",
+        f"user_id,item_id,views,ts\nu1,a,3,{AT}\nu1,b,0,{AT}\n",
+        [view(), view(item="b")],
+    ),
+    Case(
+        "views of each user and item",
+        "user_id,item_id,views\nu1,a,3\nu1,b,0\n",
+        [("u1", "a", "view", None, None, None)],
+        options={"no_times": True},
+    ),
+    Case(
+        "nothing but zeros",
+        f"user_id,item_id,views,clicks,ts\nu1,a,0,0,{AT}\nu1,b,0,0,{AT}\n",
+        refused="All rows of events.csv would be left out, as views and clicks",
+    ),
+    Case(
+        "no plays at all",
+        f"user_id,item_id,play_count,ts\nu1,a,0,{AT}\n",
+        refused="Say --kind view",
+    ),
     Case("views that are no numbers", f"user_id,item_id,views,ts\nu1,a,many,{AT}\n", [view()]),
     Case(
         "recommendations without scores",
@@ -386,6 +481,24 @@ OTHERS = [
         f"user_id,item_id,название,ts\nu1,a,фильм номер один,{AT}\n".encode("utf-16-le"),
         [view()],
     ),
+    *(
+        Case(
+            f"sessions of users of a sort ({sort})",
+            f"session_id,{sort},item_id,ts\ns1,premium,a,{AT}\ns2,yes,a,{AT}\n",
+            [view("s1"), view("s2")],
+        )
+        for sort in ("account", "member", "subscriber")
+    ),
+    Case(
+        "nothing but the sort of users",
+        "member,item_id,ts\n" + "".join(f"{('yes', 'no')[n % 2]},i{n},{AT}\n" for n in range(12)),
+        refused="one of 2 values in member: that is hardly the user",
+    ),
+    Case(
+        "members",
+        "member,item_id,ts\n" + "".join(f"m{n},a,{AT}\n" for n in range(12)),
+        [view(f"m{n}") for n in range(12)],
+    ),
     Case("visitors", PLAIN.replace("user_id", "visitor"), [view()]),
     # ------------------------------------------------------------ ids
     Case("ids with two decimals", ids("12.00", "7"), [view("12"), view("7")]),
@@ -412,8 +525,32 @@ OTHERS = [
     ),
     Case(
         "years of two digits first, of an old log",
-        dated("09/05/10", "09/05/11", "10/05/30"),
-        refused="may begin with the day or with the year",
+        HEADING + "".join(f"u1,i{day},{9 + day // 20:02}/05/{day:02}\n" for day in range(5, 31)),
+        refused="may begin with the day or with the month or with the year",
+    ),
+    Case(
+        "the first of a month in several years, as Americans write it",
+        dated("12/01/21", "12/01/22", "12/01/23"),
+        refused="Say --day-first or --month-first",
+    ),
+    Case(
+        "the first of a month in several years, as said",
+        dated("12/01/21", "12/01/22"),
+        [
+            view(at="2021-12-01T00:00:00+00:00"),
+            view(item="b", at="2022-12-01T00:00:00+00:00"),
+        ],
+        options={"day_first": False},
+    ),
+    Case(
+        "a few days of several years",
+        dated("15/05/19", "15/05/20", "16/02/21", "16/02/22"),
+        [
+            view(item=item, at=f"{day}T00:00:00+00:00")
+            for item, day in zip(
+                "abcd", ("2019-05-15", "2020-05-15", "2021-02-16", "2022-02-16"), strict=True
+            )
+        ],
     ),
     Case(
         "the day first, with years of two digits",
@@ -428,8 +565,43 @@ OTHERS = [
     ),
     Case(
         "the day before the month in an ISO date",
-        dated(*(f"2020-{day:02}-05" for day in (1, 2, 3, 4, 5, 13))),
+        dated(*(f"2020-{day:02}-05" for day in (1, 2, 3, 4, 5, 13, 14, 15))),
         refused="has the day before the month",
+    ),
+    Case(
+        "a month that is none",
+        dated("2020-09-05", "2020-09-05", "2020-13-01"),
+        [view(item=item, at="2020-09-05T00:00:00+00:00") for item in "ab"],
+        rejected={"time is not written as the others are": 1},
+    ),
+    Case(
+        "months that are none, beside days above twelve",
+        dated("2020-09-13", "2020-09-13", "2020-09-13", "2020-09-13", *["2020-13-01"] * 3),
+        [view(item=item, at=DAY) for item in "abcd"],
+        rejected={"time is not written as the others are": 3},
+    ),
+    Case(
+        "the Pacific zone",
+        dated("2020-01-13 04:26:40 PST"),
+        [view(at="2020-01-13T12:26:40+00:00")],
+    ),
+    Case(
+        "a zone of several places, of which one is said",
+        dated("2020-01-13 06:26:40 CST"),
+        [view(at="2020-01-13T12:26:40+00:00")],
+        options={"time_zone": "America/Chicago"},
+    ),
+    Case(
+        "a zone of several places, of which another is said",
+        dated("2020-01-13 06:26:40 CST"),
+        refused="several places",
+        options={"time_zone": "Asia/Shanghai"},
+    ),
+    Case("a zone in small letters", dated("2020-09-13 12:26:40 ist"), refused="several places"),
+    Case(
+        "a zone of several places far below",
+        HEADING + f"u1,a,{DAY}\n" * 1200 + "u1,b,2020-09-13 12:26:40 IST\n",
+        refused="several places",
     ),
     Case("a zone of several places", dated("2020-09-13 12:26:40 IST"), refused="several places"),
     Case(
@@ -464,6 +636,29 @@ OTHERS = [
         "uses in the columns of MovieLens",
         "userId,movieId,rating,timestamp\n" + "".join(f"u{n},i,1.0,{AT}\n" for n in range(20)),
         refused="a rating, or one use a line?",
+    ),
+    Case(
+        "a part of a log that does not reach the top of the scale",
+        zipped(
+            **{
+                "part-0.csv": RATINGS,
+                "part-1.csv": RATED + "".join(f"v{n},a,{n % 3 + 1},{AT}\n" for n in range(25)),
+            }
+        ),
+        [rate(5, "1:5"), *(rate(n % 3 + 1, "1:5", f"v{n}") for n in range(25))],
+        file="e.zip",
+    ),
+    Case(
+        "two parts of a log, neither of which reaches the top of a scale",
+        zipped(
+            **{
+                f"part-{part}.csv": RATED
+                + "".join(f"v{n},a{part},{n % 3 + 1},{AT}\n" for n in range(12))
+                for part in (0, 1)
+            }
+        ),
+        refused="--scale=1:3 or --scale=1:5",
+        file="e.zip",
     ),
     Case(
         "a few ratings that reach three points",

@@ -121,6 +121,21 @@ def test_folders_in_a_folder_are_read_unless_they_are_hidden(
     assert [row["file"] for row in rejects] == ["2026/01/events.csv", "2026/02/events.csv"]
 
 
+def test_names_of_folders_above_the_one_that_was_named_say_nothing(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    shop = tmp_path / "event_type=like" / "shop"
+    (shop / "event_type=purchase").mkdir(parents=True)
+    for path in (shop / "a.csv", shop / "event_type=purchase" / "b.csv"):
+        path.write_text("user_id,item_id,time\nann,1,1600000000\n")
+    load_path(shop, database_url, create_items=True)
+    with engine.connect() as connection:
+        kinds = connection.execute(
+            text("select kind from interactions join event_kinds using (kind_no) order by kind")
+        )
+        assert list(kinds.scalars()) == ["purchase", "view"]
+
+
 def test_the_items_of_a_folder_are_loaded_before_its_events(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:

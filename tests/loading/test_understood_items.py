@@ -27,10 +27,11 @@ KINDS = [EventKind(KindNo(1), "view", 1.0, True), EventKind(KindNo(2), "purchase
 class Case:
     name: str
     content: str
-    items: dict[str, tuple[str, list[str] | None]] | None = None
+    items: dict[str, tuple[str | None, list[str] | None]] | None = None
     """The title and the categories of each item."""
     refused: str = ""
     file: str = "items.csv"
+    attributes: tuple[str, ...] = ()
 
 
 CASES = [
@@ -68,6 +69,21 @@ CASES = [
         "a feed of products",
         "id\ttitle\tdescription\tprice\na1\tChair\tsoft\t3\n",
         {"a1": ("Chair", None)},
+    ),
+    *(
+        Case(
+            f"items in a folder ({folder})",
+            "item_id,title\n1,A\n",
+            {"1": ("A", None)},
+            file=f"{folder}/items.csv",
+        )
+        for folder in ("dt=2026-03-01", "event_type=purchase", "user=ann", "category=Chairs")
+    ),
+    Case(
+        "numbers of two years",
+        "sku,2022,2023\na1,5,7\na2,6,8\n",
+        {"a1": ("a1", None), "a2": ("a2", None)},
+        attributes=("all",),
     ),
     Case("people", "id,name,email\n1,Ann,a@example.org\n", refused="none is known as an item"),
     Case(
@@ -143,15 +159,16 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_every_file_is_understood_or_refused(case: Case, tmp_path: Path) -> None:
     path = tmp_path / case.file
+    path.parent.mkdir(exist_ok=True)
     path.write_text(case.content, encoding="utf-8")
     if case.items is None:
         with (
             pytest.raises(InvalidInputError, match=case.refused.replace(".", r"\.")),
-            opened_files([str(path)], LoadOptions(), KINDS),
+            opened_files([str(path)], LoadOptions(attributes=case.attributes), KINDS),
         ):
             pass
         return
-    with opened_files([str(path)], LoadOptions(), KINDS) as opened:
+    with opened_files([str(path)], LoadOptions(attributes=case.attributes), KINDS) as opened:
         (plan,) = opened.plans
         assert isinstance(plan, ItemsPlan)
         rows = [
