@@ -1,8 +1,8 @@
 """Tables of JSON: a row for each object, in lines, a list, or one object around a list."""
 
 import json
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -10,8 +10,10 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from loading.duck import literal
-from loading.json_nesting import find_nested, keys_of, path_of
+from loading.json_nesting import find_nested, inner_keys, keys_of, path_of
+from loading.list_names import KINDS, kind_of_list
 from loading.options import LoadOptions
+from loading.parquet_nesting import objects_of
 from loading.reasons import Reason
 from loading.sources import Source
 from loading.tables import (
@@ -22,7 +24,7 @@ from loading.tables import (
     csv_reader,
     sampled,
 )
-from loading.words import candidates, is_known_name
+from loading.words import candidates, is_known_name, unread_envelopes
 
 LARGEST_OBJECT_BYTES = 16 * 1024 * 1024
 """Of a JSON object that is not on a line of its own."""
@@ -31,10 +33,6 @@ _NEVER = "\x1f"
 """Separates nothing: each line is one field. JSON has no such character."""
 _MONGO = (("$oid",), ("$date", "$numberLong"), ("$date",), ("$numberLong",), ("$numberInt",))
 """How MongoDB exports ids, times and numbers."""
-_NAME = re.compile(r"[A-Za-z_][\w -]*[A-Za-z0-9]|[A-Za-z]", re.ASCII)
-"""Keys within objects that may be columns."""
-_LOOKED_AT = 1000
-_MOST_INNER = 200
 _MOST_LEVELS = 2
 _MOST_SHOWN = 100
 
@@ -107,25 +105,30 @@ def json_table(
     return _of_objects(duck, source, view, rows, (*source.notes, form_note), options, rejects)
 
 
-def is_nested(table: Table, options: LoadOptions) -> bool:
-    """Whether a Parquet file says who or what only within objects or lists of them."""
-    nested = {name for name, text in table.expressions.items() if "to_json" in text}
-    flat = tuple(name for name in table.columns if name not in nested)
-    who_and_what = {"user_id", "item_id"} - set(options.columns)
-    return bool(nested) and not all(candidates(meaning, flat) for meaning in who_and_what)
-
-
 def parquet_objects_table(
     duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions
-) -> Table:
-    """The table of a Parquet file whose users or items are within objects or lists of objects."""
-    rows = (
-        "select row_number() over () as row_no, null::varchar as fault,"
-        " cast(to_json(each) as varchar) as raw, to_json(each) as json"
-        f" from read_parquet({literal(str(source.path))}) as each"
+) -> Table | None:
+    """The table of a Parquet file whose users or items are within objects or lists of objects.
+
+    None: they are not.
+    """
+    found = objects_of(duck, source, options)
+    if found is None:
+        return None
+    rows, unread = found
+    view, notes = f"table_{number}", ("Parquet", *source.notes)
+    table = _of_objects(duck, source, view, rows, notes, options, None)
+    is_needed = len(table.notes) > len(notes) or any("." in name for name in table.columns)
+    if not is_needed:
+        duck.execute(f"drop view {view}")
+        return None
+    nothing = dict.fromkeys(unread, "null::varchar")
+    return replace(
+        table,
+        expressions={**table.expressions, **nothing},
+        stored_names={**table.stored_names, **{name: name for name in unread}},
+        sample=tuple({**row, **dict.fromkeys(unread)} for row in table.sample),
     )
-    notes = ("Parquet", *source.notes)
-    return _of_objects(duck, source, f"table_{number}", rows, notes, options, None)
 
 
 def _of_objects(  # noqa: PLR0917
@@ -143,7 +146,7 @@ def _of_objects(  # noqa: PLR0917
     lists: list[str] = []
     # Orders of a list of orders have lists of what was ordered.
     for _ in range(_MOST_LEVELS):
-        nested = find_nested(duck, objects, is_outermost=not lists)
+        nested = find_nested(duck, objects, source.name, options, is_outermost=not lists)
         if nested is None:
             break
         level = f"{view}_level_{len(lists)}"
@@ -159,9 +162,12 @@ def _of_objects(  # noqa: PLR0917
             f"{_first_fault(duck, view)}"
         )
     said = [*options.columns.values(), *options.attributes]
-    inner = [key for key in _inner_keys(duck, view, keys) if key in said or is_known_name(key)]
+    found = inner_keys(duck, rows_of, keys)
+    known = {key for key in found if is_known_name(key)} - unread_envelopes((*keys, *found))
+    inner = [key for key in found if key in said or key in known]
     expressions = {key: _json_text((key,)) for key in keys}
     expressions |= {key: _json_text(tuple(key.split(".", 1))) for key in inner}
+    expressions |= _kind_of_lists(lists, tuple(expressions), options)
     return Table(
         source=source,
         view=view,
@@ -173,6 +179,22 @@ def _of_objects(  # noqa: PLR0917
         stored_names={key: key for key in expressions},
         is_json=True,
     )
+
+
+def _kind_of_lists(
+    lists: Sequence[str], columns: tuple[str, ...], options: LoadOptions
+) -> dict[str, str]:
+    """A column of the kind that the name of a list says, where nothing else says one."""
+    is_event = options.user is not None or bool(candidates("user_id", columns))
+    if not is_event or options.kind is not None or {"kind", "value"}.intersection(options.columns):
+        return {}
+    if any(candidates(meaning, columns) for meaning in ("kind", "value", "event_id")):
+        return {}
+    for name in reversed(lists):
+        kind = kind_of_list(name.rpartition(".")[2], (), columns)
+        if kind in KINDS:
+            return {"kind": literal(kind)}
+    return {}
 
 
 def _each_of(view: str, nested: tuple[str, ...]) -> str:
@@ -194,20 +216,6 @@ def _first_fault(duck: duckdb.DuckDBPyConnection, view: str) -> str:
         return ""
     comma = " a comma behind each line is not read:" if str(row[0]).rstrip().endswith(",") else ""
     return f" Line 1 is no JSON:{comma} {str(row[0])[:_MOST_SHOWN]}"
-
-
-def _inner_keys(duck: duckdb.DuckDBPyConnection, view: str, keys: Sequence[str]) -> list[str]:
-    """`user.id` and the like: the keys of objects within the first objects."""
-    found: list[str] = []
-    for key in keys:
-        path = literal(path_of((key,)))
-        rows = (
-            f"(select row_no, json_extract(json, {path}) as json from {view}"
-            f" where fault is null and json_type(json, {path}) = 'OBJECT' limit {_LOOKED_AT})"
-        )
-        inner = keys_of(duck, rows)
-        found += [f"{key}.{each}" for each in inner[:_MOST_INNER] if _NAME.fullmatch(each)]
-    return found
 
 
 def _json_text(keys: tuple[str, ...]) -> str:

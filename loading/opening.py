@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from loading.folder_columns import with_folders
-from loading.json_tables import is_nested, json_form, json_table, parquet_objects_table
+from loading.json_tables import json_form, json_table, parquet_objects_table
 from loading.options import LoadOptions
 from loading.sources import Source
 from loading.tables import Table, delimited_table, parquet_table, unreadable
@@ -46,10 +46,8 @@ def _opened(
     duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions, spool: Path
 ) -> Table:
     if source.is_parquet:
-        table = parquet_table(duck, source, number)
-        if is_nested(table, options):
-            return parquet_objects_table(duck, source, number, options)
-        return table
+        table = parquet_objects_table(duck, source, number, options)
+        return table if table is not None else parquet_table(duck, source, number)
     form = json_form(source.path)
     if form is not None:
         return json_table(duck, source, number, form, options)

@@ -66,7 +66,7 @@ def as_plain_text(path: Path, name: str, encoding: str | None, spool: Path) -> P
     """
     with path.open("rb") as file:
         head = file.read(_SAMPLE)
-    chosen = encoding or _marked(head) or _without_mark(head)
+    chosen = encoding or _marked(head) or encoding_without_mark(head)
     seen = _look_through(path) if chosen is None else None
     if seen is not None and seen.bad > seen.good:
         chosen = _guess(path, name)
@@ -120,7 +120,7 @@ def _marked(head: bytes) -> str | None:
     return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
 
 
-def _without_mark(head: bytes) -> str | None:
+def encoding_without_mark(head: bytes) -> str | None:
     """UTF-16 without a mark: every other byte of plain letters is zero."""
     if len(head) < 4 or b"\0" not in head[:200]:  # noqa: PLR2004
         return None

@@ -3,6 +3,7 @@
 import codecs
 
 from domain.errors import InvalidInputError
+from loading.text import encoding_without_mark
 
 _TEXT_WITH_ZEROS = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE
 _OF_TEXT_TOO = range(4)
@@ -70,7 +71,9 @@ def refuse_unread(head: bytes, name: str) -> None:
 
 def refuse_binary(head: bytes, name: str) -> None:
     """InvalidInputError if a file begins with bytes that no text has."""
-    if head.startswith(_TEXT_WITH_ZEROS) or _controls(head) <= _MOST_CONTROLS * len(head):
+    # Half of the bytes of Cyrillic in UTF-16 are 4, which is a control character elsewhere.
+    is_wide = head.startswith(_TEXT_WITH_ZEROS) or encoding_without_mark(head) is not None
+    if is_wide or _controls(head) <= _MOST_CONTROLS * len(head):
         return
     raise InvalidInputError(
         f"{name} is not text, but of a format that is not read. Write it as CSV or Parquet first."

@@ -121,9 +121,11 @@ for _prefix in _ITEM_PREFIXES:
 
 _SORTS = {"account", "member", "subscriber", "shopper"}
 _SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
+_OTHER_ENVELOPES = ("data", "body", "doc", "document", "record", "params", "details")
+"""May also be what is known of an item or of an event: see `unread_envelopes`."""
 ENVELOPES = (
     *("properties", "event_properties", "eventproperties", "payload", "event_data", "_source"),
-    *("data", "body", "doc", "document", "record", "params", "details"),
+    *_OTHER_ENVELOPES,
 )
 """Objects of JSON in which trackers put what an event says."""
 
@@ -190,9 +192,34 @@ def last_part(name: str) -> str:
 
 def candidates(meaning: str, columns: tuple[str, ...]) -> list[str]:
     """The columns that may have a meaning, the likeliest first."""
+    unread = unread_envelopes(columns)
     found = []
     for column in columns:
         known = _meaning_of(column)
-        if known is not None and known[0] == meaning:
+        if known is not None and known[0] == meaning and column not in unread:
             found.append((_is_counter(column), known[1], column))
     return [column for *_, column in sorted(found, key=lambda each: each[:2])]
+
+
+def unread_envelopes(columns: tuple[str, ...]) -> set[str]:
+    """The columns in objects such as `details` that are not what a row says.
+
+    They are read if no item stands outside, and only for what no other column means.
+    """
+    inner = {column for column in columns if _is_in_other_envelope(column)}
+    if not inner:
+        return set()
+    # `type` may say anything, and hides no kind.
+    outside = {
+        known[0]
+        for column in columns
+        if column not in inner and last_part(column) != "type" and (known := _meaning_of(column))
+    }
+    if "item_id" in outside:
+        return inner
+    return {column for column in inner if (known := _meaning_of(column)) and known[0] in outside}
+
+
+def _is_in_other_envelope(column: str) -> bool:
+    outer, dot, _ = column.partition(".")
+    return bool(dot) and outer.lower() in _OTHER_ENVELOPES

@@ -264,6 +264,109 @@ OTHERS = [
         refused="none is known as an item",
         file="e.json",
     ),
+    *(
+        Case(
+            f"what was {name} to people",
+            lines(of_user({}, **{name: [{"item_id": "a"}, {"item_id": "b"}]})),
+            refused="Say --kind view",
+            file="e.json",
+        )
+        for name in (
+            *("impressions", "shown", "displayedItems", "removed", "recommended"),
+            *("recommendations", "candidates", "related", "similar_items", "products", "carousel"),
+        )
+    ),
+    Case(
+        "what was shown, and is said to be used",
+        lines(of_user({}, shown=[{"item_id": "a"}])),
+        [view()],
+        options={"kind": "view"},
+        file="e.json",
+    ),
+    Case(
+        "likes within users, beside what they were shown",
+        lines(of_user({}, likes=[{"item_id": "a"}], shown=[{"item_id": "b"}])),
+        [event("like")],
+        file="e.json",
+    ),
+    Case(
+        "purchases within users",
+        lines(of_user({}, purchases=[{"sku": "a"}])),
+        [event("purchase")],
+        file="e.json",
+    ),
+    Case(
+        "products of an event that has a name",
+        lines(of_user({"event": "purchase"}, products=[{"sku": "a"}])),
+        [event("purchase")],
+        file="e.json",
+    ),
+    Case(
+        "an item that stands in an object, beside what was recommended",
+        lines(of_user({}, payload={"item_id": "a"}, recommendations=[{"item_id": "b"}])),
+        [view()],
+        file="e.json",
+    ),
+    Case(
+        "an answer with what was shown",
+        json.dumps({"impressions": [of_user({"item_id": "a"})]}),
+        refused="Say --kind view",
+        file="e.json",
+    ),
+    Case(
+        "an event in an object",
+        lines({"id": 7, "data": of_user({"item_id": "a", "event": "like"})}),
+        [event("like")],
+        file="e.json",
+    ),
+    Case(
+        "an item in an object, and what else stands there",
+        lines(of_user({"event": "like"}, data={"item_id": "a", "action": "cart"})),
+        [event("like")],
+        file="e.json",
+    ),
+    Case(
+        "a kind in an object, beside a type that says nothing",
+        lines(of_user({"type": "track"}, data={"item_id": "a", "event_type": "like"})),
+        [event("like")],
+        file="e.json",
+    ),
+    Case(
+        "what is known of the item of an event",
+        lines(of_user({"item_id": "a"}, details={"rating": 4.5, "type": "banner"})),
+        [view()],
+        file="e.json",
+        unread=("details",),
+    ),
+    Case(
+        "ids in an object beside others",
+        lines({"uid": "u1", "iid": "a", "ts": AT, "data": {"user_id": "x", "item_id": "y"}}),
+        [view()],
+        file="e.json",
+    ),
+    Case(
+        "columns of CSV that stood in objects",
+        f"uid,iid,ts,data.user_id,data.item_id\nu1,a,{AT},x,y\n",
+        [view()],
+    ),
+    Case(
+        "what is shown within Parquet",
+        parquet(user_id=["u1"], timestamp=MOMENT, shown=[[{"item_id": "a"}]]),
+        refused="Say --kind view",
+        file="e.parquet",
+    ),
+    Case(
+        "orders of Parquet with numbers that nobody needs",
+        parquet(
+            customer_id=["u1"],
+            created_at=MOMENT,
+            line_items=[[{"product_id": "a", "quantity": 1}]],
+            embedding=[[0.5] * 8],
+        ),
+        [event("purchase")],
+        file="e.parquet",
+        unread=("quantity", "embedding"),
+    ),
     Case(
         "lines that end in commas",
         '{"user_id": "u1", "item_id": "a", "ts": 1600000000},\n' * 2,
@@ -372,6 +475,11 @@ OTHERS = [
         f"user_id;größe;item_id;ts\nu1;ü;a;{AT}\n".encode("latin-1"),
         [view()],
         unread=("größe",),
+    ),
+    Case(
+        "Cyrillic in UTF-16 without a mark",
+        f"user_id,item_id,название,ts\nu1,a,фильм номер один,{AT}\n".encode("utf-16-le"),
+        [view()],
     ),
     *(
         Case(

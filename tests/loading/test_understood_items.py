@@ -3,7 +3,10 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from domain.errors import InvalidInputError
@@ -13,6 +16,9 @@ from loading.items import item_batches
 from loading.opened import opened_files
 from loading.options import LoadOptions
 from loading.plans import ItemsPlan
+
+ROWS = 10_000
+"""Of a file whose embeddings as JSON take more memory than there is."""
 
 KINDS = [EventKind(KindNo(1), "view", 1.0, True), EventKind(KindNo(2), "purchase", 4.0, True)]
 
@@ -86,6 +92,27 @@ CASES = [
         {"b": ("Café", ["Food", "Coffee"])},
         file="b.json",
     ),
+    *(
+        Case(
+            f"what people did with items: {next(reversed(more))}",
+            json.dumps({"item_id": "a", "title": "Chair", **more}),
+            {"a": ("Chair", None)},
+            file="b.json",
+        )
+        for more in (
+            {"reviews": [{"user_id": "u1", "rating": 5, "date": "2020-09-13"}]},
+            {"recent_buyers": [{"customer_id": "u1"}]},
+            {"data": {"user_id": "owner", "created_at": "2020-09-13T12:26:40Z"}},
+            {"details": {"date": "2020-09-13", "rating": 4.5}},
+            {"similar": [{"item_id": "b"}]},
+        )
+    ),
+    Case(
+        "reviews of items without titles",
+        json.dumps({"sku": "a", "category": "sport", "reviews": [{"user_id": "u1", "rating": 5}]}),
+        {"a": ("a", ["sport"])},
+        file="b.json",
+    ),
     Case(
         "ids of MongoDB",
         json.dumps({"item_id": {"$oid": "5f"}, "title": "Chair"}),
@@ -148,3 +175,42 @@ def test_every_file_is_understood_or_refused(case: Case, tmp_path: Path) -> None
             row for batch in item_batches(opened.duck, plan, {}) for row in batch.table.to_pylist()
         ]
     assert {row["item_id"]: (row["title"], row["categories"]) for row in rows} == case.items
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"categories": [["a", "b"]], "embedding": [[1 / 3] * 384]},
+        {"recent_buyers": [[{"customer_id": "u1", "date": "2020-09-13"}]], "category": ["sport"]},
+    ],
+    ids=["embeddings", "buyers"],
+)
+def test_large_catalogues_of_parquet_with_lists_are_read(
+    more: dict[str, list[Any]], tmp_path: Path
+) -> None:
+    columns = {name: values * ROWS for name, values in more.items()}
+    path = tmp_path / "items.parquet"
+    pq.write_table(pa.table({"item_id": [f"i{n}" for n in range(ROWS)], **columns}), path)
+    with opened_files([str(path)], LoadOptions(), KINDS) as opened:
+        (plan,) = opened.plans
+        assert isinstance(plan, ItemsPlan)
+        batches = [batch.table.num_rows for batch in item_batches(opened.duck, plan, {})]
+    assert sum(batches) == ROWS
+
+
+def test_large_orders_of_parquet_with_embeddings_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "events.parquet"
+    pq.write_table(
+        pa.table(
+            {
+                "user_id": ["u1"] * ROWS,
+                "ts": [1_600_000_000 + n for n in range(ROWS)],
+                "embedding": [[0.5] * 384] * ROWS,
+                "line_items": [[{"item_id": "a"}, {"item_id": "b"}]] * ROWS,
+            }
+        ),
+        path,
+    )
+    with opened_files([str(path)], LoadOptions(), KINDS) as opened:
+        (plan,) = opened.plans
+        assert plan.table.rows == 2 * ROWS
