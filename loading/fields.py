@@ -60,9 +60,9 @@ def _of_layout(duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout) ->
     """The columns of a layout; of items another one by its name where the layout's is empty."""
     fields = columns_of(layout, table)
     item = fields.get("item_id", "")
-    if table.rows and item in table.expressions and not _has_values(duck, table, item):
+    if table.rows and item in table.expressions and not has_values(duck, table, item):
         for other in candidates("item_id", table.columns):
-            if _has_values(duck, table, other):
+            if has_values(duck, table, other):
                 return {**fields, "item_id": other}
     return fields
 
@@ -120,7 +120,7 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
         if meaning in {"user_id", "item_id"}:
             found = [each for each in found if not _are_objects(table, each)]
         if len(found) > 1:
-            found = [each for each in found if _has_values(duck, table, each)] or found
+            found = [each for each in found if has_values(duck, table, each)] or found
         if found and meaning not in options.columns:
             _refuse_equals(meaning, found)
             fields[meaning] = found[0] if meaning != "time" else _time(table, found)
@@ -138,7 +138,8 @@ def _are_objects(table: Table, column: str) -> bool:
     return bool(texts) and all(text.startswith(f"{NOT_TEXT}{{") for text in texts)
 
 
-def _has_values(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> bool:
+def has_values(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> bool:
+    """Whether any row of a table has a text in a column."""
     (found,) = duck.execute(
         f"select exists (select 1 from {table.view} where fault is null"
         f" and trim({table.expressions[column]}) <> '')"

@@ -4,31 +4,37 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+import duckdb
+
 from loading.duck import literal
-from loading.fields import HOURS
+from loading.fields import HOURS, has_values
 from loading.options import LoadOptions
+from loading.planning import may_be_times
 from loading.tables import Table
 from loading.times import CLOCK
-from loading.words import candidates, last_part, meaning_by_name
+from loading.words import ITEM_MEANINGS, candidates, last_part, meaning_by_name
+
+_OF_RECORDS = re.compile("creat|updat|modif")
+"""In the names of times that catalogues have too."""
+_GOODS = {"price", "brand", "stock"}
+"""Columns of catalogues, beside those that say what an item is."""
 
 
-def with_folders(table: Table, options: LoadOptions) -> Table:
+def with_folders(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions) -> Table:
     """The table, with a column of each value that the names of its folders say and that is read.
 
-    Such are those that an option names, and those of a meaning that no column of the file has: a
-    folder says less of a row than the row itself. Never do they say that rows do not count, or
-    which order these are of.
+    Such are those that an option names, and those of a meaning that no option says and no column
+    of the file has: a folder says less of a row than the row itself. Never do they say that rows do
+    not count, which order these are of, or that goods are what somebody did.
     """
     own = {column.lower() for column in table.columns}
     found = {
         name: text for name, text in table.source.partitions.items() if name.lower() not in own
     }
-    asked = {part.strip() for each in options.columns.values() for part in each.split("+")}
-    asked.update(options.attributes)
-    guessed = (
-        set() if table.is_headless and not options.columns else set(_guessed(table, found, options))
-    )
-    values = {name: text for name, text in found.items() if name in asked | guessed}
+    asked = _asked(options)
+    may_guess = bool(found) and (not table.is_headless or asked.issuperset(table.columns))
+    guessed = set(_guessed(duck, table, found, options)) if may_guess else set()
+    values = {name: text for name, text in found.items() if name in asked or name in guessed}
     texts = {
         name: "null::varchar" if text is None else literal(text) for name, text in values.items()
     }
@@ -40,27 +46,75 @@ def with_folders(table: Table, options: LoadOptions) -> Table:
     )
 
 
-def _guessed(table: Table, names: Iterable[str], options: LoadOptions) -> Iterator[str]:
+def _asked(options: LoadOptions) -> set[str]:
+    """The columns that options name."""
+    parts = (part.strip() for each in options.columns.values() for part in each.split("+"))
+    return {*parts, *options.attributes}
+
+
+def _guessed(
+    duck: duckdb.DuckDBPyConnection, table: Table, names: Iterable[str], options: LoadOptions
+) -> Iterator[str]:
     """The names that are read though nobody said so."""
-    meanings = {meaning_by_name(column) for column in table.columns}
-    said = {name: meaning_by_name(name) for name in names}
+    said = {
+        name: meaning
+        for name in names
+        if (meaning := meaning_by_name(name)) is not None and not _is_said(meaning, options)
+    }
+    meanings = {meaning_by_name(column) for column in table.columns} | options.columns.keys()
     has_time = "time" in meanings and not _are_clocks(table)
-    says_user = {"item_id", "time"} <= meanings and not meanings & {"user_id", "title"}
+    says_user = _may_be_of_one_person(table, meanings, options)
     has_user = (
-        "user_id" in meanings | options.columns.keys()
+        "user_id" in meanings
         or options.user is not None
-        or (says_user and "user_id" in said.values())
+        or (says_user and any(_is_id(name) and said[name] == "user_id" for name in said))
     )
     may_say = {
-        "time": has_user and not has_time,
-        "kind": has_user and "kind" not in meanings and not _has_numbers(table),
+        "time": has_user and not has_time and not _has_unread_times(table, options),
+        "kind": has_user and "kind" not in meanings and not _has_ratings(duck, table, options),
         "user_id": says_user,
         "item_id": "user_id" in meanings and "item_id" not in meanings,
     }
-    for name, meaning in said.items():
-        is_hour = last_part(name) in HOURS and may_say["time"] and "time" in said.values()
-        if is_hour or may_say.get(meaning or "", False):
+    has_day = may_say["time"] and "time" in said.values()
+    for name in names:
+        meaning = said.get(name, "")
+        is_sure = _is_id(name) or meaning not in {"user_id", "item_id"}
+        if (has_day and last_part(name) in HOURS) or (is_sure and may_say.get(meaning, False)):
             yield name
+
+
+def _is_said(meaning: str, options: LoadOptions) -> bool:
+    """Whether an option says what has a meaning."""
+    by_option = {"kind": options.kind, "user_id": options.user}
+    return meaning in options.columns or by_option.get(meaning) is not None
+
+
+def _is_id(name: str) -> bool:
+    """Whether a name is that of an id: `customer=acme` and `user=test` may be anything."""
+    return last_part(name).endswith("id")
+
+
+def _may_be_of_one_person(table: Table, meanings: set[str | None], options: LoadOptions) -> bool:
+    """Whether rows are what somebody did and no column says who, rather than a catalogue."""
+    of_items = meanings.intersection(ITEM_MEANINGS[1:])
+    is_catalogue = bool(of_items or options.attributes) or any(
+        last_part(each) in _GOODS for each in table.columns
+    )
+    times = candidates("time", table.columns)
+    has_time = "time" in options.columns or any(
+        not _OF_RECORDS.search(last_part(each)) for each in times
+    )
+    return "item_id" in meanings and "user_id" not in meanings and has_time and not is_catalogue
+
+
+def _has_unread_times(table: Table, options: LoadOptions) -> bool:
+    """Whether a column that nobody reads may be the times of the rows."""
+    asked = _asked(options)
+    return any(
+        may_be_times(table, each)
+        for each in table.columns
+        if each not in asked and meaning_by_name(each) is None
+    )
 
 
 def _are_clocks(table: Table) -> bool:
@@ -70,7 +124,7 @@ def _are_clocks(table: Table) -> bool:
     return bool(texts) and all(re.fullmatch(CLOCK, text) for text in texts)
 
 
-def _has_numbers(table: Table) -> bool:
+def _has_ratings(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions) -> bool:
     """Whether rows have ratings, which say more than the folder's name."""
     columns = candidates("value", table.columns)
-    return any(re.search(r"\d", row.get(each) or "") for row in table.sample for each in columns)
+    return "value" in options.columns or any(has_values(duck, table, each) for each in columns)

@@ -20,7 +20,7 @@ def open_table(
 
     Raises InvalidInputError if the file is none of them.
     """
-    return with_folders(_read(duck, source, number, options, spool), options)
+    return with_folders(duck, _read(duck, source, number, options, spool), options)
 
 
 def _read(

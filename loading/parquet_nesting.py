@@ -5,10 +5,11 @@ from typing import Any
 
 import duckdb
 
-from loading.duck import identifier, literal
+from loading.duck import identifier
 from loading.json_nesting import is_id, lists_items, meanings_of
 from loading.options import LoadOptions
 from loading.sources import Source
+from loading.tables import parquet_reader
 from loading.words import is_known_name
 
 _LISTS = ("list", "array")
@@ -22,7 +23,7 @@ def objects_of(
 
     None: the file's columns say who and what, or no object within them does.
     """
-    reader = f"read_parquet({literal(str(source.path))})"
+    reader = parquet_reader(source.path)
     relation = duck.sql(f"select * from {reader}")
     types: dict[str, Any] = dict(zip(relation.columns, relation.types, strict=True))
     if not _is_nested(types, options):

@@ -210,12 +210,17 @@ def _column_of_ratings(table: Table, given: Sequence[str], time: str | None) -> 
 
 
 def _column_of_times(table: Table) -> str | None:
-    """The first column that holds nothing but what looks like a time."""
+    """The first column that may be times."""
     for column in table.columns:
-        texts = [text for row in table.sample if (text := row.get(column))]
-        if texts and all(_TIME.fullmatch(text.strip()) for text in texts):
+        if may_be_times(table, column):
             return column
     return None
+
+
+def may_be_times(table: Table, column: str) -> bool:
+    """Whether a column holds nothing but what looks like a time."""
+    texts = [text for row in table.sample if (text := row.get(column))]
+    return bool(texts) and all(_TIME.fullmatch(text.strip()) for text in texts)
 
 
 def _queried(duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout) -> Table:

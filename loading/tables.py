@@ -259,9 +259,14 @@ def csv_reader(
     )
 
 
+def parquet_reader(path: Path) -> str:
+    """The SQL of what reads a Parquet file, without columns that names of folders say."""
+    return f"read_parquet({literal(str(path))}, hive_partitioning = false)"
+
+
 def parquet_table(duck: duckdb.DuckDBPyConnection, source: Source, number: int) -> Table:
     """The table of a Parquet file."""
-    view, reader = f"table_{number}", f"read_parquet({literal(str(source.path))})"
+    view, reader = f"table_{number}", parquet_reader(source.path)
     described = duck.execute(f"describe select * from {reader}").fetchall()
     expressions = {str(row[0]): _as_text(str(row[0]), str(row[1])) for row in described}
     duck.execute(

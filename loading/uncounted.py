@@ -141,8 +141,8 @@ def _unused(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
 
 def _never_done(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
     counts = list(_named(columns, _COUNTS))
-    # One count beside a time may be that of the item, of all users.
-    if len(counts) + len([*_named(columns, _SHOWN)]) == 1 and "time" in seen.fields:
+    # Beside a time, counts may be those of the item, of all users, or of the time before.
+    if "time" in seen.fields and not any(_named(columns, _SHOWN)):
         return
     numbers = ", ".join(_number(seen.table, each) for each in counts)
     condition = f"(not coalesce(greatest({numbers}) > 0, true))"

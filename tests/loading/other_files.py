@@ -160,6 +160,9 @@ OTHERS = [
             ("play_count=0", PLAIN, [view()]),
             ("type=click", RATINGS, [rate(5, "1:5")]),
             ("event_type=like/raw", PLAIN, [view()]),
+            ("user_id=exp1/sub", parquet(uid=["u1"], item_id=["a"], timestamp=MOMENT), [view()]),
+            ("quantity=0", parquet(user_id=["u1"], item_id=["a"], timestamp=MOMENT), [view()]),
+            ("is_bot=true", parquet(user_id=["u1"], item_id=["a"], timestamp=MOMENT), [view()]),
         )
     ),
     Case(
@@ -181,6 +184,53 @@ OTHERS = [
         [view()],
         file="user_id=u1/p.csv",
         mentions=("user_id: from the folder's name",),
+    ),
+    Case(
+        "ratings without heading in a folder of clicks",
+        f"u1,a,5,{AT}\nu1,b,4,{AT}\n",
+        [rate(5, "1:5"), rate(4, "1:5", item="b")],
+        file="type=click/p.csv",
+        options={"columns": {"user_id": "1", "item_id": "2", "value": "3", "time": "4"}},
+    ),
+    Case(
+        "ratings of a name that nobody knows in a folder of clicks",
+        f"user_id,item_id,opinion_pts,timestamp\nu1,a,5,{AT}\nu1,b,4,{AT}\n",
+        [rate(5, "1:5"), rate(4, "1:5", item="b")],
+        file="type=click/p.csv",
+        options={"columns": {"value": "opinion_pts"}},
+    ),
+    Case(
+        "ratings that begin late in a folder of clicks",
+        RATED + f"u1,z,,{AT}\n" * 21 + f"u1,a,5,{AT}\nu1,b,4,{AT}\n",
+        [rate(5, "1:5"), rate(4, "1:5", item="b")],
+        file="type=click/p.csv",
+        rejected={"value is missing, which the kind needs": 21},
+    ),
+    Case(
+        "times of a name that nobody knows in a folder of a day",
+        f"user_id,item_id,clicktime_ms\nu1,a,{AT}000\n",
+        refused="--column time=NAME",
+        file="date=2020-09-13/p.csv",
+    ),
+    Case(
+        "columns without heading that nobody names, in a folder of a day",
+        f"u1,a,{AT}\n",
+        refused="--column time=NAME",
+        file="date=2020-09-13/p.csv",
+        options={"columns": {"user_id": "1", "item_id": "2"}},
+    ),
+    Case(
+        "columns without heading that are all named, in a folder of a day",
+        "u1,a\nu1,b\n",
+        [view(at=DAY), view(item="b", at=DAY)],
+        file="date=2020-09-13/p.csv",
+        options={"columns": {"user_id": "1", "item_id": "2"}},
+    ),
+    Case(
+        "a folder of something that is no id of an item",
+        "user_id,page,created_at\nu1,7,2020-09-13 12:26:40\n",
+        refused="none is known as an item",
+        file="product=web/x.csv",
     ),
     Case(
         "a folder that is said to be the kind",
@@ -403,9 +453,17 @@ OTHERS = [
         mentions=("0 of all that is counted: left out",),
     ),
     Case(
-        "looks and clicks",
-        f"user_id,item_id,views,clicks,ts\nu1,a,3,0,{AT}\nu1,b,0,0,{AT}\n",
+        "looks and clicks of what was shown",
+        f"user_id,item_id,impressions,views,clicks,ts\nu1,a,9,3,0,{AT}\nu1,b,9,0,0,{AT}\n",
         [view()],
+    ),
+    *(
+        Case(
+            f"counts beside a time that do not say what was shown ({counts})",
+            f"user_id,item_id,timestamp,{counts}\nu1,a,{AT},3,1\nu1,b,{AT},0,0\n",
+            [view(), view(item="b")],
+        )
+        for counts in ("views,purchases", "visits,clicks")
     ),
     Case(
         "views of an item by all users",
@@ -420,7 +478,7 @@ OTHERS = [
     ),
     Case(
         "nothing but zeros",
-        f"user_id,item_id,views,clicks,ts\nu1,a,0,0,{AT}\nu1,b,0,0,{AT}\n",
+        f"user_id,item_id,impressions,views,clicks,ts\nu1,a,9,0,0,{AT}\nu1,b,9,0,0,{AT}\n",
         refused="All rows of events.csv would be left out, as views and clicks",
     ),
     Case(

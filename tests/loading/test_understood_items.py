@@ -79,6 +79,36 @@ CASES = [
         )
         for folder in ("dt=2026-03-01", "event_type=purchase", "user=ann", "category=Chairs")
     ),
+    *(
+        Case(
+            f"a catalogue of a folder that seems a user's ({folder}: {heading})",
+            f"{heading}\n1,chairs,2020-09-13\n",
+            {"1": ("1", categories)},
+            file=f"{folder}/products.csv",
+            attributes=attributes,
+        )
+        for folder, heading, categories, attributes in (
+            ("customer=acme", "product_id,category,updated_at", ["chairs"], ()),
+            ("user=exp1", "item_id,description,date", None, ()),
+            ("user_id=exp1", "item_id,description,date", None, ()),
+            ("user_id=exp1", "sku,price,created_at", None, ("price",)),
+            ("user_id=exp1", "sku,room,date", None, ("all",)),
+            ("user_id=exp1", "sku,room,date", None, ("room",)),
+        )
+    ),
+    *(
+        Case(
+            f"a folder that may be a user's or a shop's ({folder}: {heading})",
+            f"{heading}\n1,chairs,2020-09-13\n",
+            refused="--column user_id=NAME, --user ID",
+            file=f"{folder}/products.csv",
+        )
+        for folder, heading in (
+            ("user=exp1", "sku,room,date"),
+            ("user_id=exp1", "sku,price,created_at"),
+            ("customer_id=acme", "sku,room,updated_at"),
+        )
+    ),
     Case(
         "numbers of two years",
         "sku,2022,2023\na1,5,7\na2,6,8\n",
