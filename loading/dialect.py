@@ -9,6 +9,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from domain.errors import InvalidInputError
+from domain.event_words import normalized
 from loading.options import LoadOptions
 from loading.words import is_known_name
 
@@ -25,6 +26,9 @@ _TITLE_ROWS = 10
 _VALUE = re.compile(
     r"\s*(-?\d+([.,]\d+)?([eE][+-]?\d+)?|\d{4}-\d\d.*|\d{1,4}[/.]\d{1,2}[/.]\d{1,4}.*|true|false)\s*"
 )
+
+_IDS = ("id", "sku", "asin")
+"""End the names of ids that no row has for a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +208,7 @@ def _has_heading(rows: Sequence[Sequence[str]]) -> bool:
     alike = [row for row in rows[1:] if len(row) == len(first)]
     # `movie` and `track` stand in rows too, beside what stands below them as well.
     is_row = any(alike) and any(all(_VALUE.fullmatch(row[at]) for row in alike) for at in values)
-    if known and not (known == 1 and is_row and not _has_years(first)):
+    if known and not (known == 1 and is_row and not _has_years(first) and not _has_numbers(first)):
         return True
     if any(_VALUE.fullmatch(cell) or not cell for cell in first) or len(set(first)) < len(first):
         return False
@@ -220,6 +224,14 @@ def _has_years(heading: Sequence[str]) -> bool:
     years = [int(cell) for cell in heading if re.fullmatch(r"(19|20)\d\d", cell)]
     steps = {after - before for before, after in pairwise(years)}
     return steps in ({1}, {-1})
+
+
+def _has_numbers(heading: Sequence[str]) -> bool:
+    """Whether all names but that of an id are different whole numbers: `item_id`, `0`, `1`."""
+    others = [cell for cell in heading if not is_known_name(cell)]
+    names = [normalized(cell) for cell in heading if is_known_name(cell)]
+    are_numbers = all(re.fullmatch(r"\d+", cell) for cell in others)
+    return are_numbers and len(set(others)) == len(others) and names[0].endswith(_IDS)
 
 
 def _numbered(columns: tuple[str, ...], twice: Sequence[str]) -> tuple[str, ...]:

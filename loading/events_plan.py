@@ -155,6 +155,7 @@ class EventsPlanner:
             column,
             self.seen.table.expressions[column],
             day_first=self.seen.options.day_first,
+            is_said="time" in self.seen.options.columns,
         )
         zone = (
             ""

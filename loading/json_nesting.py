@@ -13,8 +13,10 @@ from loading.options import LoadOptions
 from loading.tables import count_rows
 from loading.words import ITEM_MEANINGS, candidates, is_known_name
 
-_LISTS = {"events", "interactions", "items", "actions", "clicks", "history", "data", "results"}
+_LISTS = {"events", "interactions", "items", "actions", "clicks", "history"}
 """Names of lists that hold an event each."""
+_OUTERMOST_LISTS = {"data", "results"}
+"""Such names too, of JSON and not within events: there they are what a search found."""
 _WHO_AND_WHAT = ("user_id", "item_id")
 _IDS = ("id", "sku", "asin", "isbn", "uri")
 _FIRST = 100
@@ -37,6 +39,7 @@ def find_nested(
     options: LoadOptions,
     *,
     is_outermost: bool,
+    is_parquet: bool = False,
 ) -> tuple[str, ...] | None:
     """The keys under which the rows are: of a list of objects that says who or what.
 
@@ -65,6 +68,8 @@ def find_nested(
         is_done = options.kind is not None or kind not in {LEFT_OUT, OTHER}
         is_answered = is_answer and (is_done or kind == OTHER)
         is_usual = path[-1].lower() in _LISTS and (is_outermost or said)
+        if path[-1].lower() in _OUTERMOST_LISTS:
+            is_usual = is_outermost and not is_parquet
         if is_answered or is_usual or (said and is_done and not is_catalogue):
             likely.append((len(said), path))
         elif said >= {"item_id"} and (is_answer or "user_id" in outer):

@@ -146,7 +146,14 @@ def _of_objects(  # noqa: PLR0917
     lists: list[str] = []
     # Orders of a list of orders have lists of what was ordered.
     for _ in range(_MOST_LEVELS):
-        nested = find_nested(duck, objects, source.name, options, is_outermost=not lists)
+        nested = find_nested(
+            duck,
+            objects,
+            source.name,
+            options,
+            is_outermost=not lists,
+            is_parquet="Parquet" in notes,
+        )
         if nested is None:
             break
         level = f"{view}_level_{len(lists)}"

@@ -63,6 +63,11 @@ def column_is(position: int, *words: str) -> Callable[[Table], bool]:
     return holds
 
 
+def separated_by(*separators: str) -> Callable[[Table], bool]:
+    """Whether one of these stands between two fields."""
+    return lambda table: table.separator in separators
+
+
 def begins(position: int, letter: str) -> Callable[[Table], bool]:
     """Whether all values of such a column begin so."""
 

@@ -21,7 +21,7 @@ _GOODS = "products goods articles"
 _DONE = "viewed clicked watched played plays listened visits purchased liked favorited ordered"
 _OFFERED = (
     "shown displayed removed recommended recommendation recommendations candidates related similar"
-    " suggested suggestions"
+    " suggested suggestions also others together frequently top trending popular"
 )
 
 

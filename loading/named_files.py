@@ -18,7 +18,15 @@ _FILLERS = (
     " items product products"
 )
 """What else stands in such names."""
-_NOT = {"not", "no", "non", "un", "without"}
+_NOT = {
+    *("not", "no", "non", "un", "without", "removed", "deleted", "abandoned"),
+    *("cancelled", "canceled", "returned", "refunded"),
+}
+_ALONE = {"order", "like"}
+"""Say it only alone: `sort_order` and `item_order` are no purchases, and `looks_like` no likes."""
+_OF_WHOM_OR_WHAT = {
+    *("user", "users", "customer", "customers", "item", "items", "product", "products"),
+}
 _PART = re.compile(r"(part|chunk|split|file)?[-_.]?\d")
 """Begins the name of a file that says less than that of its folder."""
 
@@ -26,25 +34,31 @@ _PART = re.compile(r"(part|chunk|split|file)?[-_.]?\d")
 def kind_by_name(file: str, folder: str, kinds: tuple[str, ...]) -> tuple[str, str | None] | None:
     """The word in a file's name, or in that of its folder, for what its rows are, and its kind.
 
-    The kind is None for what says nothing of taste. None: the name says nothing.
+    The kind is None for what says nothing of taste. None: the name says nothing, or two kinds.
     """
     own = file.lower().rpartition("/")[2]
     for part in (own, folder.lower()) if _PART.match(own) else (own,):
         words = re.findall("[a-z]+", part.partition(".")[0])
         if _NOT.intersection(words):
             return None
-        words = [word for word in words if word not in _FILLERS.split()]
-        for first in range(len(words)):
-            word = "".join(words[first:])
-            if word not in _SURE.split():
+        said = [word for word in words if word not in _FILLERS.split()]
+        for first in range(len(said)):
+            word = "".join(said[first:])
+            is_alone = first == 0 and not _OF_WHOM_OR_WHAT.intersection(words)
+            if word not in _SURE.split() or (word in _ALONE and not is_alone):
                 continue
-            kind = _KINDS.get(word) or _kind(word, kinds)
+            kind = _kind(word, kinds)
+            before = {_kind(each, kinds) for each in said[:first] if each in _SURE.split()}
+            if before - {kind}:
+                return None
             if kind in (LEFT_OUT, *kinds):
-                return "_".join(words[first:]), kind
+                return "_".join(said[first:]), kind
     return None
 
 
 def _kind(word: str, kinds: tuple[str, ...]) -> str | None:
+    if word in _KINDS:
+        return _KINDS[word]
     try:
         return kind_of_word(word, kinds)
     except KeyError:

@@ -12,7 +12,7 @@ import duckdb
 from domain.errors import InvalidInputError
 from domain.interactions import EventKind, Scale, parse_scale
 from loading.duck import opened_duck
-from loading.fields import USER
+from loading.fields import JOINT, USER
 from loading.layouts import Content
 from loading.opening import open_table
 from loading.options import ALL_ATTRIBUTES, NO_COLUMN, AmbiguousInputError, LoadOptions
@@ -109,11 +109,30 @@ def _refuse_parts(plans: Sequence[Plan], headless: Sequence[Table]) -> None:
         for plan in plans:
             first = plan.table
             is_same = _DIGITS.sub("", first.source.name) == part and not first.is_headless
-            if is_same and len(first.stored_names) == len(table.stored_names):
+            if is_same and _is_alike(plan, table):
                 raise InvalidInputError(
                     f"{table.source.name} has no heading, as {first.source.name} has: parts of one"
                     " log, perhaps, of which only the first has it. Put them together with `cat`."
                 )
+
+
+def _is_alike(first: Plan, table: Table) -> bool:
+    """Whether a file without heading has as many columns as another, and its times or its items."""
+    names = list(first.table.stored_names)
+    column = (first.fields.get("time") or first.fields["item_id"]).partition(JOINT)[0]
+    if len(names) != len(table.stored_names) or column not in names:
+        return False
+    below = table.columns[names.index(column)]
+    forms = {_form(row.get(column)) for row in first.table.sample} - {""}
+    return any(_form(row.get(below)) in forms for row in table.sample)
+
+
+def _form(text: str | None) -> str:
+    """How a text is written: `2020-9-1` as `0-0-0`, and a number as `0` and its length."""
+    text = (text or "").strip()
+    if text.isdigit():
+        return f"0 {len(text)}"
+    return re.sub("[a-z]+", "a", _DIGITS.sub("0", text.lower()))
 
 
 def _is_of(table: Table, column: str) -> bool:

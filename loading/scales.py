@@ -84,6 +84,8 @@ def refuse_few_points(column: str, seen: Sequence[SeenRatings]) -> None:
     if sum(each.ratings for each in seen) < MANY:
         return
     least, greatest = min(each.least for each in seen), max(each.greatest for each in seen)
+    if (least, greatest) == (0.0, 1.0):
+        return
     scale = usual_scale(least, greatest)
     if scale is not None and scale.greatest == _POINTS and greatest < _REACHED * _POINTS:
         raise _ask_about_top(column, least, greatest, scale)

@@ -1,15 +1,15 @@
 """Layouts of what shops publish."""
 
 from domain.interactions import Scale
-from loading.layouts import Content, Layout, column_is
+from loading.layouts import Content, Layout, column_is, separated_by
 
 SHOP_LAYOUTS = (
     Layout(
         "Amazon ratings",
         Content.EVENTS,
         width=4,
-        separator=",",
         files=("ratings_",),
+        wants=separated_by(",", "\t"),
         fields={"user_id": "1", "item_id": "2", "value": "3", "time": "4"},
         kind="rate",
         scale=Scale(1.0, 5.0),

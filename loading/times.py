@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 import duckdb
 
@@ -42,6 +43,8 @@ HOUR = r"([01]?\d|2[0-3])(\.0)?"
 _MILLISECONDS, _MICROSECONDS, _NANOSECONDS, _GREATEST = 1e11, 1e14, 1e17, 1e20
 _FIRST_SECOND = 852_076_800
 """In 1997: a log that ends before counts days, years, or from another beginning than 1970."""
+_FIRST_SAID = 315_532_800
+"""In 1980: years, days and hours lie before, whoever says that they are times since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,9 @@ def find_time_format(
     expression: str,
     *,
     day_first: bool | None,
+    is_said: bool,
 ) -> TimeFormat:
-    """How a column's times are written, by all its values.
+    """How a column's times are written, by all its values; `is_said`: that it is one of times.
 
     Raises InvalidInputError if they are no times, and AmbiguousInputError if day and month cannot
     be told apart.
@@ -127,7 +131,7 @@ def find_time_format(
         return TimeFormat(DIGITS, description=_digits_shown(sample))
     if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
         if _seconds(_greatest(sample)) < _FIRST_SECOND:
-            _refuse_other_counts(duck, view, column, expression)
+            _refuse_other_counts(duck, view, column, expression, is_said=is_said)
         _refuse_shortened(duck, view, column, expression)
         return TimeFormat(EPOCH, description=_epoch_unit(sample))
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
@@ -171,7 +175,7 @@ def _refuse_shortened(
 
 
 def _refuse_other_counts(
-    duck: duckdb.DuckDBPyConnection, view: str, column: str, expression: str
+    duck: duckdb.DuckDBPyConnection, view: str, column: str, expression: str, *, is_said: bool
 ) -> None:
     """InvalidInputError if all times would lie before anybody kept logs as we read them."""
     number = f"abs(try_cast(trim({expression}) as double))"
@@ -180,11 +184,16 @@ def _refuse_other_counts(
     ).fetchall()[0]
     if greatest is None or _seconds(greatest) >= _FIRST_SECOND:
         return
+    # Windows and .NET count parts of a second that are as nanoseconds.
+    may_be_old = greatest < _NANOSECONDS and _seconds(greatest) >= _FIRST_SAID
+    if is_said and may_be_old:
+        return
+    old = f" Say --column {quote(f'time={column}')} if they are such times." if may_be_old else ""
     raise InvalidInputError(
         f"The column {column} has numbers up to {greatest:,.15g}. As times since 1970 they would"
         " all lie before 1997: they count something else, such as years, days or hours, or from"
         " another beginning, as Windows does from 1601 and Apple from 2001. Write dates, say"
-        " --column time=NAME for another column, or --no-times."
+        f" --column time=NAME for another column, or --no-times.{old}"
     )
 
 

@@ -13,8 +13,8 @@ _NAMES: dict[str, str] = {
         "student_id learner_id consumer_id member_number customer_number user_token "
         "full_visitor_id user_no user_idx household_key user_md5 username user_name reviewer "
         "reviewer_name profile_name buyer buyer_username buyer_name user_pseudo_id distinct_id "
-        "anonymous_id email user_email customer_email billing_email domain_userid visitor "
-        "cookie_id session_id session account member subscriber shopper"
+        "anonymous_id email user_email customer_email billing_email domain_userid "
+        "cookie_id session_id session visitor account member subscriber shopper"
     ),
     "item_id": (
         "item_id item iid parent_asin asin movie_id product_id product isbn book_id track_id "
@@ -119,7 +119,7 @@ for _prefix in _ITEM_PREFIXES:
     for _name in ("category", "categories", "genre", "genres", "description"):
         _MEANING_BY_NAME.setdefault(_prefix + _name, _MEANING_BY_NAME[_name])
 
-_SORTS = {"account", "member", "subscriber", "shopper"}
+_SORTS = {"visitor", "account", "member", "subscriber", "shopper"}
 _SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
 _OTHER_ENVELOPES = ("data", "body", "doc", "document", "record", "params", "details")
 """May also be what is known of an item or of an event: see `unread_envelopes`."""

@@ -98,6 +98,17 @@ OTHERS = [
     Case("a file of another name in a folder", PLAIN, [view()], file="orders/events.csv"),
     Case("a word in a name that says no more", PLAIN, [view()], file="pick_up.csv"),
     Case("what was not done", PLAIN, [view()], file="not_purchased.csv"),
+    *(
+        Case(f"no kind in {file}", PLAIN, [view()], file=file)
+        for file in (
+            *("chronological_order/1.csv", "random_order.csv", "sort_order.csv", "item_order.csv"),
+            *("looks_like.csv", "removed_likes.csv", "cancelled_orders.csv", "refunded_orders.csv"),
+            *("returned_purchases.csv", "deleted_likes.csv", "abandoned_carts.csv"),
+            *("views_and_likes.csv", "train_views_purchases.csv"),
+        )
+    ),
+    Case("one order", PLAIN, [event("purchase")], file="order_history_2020.csv"),
+    Case("orders and sales", PLAIN, [event("purchase")], file="orders_sales.csv"),
     Case(
         "a column of kinds says more than a name",
         "user_id,item_id,event,timestamp\nu1,a,like,1600000000\n",
@@ -324,7 +335,30 @@ OTHERS = [
         for name in (
             *("impressions", "shown", "displayedItems", "removed", "recommended"),
             *("recommendations", "candidates", "related", "similar_items", "products", "carousel"),
+            *("cancelled_orders", "also_bought", "others_viewed", "top_viewed", "popular_items"),
+            *("frequentlyBought", "bought_together", "trending", "looks_like"),
         )
+    ),
+    *(
+        Case(
+            f"what a search found ({name}) in Parquet",
+            parquet(user_id=["u1"], ts=MOMENT, query=["x"], **{name: [[{"item_id": "a"}]]}),
+            refused="Say --kind view",
+            file="e.parquet",
+        )
+        for name in ("results", "data")
+    ),
+    Case(
+        "what a search found, of a list of searches",
+        json.dumps({"events": [of_user({}, query="x", results=[{"item_id": "a"}])]}),
+        refused="Say --kind view",
+        file="e.json",
+    ),
+    Case(
+        "pages of results",
+        lines(*({"page": 1, "results": [of_user({"item_id": each})]} for each in "ab")),
+        [view(), view(item="b")],
+        file="e.json",
     ),
     Case(
         "what was shown, and is said to be used",
@@ -545,7 +579,7 @@ OTHERS = [
             f"session_id,{sort},item_id,ts\ns1,premium,a,{AT}\ns2,yes,a,{AT}\n",
             [view("s1"), view("s2")],
         )
-        for sort in ("account", "member", "subscriber")
+        for sort in ("account", "member", "subscriber", "visitor")
     ),
     Case(
         "nothing but the sort of users",
@@ -678,12 +712,44 @@ OTHERS = [
         refused="not understood as a time",
     ),
     Case("seconds as Apple counts", dated("812000000", "790000000"), refused="before 1997"),
+    Case(
+        "seconds of an old log",
+        dated("840000000"),
+        refused="Say --column time=date if they are such times.",
+    ),
+    Case(
+        "seconds of an old log, as said",
+        dated("840000000"),
+        [view(at="1996-08-14T05:20:00+00:00")],
+        options={"columns": {"time": "date"}},
+    ),
+    Case(
+        "days that are said to be times",
+        dated("18518"),
+        refused="before 1997",
+        options={"columns": {"time": "date"}},
+    ),
     # ------------------------------------------------------------ ratings
     Case(
         "three points",
         "user_id,item_id,rating\n" + "".join(f"u{n},i{n},{n % 3 + 1}\n" for n in range(21)),
         refused="--scale=1:3 or --scale=1:5",
         options={"no_times": True},
+    ),
+    *(
+        Case(
+            f"many ratings of {' and '.join(ratings)}",
+            RATED + "".join(f"u{n},a,{ratings[n % len(ratings)]},{AT}\n" for n in range(24)),
+            [rate(float(ratings[n % len(ratings)]), "0:1", user=f"u{n}") for n in range(24)],
+        )
+        for ratings in (("0", "1"), ("0", "0.5", "1"))
+    ),
+    Case(
+        "ratings of Amazon with tabs",
+        f"u1\ta\t5.0\t{AT}\n",
+        [rate(5, "1:5")],
+        file="ratings_small.tsv",
+        mentions=("Amazon ratings",),
     ),
     Case(
         "0 beside half stars",
@@ -724,6 +790,12 @@ OTHERS = [
         [rate(1, "1:5"), rate(3, "1:5", item="b")],
     ),
     # ------------------------------------------------------------ archives and other formats
+    Case(
+        "a log, and a table without heading that is none of its parts",
+        zipped(**{"a1.csv": PLAIN, "a2.csv": "north,red,5\nsouth,blue,7\n"}),
+        [view()],
+        file="e.zip",
+    ),
     Case("xz", lzma.compress(PLAIN.encode()), [view()], file="e.csv.xz", mentions=("with xz",)),
     Case("LZ4", pa.compress(PLAIN.encode(), codec="lz4", asbytes=True), [view()], file="e.csv.lz4"),
     Case(

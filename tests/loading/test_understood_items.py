@@ -115,6 +115,15 @@ CASES = [
         {"a1": ("a1", None), "a2": ("a2", None)},
         attributes=("all",),
     ),
+    *(
+        Case(
+            f"names that are numbers ({heading})",
+            f"{heading}\n" + "".join(f"a{n}{',0.5' * heading.count(',')}\n" for n in (1, 2)),
+            {"a1": ("a1", None), "a2": ("a2", None)},
+            attributes=("all",),
+        )
+        for heading in ("item_id,0,1,2", "sku,2022", "sku,2019,2021,2024")
+    ),
     Case("people", "id,name,email\n1,Ann,a@example.org\n", refused="none is known as an item"),
     Case(
         "Yelp",
