@@ -34,7 +34,8 @@ from batch.space.index import DEPTH, build_index, index_recall
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, live_vector
 from domain.rankings import Ranking
-from serving.candidates.recommendations import Recommendations, UserState
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.user_state import UserState
 from serving.postgres.limits import StoreLimits
 from serving.postgres.store import Store
 from serving.runs.live_runs import ItemIndex

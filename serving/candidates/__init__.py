@@ -14,9 +14,9 @@ from domain.rankings import Ranking
 from serving.candidates.batch import BatchSource
 from serving.candidates.catalogue_items import Candidates
 from serving.candidates.neighbours import NeighboursSource
-from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest, CandidateSource, ItemLookup
 from serving.candidates.speed import SpeedSource
+from serving.candidates.user_state import UserState
 
 SOURCES: tuple[CandidateSource, ...] = (BatchSource(), NeighboursSource(), SpeedSource())
 """In the order they are asked. The last one searches in any case, and with the same statement the

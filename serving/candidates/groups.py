@@ -11,7 +11,8 @@ from domain.identifiers import UserId, UserNo
 from domain.rankings import Ranking
 from domain.transitions import MOST_FOLLOWING
 from serving.candidates.catalogue_items import NewItems
-from serving.candidates.recommendations import Recommendations, UserState
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.user_state import UserState
 from serving.candidates.users import UserNumbers, UserReader
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusions import Exclusions

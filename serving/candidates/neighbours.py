@@ -4,8 +4,8 @@ import numpy as np
 
 from domain.blend import CANDIDATES, NEAREST_USERS, NEIGHBOURS, NEWEST_LIKED
 from domain.rankings import Ranking
-from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest
+from serving.candidates.user_state import UserState
 from sql.statements import as_array, statements
 
 _CANDIDATES = statements("candidates")

@@ -1,8 +1,7 @@
 """What a run, the log and the catalogue hold of one user's recommendations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Integer, Row, bindparam
 
 from domain.blend import CANDIDATES
-from domain.identifiers import ItemNo, Position, RunId, UserId, UserNo
+from domain.identifiers import ItemNo, RunId, UserId, UserNo
 from domain.rankings import Ranking
 from serving.candidates.catalogue_items import (
     NO_COLUMNS,
@@ -23,17 +22,14 @@ from serving.candidates.catalogue_items import (
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.item_memory import ItemMemory
 from serving.candidates.kept_items import BesideMemory, KeptItems
-from serving.candidates.live_vector_inputs import NOTHING_ADDED, Additions
-from serving.candidates.preferences import Preference, decoded_preferences
-from serving.exclusions.exclusions import Exclusions
+from serving.candidates.user_state import UserState, user_state_of
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
-from serving.runtime.faults import RunGoneError, UserGoneError
+from serving.runtime.faults import RunGoneError
 from sql.driver_rows import IN_BINARY
 from sql.live_vectors import vector_read
 from sql.statements import as_array, as_real_array, statements
-from sql.vectors import array_sent
 
 _SERVING = statements("serving")
 
@@ -59,39 +55,6 @@ MOST_IMPRESSIONS = 200
 """So many of a user's newest impressions are looked at for what was not used."""
 
 _NO_NEW_ITEMS = NewItems()
-
-
-@dataclass(frozen=True, slots=True)
-class UserState:
-    """All that a run and the log know of one user."""
-
-    batch: Ranking
-    """The batch list as the run has it: not yet only what is eligible."""
-    embedding: Any
-    """The live vector in any form the driver takes; None if the user has none."""
-    events_since_cut_off: int
-    excluded: tuple[ItemNo, ...]
-    """What stays out of this list."""
-    known: Position | None = None
-    """The position up to which the live vector knows the log; None if the user has none."""
-    exclusions: Exclusions = field(default_factory=Exclusions)
-    """What stays out of this list and others."""
-    user_no: UserNo | None = None
-    """None: a user the log has never seen."""
-    added: Additions = NOTHING_ADDED
-    """What the request adds to the history, which the live vector was made with."""
-    following: Ranking = field(default_factory=Ranking.empty)
-    """What comes next after the user's history, with what it adds to the live scores."""
-    vector_at: datetime | None = None
-    """When the live vector was made; None if the user has none."""
-    preferences: tuple[Preference, ...] = ()
-    """What the user wants more or less of, the newest first."""
-    nearest: Nearest | None = None
-    """What was found by the statement that read the user; None: it did not search."""
-
-    def changed(self, **changes: Any) -> "UserState":
-        """Another user as far as a search is concerned: what was found is not for that one."""
-        return replace(self, nearest=None, **changes)
 
 
 class Recommendations:
@@ -132,7 +95,7 @@ class Recommendations:
         """
         parameters = {"run_id": run_id, "user_no": user_no}
         (row,) = await self.store.rows(_USER_STATE, parameters)
-        return _user_state(row, run_id, user_no, exclude_seen=exclude_seen)
+        return user_state_of(row, run_id, user_no, exclude_seen=exclude_seen)
 
     async def load_user_state_and_nearest(
         self,
@@ -159,14 +122,14 @@ class Recommendations:
         kept = self._kept(run_id)
         if kept is not None:
             (row,) = await self.store.rows(_STATE_BESIDE_MEMORY, parameters | kept.parameters())
-            state = _user_state(row, run_id, user_no, exclude_seen=exclude_seen)
+            state = user_state_of(row, run_id, user_no, exclude_seen=exclude_seen)
             listed = state.batch.item_nos.tolist()
             ranked = self._in_memory(kept, row, state, listed, with_categories=with_categories)
             if ranked is not None:
                 return replace(state, nearest=ranked)
         parameters["candidates"] = CANDIDATES
         (row,) = await self.store.rows(_STATE_AND_CANDIDATES, parameters)
-        state = _user_state(row, run_id, user_no, exclude_seen=exclude_seen)
+        state = user_state_of(row, run_id, user_no, exclude_seen=exclude_seen)
         found = Columns.of(row, row.found_item_nos)
         nearest = Nearest(
             NO_COLUMNS,
@@ -349,28 +312,6 @@ class Recommendations:
         return ListedItems.of(await self.store.rows(_SERVING[name], parameters))
 
 
-def _user_state(
-    row: Row[Any], run_id: RunId | None, user_no: UserNo, *, exclude_seen: bool
-) -> UserState:
-    if run_id is not None and not row.has_partitions:
-        raise RunGoneError
-    if not row.is_user:
-        raise UserGoneError
-    exclusions = Exclusions(frozenset(row.seen), frozenset(row.disliked))
-    return UserState(
-        batch=_sent_ranking(row.item_nos, row.scores),
-        embedding=row.embedding,
-        events_since_cut_off=row.events_since_cut_off,
-        excluded=tuple(exclusions.of(exclude_seen=exclude_seen)),
-        known=None if row.embedding is None else row.position,
-        exclusions=exclusions,
-        user_no=user_no,
-        following=_sent_ranking(row.next_item_nos, row.next_scores),
-        vector_at=row.vector_at,
-        preferences=decoded_preferences(row.preferences),
-    )
-
-
 def _new_items(new: NewItems) -> dict[str, Any]:
     return {
         "new_items": new.count,
@@ -391,11 +332,6 @@ def _listed(
         "with_categories": with_categories,
         **filters.parameters(),
     }
-
-
-def _sent_ranking(item_nos: bytes | None, scores: bytes | None) -> Ranking:
-    """Of arrays as `sent_user_state` has them."""
-    return Ranking.of(array_sent(item_nos, ">i4"), array_sent(scores, ">f4"))
 
 
 def _ranking(item_nos: Sequence[int], scores: Sequence[float]) -> Ranking:

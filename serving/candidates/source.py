@@ -8,7 +8,8 @@ from domain.identifiers import ItemNo, RunId
 from domain.rankings import Ranking
 from serving.candidates.catalogue_items import NO_COLUMNS, Columns, Named, NewItems
 from serving.candidates.filters import EVERYTHING, Filters
-from serving.candidates.recommendations import Recommendations, UserState
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.user_state import UserState
 from serving.runs.live_runs import ItemIndex
 
 

@@ -2,8 +2,8 @@
 
 from domain.blend import SPEED
 from domain.rankings import Ranking
-from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest
+from serving.candidates.user_state import UserState
 
 
 class SpeedSource:

@@ -9,7 +9,8 @@ from cachetools import LRUCache, TTLCache
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
 from serving.candidates.catalogue_items import NewItems
-from serving.candidates.recommendations import Recommendations, UserState
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.user_state import UserState
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.redis.answers import CacheVersion
 from serving.redis.redis_link import Moment, RedisLink

@@ -8,7 +8,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserNo
 from serving.candidates.catalogue_items import find_item_nos
 from serving.candidates.live_vector_inputs import WHOLE_LOG, Additions, ProfileReader
-from serving.candidates.recommendations import UserState
+from serving.candidates.user_state import UserState
 from serving.lists.recommendation_list import degraded_by
 from serving.lists.request import RecommendationRequest
 from serving.runs.live_runs import LiveRun

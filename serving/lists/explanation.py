@@ -20,8 +20,8 @@ from serving.candidates.filters import (
     OtherThanItems,
 )
 from serving.candidates.preferences import Direction, Preference
-from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest, ItemLookup
+from serving.candidates.user_state import UserState
 from serving.rules.rule import Act
 
 Reason = Literal[

@@ -11,8 +11,9 @@ from serving.candidates import collect
 from serving.candidates.catalogue_items import Candidates, NewItems
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.candidates.recommendations import Recommendations, UserState
+from serving.candidates.recommendations import Recommendations
 from serving.candidates.source import CandidateRequest
+from serving.candidates.user_state import UserState
 from serving.candidates.users import StateReader
 from serving.lists.additions import AdditionApplier
 from serving.lists.arranging import RankedPool

@@ -10,7 +10,7 @@ from domain.blend import BlendedRanking
 from domain.identifiers import ItemNo
 from serving.candidates.catalogue_items import Candidates
 from serving.candidates.preferences import Preference
-from serving.candidates.recommendations import UserState
+from serving.candidates.user_state import UserState
 from serving.lists.explanation import Changes, PreferenceChange
 from serving.lists.preference_effect import (
     HALF_RANK_OF_OTHERS,

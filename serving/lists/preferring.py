@@ -10,7 +10,7 @@ from domain.identifiers import ItemNo
 from serving.candidates.catalogue_items import Candidates, ListedItems
 from serving.candidates.filters import Filters
 from serving.candidates.preferences import load_brought, load_matches, load_others
-from serving.candidates.recommendations import UserState
+from serving.candidates.user_state import UserState
 from serving.lists.explanation import Changes
 from serving.lists.preference_matching import OTHERS, Effect, Matching, takes_places
 from serving.lists.recommendation_list import RecommendedItem, degraded_by, scored_items

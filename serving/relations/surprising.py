@@ -27,7 +27,8 @@ from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.catalogue_items import Nearest
 from serving.candidates.filters import EVERYTHING, Filters
-from serving.candidates.recommendations import Recommendations, UserState
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.user_state import UserState
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.runs.live_runs import LiveRun, check_run, decoded_run, trusted

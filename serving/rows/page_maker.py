@@ -12,7 +12,7 @@ from serving.answering.list_kind import ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.catalogue_items import NewItems
 from serving.candidates.filters import Filters, OtherThanItems
-from serving.candidates.recommendations import UserState
+from serving.candidates.user_state import UserState
 from serving.candidates.users import UserReader
 from serving.events.kinds import Kinds
 from serving.exclusions.exclusions import Exclusions, UserExclusions

@@ -12,8 +12,8 @@ from domain.identifiers import ItemNo, RunId
 from domain.rankings import Ranking
 from serving.candidates import collect
 from serving.candidates.catalogue_items import Columns
-from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest
+from serving.candidates.user_state import UserState
 
 
 class Searching:

@@ -19,7 +19,8 @@ from domain.rankings import Ranking
 from serving.candidates.catalogue_items import Named, Nearest, NewItems
 from serving.candidates.filters import NOT_ASKED, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.candidates.recommendations import Recommendations, UserState
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.user_state import UserState
 from serving.lists.list_maker import ListMaker
 from serving.lists.request import RecommendationRequest
 from serving.postgres.limits import StoreLimits

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from domain.errors import StoreUnavailableError
 from domain.rankings import Ranking
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.candidates.recommendations import UserState
+from serving.candidates.user_state import UserState
 from serving.lists.additions import AdditionApplier
 from serving.lists.request import RecommendationRequest, RequestInterests
 from serving.postgres.limits import StoreLimits

@@ -18,7 +18,8 @@ from domain.identifiers import RunId, UserNo
 from serving.candidates import item_memory, kept_items
 from serving.candidates.catalogue_items import CatalogueItem, Named, Nearest, NewItems
 from serving.candidates.item_memory import ItemMemory
-from serving.candidates.recommendations import Recommendations, UserState
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.user_state import UserState
 from serving.postgres.limits import StoreLimits
 from serving.postgres.store import Store
 from serving.runtime.faults import RunGoneError

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from domain.rankings import Ranking
 from serving.candidates.groups import together
-from serving.candidates.recommendations import UserState
+from serving.candidates.user_state import UserState
 from serving.exclusions.exclusions import Exclusions
 from tests.passes import fold_all
 from tests.serving.conftest import (

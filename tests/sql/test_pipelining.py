@@ -1,6 +1,5 @@
 """Statements that are asked together answer, and fail, as each would alone."""
 
-import time
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sql.engine import make_engine, reason_of
 from sql.pipelining import Question, ask, ask_together
 from tests.statements import noticed
+from tests.waiting import wait_until
 
 _ADD = text("insert into users (user_id) values (:user_id) returning user_no")
 _COUNT = text("select count(*) as users from users where user_id = :user_id")
@@ -84,14 +84,21 @@ def test_a_connection_that_was_ended_is_given_up_and_another_is_opened(
     own.dispose()
 
 
+def _runs(engine: Engine, pid: int) -> bool:
+    found = text("select exists (select from pg_stat_activity where pid = :pid)")
+    with engine.connect() as connection:
+        return bool(connection.execute(found, {"pid": pid}).scalar_one())
+
+
 def test_a_transaction_that_rested_too_long_is_an_outage_and_another_connection_is_opened(
-    database_url: str,
+    database_url: str, engine: Engine
 ) -> None:
     own = make_engine(database_url, pool_size=1, max_overflow=0)
     count = Question(_COUNT, {"user_id": "ann"})
     with own.connect() as connection:
+        pid = connection.execute(text("select pg_backend_pid()")).scalar_one()
         connection.execute(text("set local idle_in_transaction_session_timeout = '20ms'"))
-        time.sleep(0.2)
+        wait_until(lambda: not _runs(engine, pid))
         with pytest.raises(DBAPIError) as raised:
             ask_together(connection, count, count)
         assert reason_of(raised.value) in {"away", "timeout"}

@@ -18,7 +18,7 @@ from serving.answering.catalogue_changes import UNSTAMPED, Stamp
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import AnswerPipeline
 from serving.candidates.filters import EVERYTHING, Filters
-from serving.candidates.recommendations import UserState
+from serving.candidates.user_state import UserState
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.redis.answers import CacheVersion
