@@ -360,18 +360,23 @@ done as (
 select expires_at from made;
 
 -- name: store_requested_link
--- A link that an end user has asked for; none if one was made in the last :quiet_seconds, nor for people of the team: who
--- sends an app's mails must not become one of them.
-insert into account_links (link_hash, purpose, account_id, created_by, expires_at)
-select :link_hash, 'reset', account_id, 'request', now() + make_interval(secs => cast(:seconds as double precision))
-from accounts
-where name_key = :name_key and role = 'user' and disabled_at is null
-  and not exists (
-    select from account_links
-    where account_links.account_id = accounts.account_id
-      and account_links.created_at > now() - make_interval(secs => cast(:quiet_seconds as double precision)))
-returning account_id, expires_at, (select name from accounts where name_key = :name_key) as name,
-          (select user_id from accounts where name_key = :name_key) as user_id;
+-- A link that an end user has asked for; none if one was asked for in the last :quiet_seconds, nor for people of the team:
+-- who sends an app's mails must not become one of them. Of two who ask at once the second waits for the first's row, and
+-- sees its time.
+with asked as (
+    update accounts set link_requested_at = now()
+    where name_key = :name_key and role = 'user' and disabled_at is null
+      and (link_requested_at is null
+           or link_requested_at < now() - make_interval(secs => cast(:quiet_seconds as double precision)))
+    returning account_id, name, user_id
+),
+stored as (
+    insert into account_links (link_hash, purpose, account_id, created_by, expires_at)
+    select :link_hash, 'reset', account_id, 'request', now() + make_interval(secs => cast(:seconds as double precision))
+    from asked
+    returning account_id, expires_at
+)
+select account_id, name, user_id, expires_at from stored join asked using (account_id);
 
 -- part: admins
 -- Those who can administer by signing in, locked: of two who remove each other at once the second sees it.

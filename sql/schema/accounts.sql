@@ -13,6 +13,7 @@ create table accounts (
     created_at           timestamptz not null default now(),
     password_changed_at  timestamptz,
     disabled_at          timestamptz,
+    link_requested_at    timestamptz,
     check ((role = 'user') = (user_id is not null))
 );
 

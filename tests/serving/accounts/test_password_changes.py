@@ -232,6 +232,23 @@ async def test_who_asks_is_not_told_whether_there_is_an_account(
     assert seeds.count("account_links") == 1
 
 
+async def test_of_many_who_ask_at_once_one_is_sent(
+    with_webhook: httpx.AsyncClient, people: People, received: Received, seeds: Seeds
+) -> None:
+    names = [f"ann{n}" for n in range(8)]
+    for name in names:
+        people.add(name, "user")
+    await asyncio.gather(*(asked(with_webhook, name) for name in names for _ in range(4)))
+
+    async def were_sent() -> bool:
+        return len(received.requests) >= len(names)
+
+    await until(were_sent)
+    await asyncio.sleep(0.2)
+    assert sorted(json.loads(body)["name"] for _, body in received.requests) == names
+    assert seeds.count("account_links") == len(names)
+
+
 async def test_an_app_that_does_not_answer_holds_nobody_up(
     start: Start, people: People, tmp_path: Path
 ) -> None:
