@@ -25,7 +25,7 @@ from batch.replay.nights import fit_night
 from batch.replay.sources import FittedNight, batch_list, speed_list
 from batch.space.validation_events import Timeline, ValidationEvent
 from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
-from domain.diversity import POOL, diverse_order, mean_similarity
+from domain.diversity import POOL, diverse_order
 
 SETTINGS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 HISTORY_SHARE = 0.7
@@ -109,6 +109,18 @@ def _format_mean(
     """The mean, and the 95 % interval of its difference from none, users resampled."""
     difference = clustered_interval(figures[setting] - figures[0.0], users, 0)
     return f"{figures[setting].mean():.4f} ({difference.low:+.4f} to {difference.high:+.4f})"
+
+
+def mean_similarity(vectors: NDArray[np.floating]) -> float:
+    """Mean cosine of all pairs of a list's items (n, d): intra-list similarity; 0 below two."""
+    count = len(vectors)
+    pairs = count * (count - 1) / 2
+    if not pairs:
+        return 0.0
+    units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    total = units.sum(axis=0)
+    # sum over pairs of u_i . u_j = (|sum of u|^2 - sum of |u|^2) / 2
+    return float((total @ total - (units * units).sum()) / 2 / pairs)
 
 
 if __name__ == "__main__":

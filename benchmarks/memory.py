@@ -19,7 +19,6 @@ from benchmarks.process_memory import Memory, measure
 from benchmarks.soak_system import running_system
 from stack.cli.options import AsJson
 
-SUPERVISOR = "supervisor"
 _WHEN_NEEDED = {"TANDEM_PREFECT": "when_needed", "TANDEM_PREFECT_IDLE_SECONDS": "5"}
 
 

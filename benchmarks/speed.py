@@ -10,7 +10,7 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -29,13 +29,13 @@ from benchmarks.made_run import load_histories, publish_made_run
 from benchmarks.speed_workers import SharedWork, measure_workers, read_counts
 from domain.errors import StackError
 from domain.identifiers import Position, RunId, UserNo
-from domain.live_vector import History
 from domain.transitions import live_vector_and_following
 from speed.settings import SpeedSettings
 from speed.worker import Worker
-from sql import log
 from sql.engine import make_engine
 from sql.live_vectors import UserVector, load_item_vectors, load_live_space, load_transitions
+from sql.log import histories_of, histories_question, load_kinds
+from sql.pipelining import ask
 from stack.cli.options import AsJson
 from stack.local.servers.postgres import running_postgres
 from stack.local.servers.redis_server import running_redis
@@ -190,9 +190,8 @@ def _in_memory(
     """Seconds of making these users' vectors of what is in memory; and the vectors."""
     with system.engine.connect() as connection:
         run = load_live_space(connection, system.run_id)
-        histories: Mapping[UserNo, History] = log.load_histories(
-            connection, log.load_kinds(connection), user_nos, horizon=_EVERYTHING, events=events
-        )
+        question = histories_question(user_nos, horizon=_EVERYTHING, events=events)
+        histories = histories_of(load_kinds(connection), ask(connection, question))
         used = np.unique(np.concatenate([history.item_nos for history in histories.values()]))
         items = load_item_vectors(connection, system.run_id, used.tolist())
         transitions = load_transitions(connection, run, items, histories.values())

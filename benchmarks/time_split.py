@@ -16,7 +16,7 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from batch.evaluation.ranks import gains_at, inverse_propensities, weighted_mean
+from batch.evaluation.ranks import gains_at
 from batch.history.event_file import read_event_file
 from batch.history.interactions import Interactions
 from batch.history.splitting import pair_keys, split_by_time
@@ -50,7 +50,7 @@ class SplitFigures:
         """HR@10, nDCG@10, debiased nDCG@10 and coverage@10 of every list.
 
         Debiased: each moment counts by the inverse of its item's popularity before the split to the
-        `power` (`batch.evaluation.ranks`). Coverage@10 is the share of the items known before the
+        `power`. Coverage@10 is the share of the items known before the
         split that stand among the first 10 of some list; more moments cover more.
         """
         weights = inverse_propensities(self.foreseen.used_before, power)
@@ -173,3 +173,23 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def inverse_propensities(counts: NDArray[np.integer], power: float) -> NDArray[np.float64]:
+    """Weights (n,) of moments whose wanted items had `counts` (n,) interactions in the past.
+
+    What people use they have mostly been shown, and shown is mostly what is popular: an item is
+    observed with the propensity `(count / greatest count)^power` (Saito et al. 2020, power 1/2),
+    and counts by its inverse. An item without interactions counts as one with a single one.
+    """
+    return np.asarray(np.maximum(counts, 1).astype(np.float64) ** -power)
+
+
+def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """`sum(w v) / sum(w)` of `values` (n,) and `weights` (n,), n at least 1.
+
+    With inverse propensities as the weights it is the self-normalised estimator of a metric over
+    all items as if each had been shown alike (Swaminathan and Joachims 2015; Yang et al. 2018),
+    in which the greatest count of the propensity cancels out.
+    """
+    return float(values @ weights / weights.sum())

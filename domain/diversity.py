@@ -48,18 +48,6 @@ def diverse_order(
     return np.concatenate([chosen, np.flatnonzero(others)])
 
 
-def mean_similarity(vectors: NDArray[np.floating]) -> float:
-    """Mean cosine of all pairs of a list's items (n, d): intra-list similarity; 0 below two."""
-    count = len(vectors)
-    pairs = count * (count - 1) / 2
-    if not pairs:
-        return 0.0
-    units = _units(vectors)
-    total = units.sum(axis=0)
-    # sum over pairs of u_i . u_j = (|sum of u|^2 - sum of |u|^2) / 2
-    return float((total @ total - (units * units).sum()) / 2 / pairs)
-
-
 def _greedy(
     relevance: NDArray[np.floating], units: Floats, diversity: float, first: int, positions: int
 ) -> list[int]:

@@ -24,8 +24,7 @@ from loading.opened import OpenedFiles, mapping_of, opened_files
 from loading.options import ALL_ATTRIBUTES, LoadOptions
 from loading.plans import EventsPlan, ItemsPlan, Plan
 from loading.reasons import Reason
-from loading.rejects import SUFFIX as REJECTS_SUFFIX
-from loading.rejects import Reject, RejectsFile
+from loading.rejects import REJECTS_SUFFIX, Reject, RejectsFile
 from loading.report import LoadCounts, LoadReport, Progress
 from loading.sources import STANDARD_INPUT
 from loading.staging import StagedEvents, staged_events
@@ -129,15 +128,7 @@ def load_into(
             )
 
 
-def load_tables(
-    items: pa.Table | None,
-    events: pa.Table | None,
-    database_url: str,
-    *,
-    source: str = "tables",
-    rejects_path: Path = Path(f"tables{REJECTS_SUFFIX}"),
-    on_progress: OnProgress | None = None,
-) -> LoadReport:
+def load_tables(items: pa.Table | None, events: pa.Table | None, database_url: str) -> LoadReport:
     """The same for tables with the columns of such files; all of the items' are attributes."""
     with tempfile.TemporaryDirectory(prefix="tandem-load-") as folder:
         paths = []
@@ -149,9 +140,8 @@ def load_tables(
             paths,
             database_url,
             LoadOptions(attributes=(ALL_ATTRIBUTES,)),
-            source=source,
-            rejects_path=rejects_path,
-            on_progress=on_progress,
+            source="tables",
+            rejects_path=Path(f"tables{REJECTS_SUFFIX}"),
         )
 
 

@@ -11,7 +11,7 @@ import orjson
 from domain.errors import InvalidInputError
 from loading.reasons import Reason
 
-SUFFIX = ".rejects.jsonl"
+REJECTS_SUFFIX = ".rejects.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

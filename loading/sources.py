@@ -18,7 +18,7 @@ from loading.addresses import is_database
 from loading.databases import spool_query
 from loading.options import LoadOptions
 from loading.partitions import partition_folders, partitions_of
-from loading.rejects import SUFFIX as REJECTS_SUFFIX
+from loading.rejects import REJECTS_SUFFIX
 from loading.text import as_plain_text, free_path
 from loading.unpacking import Room, TooLargeError, XzFile
 from loading.unread_formats import refuse_binary, refuse_unread

@@ -102,9 +102,9 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def tidy(folder: Path, kept: frozenset[str], *, old_seconds: float = _OLD_SECONDS) -> None:
+def tidy(folder: Path, kept: frozenset[str]) -> None:
     """Delete files that nobody needs any more, such as half of one whose API process was killed."""
-    oldest = time.time() - old_seconds
+    oldest = time.time() - _OLD_SECONDS
     for path in folder.iterdir():
         if path.name in kept or path.name == SIGN_OF_LIFE or path.stat().st_mtime > oldest:
             continue

@@ -46,20 +46,18 @@ def find_stale_users(
     *,
     after: Position,
     until: Position,
-    shards: Sequence[int] | None = None,
 ) -> list[UserNo]:
     """Users whose live vectors in this run do not yet know what happened in (after, until].
 
-    Only those of some `shards`; None: of all. In rising order.
+    In rising order.
     """
-    question = stale_users_question(run_id, after=after, until=until, shards=shards)
-    return stale_users_of(ask(connection, question))
+    return stale_users_of(ask(connection, stale_users_question(run_id, after=after, until=until)))
 
 
 def stale_users_question(
     run_id: RunId, *, after: Position, until: Position, shards: Sequence[int] | None = None
 ) -> Question:
-    """Asks for the rows of `stale_users_of`; see `find_stale_users`."""
+    """Asks for the rows of `stale_users_of`: users of some `shards`; None: of all."""
     parameters = {
         "run_id": run_id,
         "after": after,
@@ -179,13 +177,7 @@ def _with_interests(
     return {**histories, **said}, phrases
 
 
-def store_progress(
-    connection: Connection, run_id: RunId, position: Position, shards: Sequence[int] | None = None
-) -> None:
-    """Note that the live vectors of some shards (None: of all) know the log up to `position`."""
-    parameters = {
-        "run_id": run_id,
-        "position": position,
-        "shards": None if shards is None else list(shards),
-    }
+def store_progress(connection: Connection, run_id: RunId, position: Position) -> None:
+    """Note that the live vectors of all shards know the log up to `position`."""
+    parameters = {"run_id": run_id, "position": position, "shards": None}
     connection.execute(_LIVE["store_progress"], parameters)

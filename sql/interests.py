@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.live_vector import History, ItemVectors, LiveVectorParameters
 from sql.live_vectors import item_vectors
-from sql.pipelining import Question, ask
+from sql.pipelining import Question
 from sql.statements import as_array, statements
 
 _INTERESTS = statements("interests")
@@ -57,18 +57,13 @@ class Phrases:
         return self.texts[number] if number < 0 else None
 
 
-def load_interests(connection: Connection, user_nos: Sequence[UserNo]) -> dict[UserNo, Interests]:
-    """What these users declare; whoever declares none is absent."""
-    return interests_of(ask(connection, interests_question(user_nos)))
-
-
 def interests_question(user_nos: Sequence[UserNo]) -> Question:
     """Asks for the rows of `interests_of`."""
     return Question(_INTERESTS["load_interests"], {"user_nos": as_array(user_nos)})
 
 
 def interests_of(rows: Iterable[Any]) -> dict[UserNo, Interests]:
-    """Interests by user, from the rows of the statement `load_interests`."""
+    """Interests by user, from the rows of `load_interests`; who declares none is absent."""
     return {
         UserNo(row.user_no): Interests(tuple(row.words), tuple(map(ItemNo, row.item_nos)))
         for row in rows

@@ -1,7 +1,7 @@
 """The interaction log: one way in, and reading it without gaps."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -108,29 +108,16 @@ def kind_table(rows: Iterable[Sequence[Any]]) -> KindTable:
     return KindTable(tuple(EventKind(*row) for row in rows))
 
 
-def load_histories(
-    connection: Connection,
-    kinds: KindTable,
-    user_nos: Sequence[UserNo],
-    *,
-    horizon: Position,
-    events: int | None,
-) -> Mapping[UserNo, History]:
-    """The newest `events` interactions (None: all) of each user; users without any are absent."""
-    question = histories_question(user_nos, horizon=horizon, events=events)
-    return histories_of(kinds, ask(connection, question))
-
-
 def histories_question(
     user_nos: Sequence[UserNo], *, horizon: Position, events: int | None
 ) -> Question:
-    """Asks for the rows of `histories_of`; see `load_histories`."""
+    """Asks for the rows of `histories_of`: the newest `events` interactions (None: all) of each."""
     parameters = {"user_nos": as_array(user_nos), "horizon": horizon, "events": events}
     return Question(_LOG["load_histories"], parameters)
 
 
 def histories_of(kinds: KindTable, rows: Sequence[Any]) -> dict[UserNo, History]:
-    """Histories by user, from the row of the statement `load_histories`."""
+    """Histories by user, from the row of the statement `load_histories`; who has none is absent."""
     (row,) = rows
     if row.user_nos is None:
         return {}
@@ -147,22 +134,10 @@ def histories_of(kinds: KindTable, rows: Sequence[Any]) -> dict[UserNo, History]
     }
 
 
-def count_events_since(
-    connection: Connection,
-    user_nos: Sequence[UserNo],
-    *,
-    cut_off: Position,
-    horizon: Position,
-) -> Mapping[UserNo, int]:
-    """How many interactions each user has in (cut_off, horizon]; users without any are absent."""
-    question = counts_question(user_nos, cut_off=cut_off, horizon=horizon)
-    return counts_of(ask(connection, question))
-
-
 def counts_question(
     user_nos: Sequence[UserNo], *, cut_off: Position, horizon: Position
 ) -> Question:
-    """Asks for the rows of `counts_of`; see `count_events_since`."""
+    """Asks for the rows of `counts_of`: interactions in (cut_off, horizon]."""
     parameters = {
         "user_nos": as_array(user_nos),
         "cut_off_position": cut_off,
@@ -172,5 +147,5 @@ def counts_question(
 
 
 def counts_of(rows: Iterable[Any]) -> dict[UserNo, int]:
-    """Numbers of interactions by user, from the rows of the statement `count_events_since`."""
+    """Numbers of interactions by user, from the rows of `count_events_since`; 0 is absent."""
     return {UserNo(row.user_no): row.events for row in rows}

@@ -16,7 +16,8 @@ from sql.live_vectors import (
     load_transitions,
     store_user_vectors,
 )
-from sql.log import event_horizon, load_histories, load_kinds
+from sql.log import event_horizon
+from tests.histories import load_histories
 
 Done = TypeVar("Done")
 
@@ -75,9 +76,7 @@ def store_live_vector(connection: Connection, run_id: RunId, user_no: UserNo) ->
     """Fold in what the log holds of a user, as the speed worker does."""
     horizon = event_horizon(connection)
     run = load_live_space(connection, run_id)
-    histories = load_histories(
-        connection, load_kinds(connection), [user_no], horizon=horizon, events=100
-    )
+    histories = load_histories(connection, [user_no], horizon=horizon, events=100)
     nos = histories[user_no].item_nos.tolist()
     items = load_item_vectors(connection, run_id, nos)
     history = histories[user_no]

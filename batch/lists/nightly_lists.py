@@ -41,21 +41,18 @@ def best_lists(
     rows: NDArray[np.intp],
     *,
     length: int,
-    left_out: NDArray[np.integer] | None = None,
     threads: int = 0,
 ) -> Lists:
     """The best items of the users in `rows`, without what they have seen.
 
-    `left_out` are item numbers that no list may hold. Memory is that of the answer.
+    Memory is that of the answer.
     """
-    nothing = np.empty(0, dtype=np.intp)
-    left_out_columns = nothing if left_out is None else matrix.columns_of(left_out)
     best = best_items(
         factors.users[rows],
         factors.items,
         matrix.seen[rows],
         length=length,
-        left_out=left_out_columns,
+        left_out=np.empty(0, dtype=np.intp),
         threads=threads,
     )
     return _lists(matrix, rows, best)

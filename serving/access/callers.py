@@ -21,7 +21,6 @@ AccountRole = Literal[Role, "user"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 ROLES: tuple[Role, ...] = get_args(Role)
-ACCOUNT_ROLES: tuple[AccountRole, ...] = get_args(AccountRole)
 
 Kind = Literal["read", "write", "admin"]
 """What a request does, and so whose time and connections it spends."""

@@ -61,13 +61,11 @@ def boundary(users: float, *, alpha: float, tuned_to: float) -> float:
     return math.sqrt(margin)
 
 
-def difference(
-    control: Sums, treatment: Sums, *, alpha: float, tuned_to: float, adjusted: bool = True
-) -> Difference:
+def difference(control: Sums, treatment: Sums, *, alpha: float, tuned_to: float) -> Difference:
     """How much more a user of `treatment` does than one of `control`, whose strata are the same.
 
     Within a stratum arms are compared as they were assigned, and strata weigh by their users, so
-    that shares which change do not confuse arms with times. `adjusted`: what earlier activity
+    that shares which change do not confuse arms with times. What earlier activity
     foretells is taken out of the outcomes (CUPED; Deng, Xu, Kohavi and Walker 2013), which leaves
     the share 1 - correlation^2 of the variance. This is the doubly robust estimator of the paper
     above (section 3) with a linear model of the outcomes, hence its boundary.
@@ -75,7 +73,7 @@ def difference(
     both = (control.users > 1) & (treatment.users > 1)
     if not both.any():
         return Difference(0.0, -math.inf, math.inf, 0, 0.0, 1.0)
-    slope = _slope(control, treatment, both) if adjusted else 0.0
+    slope = _slope(control, treatment, both)
     users = np.where(both, control.users + treatment.users, 0.0)
     total = float(users.sum())
     weights = users / total

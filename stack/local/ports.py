@@ -25,16 +25,16 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def free_port(host: str = "127.0.0.1") -> int:
+def free_port() -> int:
     """Find a port that is free at this moment; another server may take it before you do.
 
     No outgoing connection takes it: systems draw the ports of those from 32768 on. Raises OSError
     if a hundred ports are taken.
     """
     for port in SystemRandom().sample(_PORTS_OF_SERVERS, _PORTS_TRIED):
-        if is_free(port, host):
+        if is_free(port):
             return port
-    raise OSError(errno.EADDRINUSE, f"no free port was found on {host}")
+    raise OSError(errno.EADDRINUSE, "no free port was found")
 
 
 def holder(port: int) -> str | None:

@@ -1,13 +1,12 @@
 """A diverse order of a list's best items."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from domain.diversity import diverse_order, mean_similarity
+from domain.diversity import diverse_order
 
 Listed = tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]
 
@@ -89,9 +88,3 @@ def test_what_is_like_the_first_gives_way_to_what_is_not() -> None:
     item_nos, scores = np.array([1, 2, 3]), np.array([1.0, 0.9, 0.8])
     vectors = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]])
     assert diverse_order(item_nos, scores, vectors, 0.5, 3).tolist() == [0, 2, 1]
-
-
-def test_the_mean_similarity_is_that_of_all_pairs() -> None:
-    vectors = np.array([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
-    assert mean_similarity(vectors) == pytest.approx((0 + 2 * 0.5**0.5) / 3)
-    assert mean_similarity(vectors[:1]) == mean_similarity(vectors[:0]) == 0.0

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from domain.identifiers import IdFault, event_uuid, id_fault
 
-CONTROLS = "\0\r\n\t\x1b\x7f\x85\u2028\u2029\ud800\udfff"
-
 
 @given(st.uuids())
 def test_a_uuid_stands_for_itself_however_it_is_spelt(given_id: uuid.UUID) -> None:

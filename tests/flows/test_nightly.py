@@ -19,12 +19,12 @@ from domain.transitions import live_vector_and_following
 from flows.nightly import run_now
 from sql.event_kinds import KindChange, set_kind
 from sql.live_vectors import load_item_vectors, load_live_space, load_transitions
-from sql.log import load_histories, load_kinds
 from stack.local.flow_runs.nightly_flow import PROMOTION
 from tests.events import event
 from tests.events import record as record_events
 from tests.flows.asking_prefect import artifacts_of
 from tests.flows.lost_connections import lose_connection
+from tests.histories import load_histories
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -191,9 +191,7 @@ def test_events_that_arrive_while_a_run_trains_are_folded_in_before_the_promotio
     assert {row[0] for row in rows(shop, "select position from speed_progress")} == {horizon}
     with shop.connect() as connection:
         user_nos = [row.user_no for row in vectors]
-        histories = load_histories(
-            connection, load_kinds(connection), user_nos, horizon=horizon, events=None
-        )
+        histories = load_histories(connection, user_nos, horizon=horizon, events=None)
         run = load_live_space(connection, run_id)
         items = load_item_vectors(connection, run_id, range(1, 61))
         transitions = load_transitions(connection, run, items, histories.values())

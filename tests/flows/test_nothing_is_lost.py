@@ -14,11 +14,12 @@ from flows.nightly import run_now
 from speed.folding import Folder
 from speed.settings import SpeedSettings
 from sql.live_vectors import load_item_vectors, load_live_space
-from sql.log import event_horizon, load_histories, load_kinds
+from sql.log import event_horizon
 from tests.events import CLICK, NOON, NewEvent, user_no_of
 from tests.events import record as record_events
 from tests.flows.conftest import GROUPS, ITEMS_A_GROUP
 from tests.flows.test_nightly import at, ignore, rows, value
+from tests.histories import load_histories
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -42,9 +43,7 @@ def knows_everything(engine: Engine, user: str) -> bool:
         run_id = connection.execute(text("select run_id from live_run")).scalar_one()
         user_no = user_no_of(connection, user)
         run = load_live_space(connection, run_id)
-        history = load_histories(
-            connection, load_kinds(connection), [user_no], horizon=horizon, events=100
-        )[user_no]
+        history = load_histories(connection, [user_no], horizon=horizon, events=100)[user_no]
         items = load_item_vectors(connection, run_id, [ItemNo(no) for no in range(1, ITEMS + 1)])
         expected = live_vector(run.space, items, history)
         query = text("select embedding from user_embeddings where run_id = :r and user_no = :u")

@@ -15,9 +15,10 @@ from domain.identifiers import RunId, UserNo
 from domain.live_vector import live_vector
 from speed.folding import Folder
 from sql.live_vectors import load_item_vectors, load_live_space
-from sql.log import event_horizon, load_histories, load_kinds
+from sql.log import event_horizon
 from sql.rollback import roll_back
 from tests.events import LIKE, event, record, user_no_of
+from tests.histories import load_histories
 from tests.passes import SETTINGS, fold_all, until_idle
 from tests.small_run import publish_small_run
 from tests.waiting import statements_waiting, wait_until
@@ -53,9 +54,7 @@ def assert_vectors_know_the_whole_log(engine: Engine, run_id: RunId, users: Sequ
         run = load_live_space(connection, run_id)
         for user in users:
             user_no = user_no_of(connection, user)
-            history = load_histories(
-                connection, load_kinds(connection), [user_no], horizon=horizon, events=100
-            )[user_no]
+            history = load_histories(connection, [user_no], horizon=horizon, events=100)[user_no]
             items = load_item_vectors(connection, run_id, sorted(set(history.item_nos.tolist())))
             expected = live_vector(run.space, items, history)
             stored, events = vector_in(connection, run_id, user_no)

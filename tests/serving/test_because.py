@@ -9,9 +9,10 @@ from sqlalchemy import Engine, update
 from domain.identifiers import RunId, UserNo
 from serving.lists.explaining import because
 from sql.live_vectors import load_item_vectors, load_live_space, load_transitions
-from sql.log import event_horizon, load_histories, load_kinds
+from sql.log import event_horizon
 from tests import tables
 from tests.events import user_no_of
+from tests.histories import load_histories
 from tests.passes import store_live_vector
 from tests.serving.conftest import Seeds, event, recommended, send
 from tests.small_run import publish_small_run
@@ -68,8 +69,7 @@ async def test_the_shares_are_those_of_the_contributions(
         run = load_live_space(connection, RunId(1))
         items = load_item_vectors(connection, RunId(1), film_nos)  # type: ignore[arg-type]
         horizon = event_horizon(connection)
-        kinds = load_kinds(connection)
-        history = load_histories(connection, kinds, [ann], horizon=horizon, events=100)[ann]
+        history = load_histories(connection, [ann], horizon=horizon, events=100)[ann]
         transitions = load_transitions(connection, run, items, [history])
     contributions = because(run.space, items, transitions, history, items.item_nos)
     assert contributions.transitions.sum() > 0.0

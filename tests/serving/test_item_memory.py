@@ -30,7 +30,6 @@ from tests.serving.conftest import Seeds
 
 ITEMS, DIMENSIONS, USERS = 450, 6, 3
 NEW = NewItems(count=6, fewer_users_than=3, from_users=1, start=0.4)
-SEARCHES = {"load_user_state_and_candidates", "load_candidates"}
 
 
 class Counting(Store):

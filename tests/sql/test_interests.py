@@ -1,18 +1,25 @@
 """Interests in the store: declared once or often, by several at once, and forgotten."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from domain.identifiers import RunId
-from sql.interests import Interests, load_interests, load_phrases
+from domain.identifiers import RunId, UserNo
+from sql.interests import Interests, interests_of, interests_question, load_phrases
 from sql.live_vectors import load_item_vectors
 from sql.log import event_horizon
+from sql.pipelining import ask
 from sql.statements import statements
 from tests.events import event, record, user_no_of
 from tests.removals import forget, rows_of_user, waiting
 from tests.small_run import publish_small_run
 from tests.small_words import TASTE_SCALE, state, teach_words
+
+
+def declared_by(connection: Connection, user_nos: Sequence[UserNo]) -> dict[UserNo, Interests]:
+    return interests_of(ask(connection, interests_question(user_nos)))
 
 
 def position_of(connection: Connection, user_no: int) -> int:
@@ -24,7 +31,7 @@ def test_declaring_makes_the_user_and_what_is_said_is_kept_as_it_was(engine: Eng
     with engine.begin() as connection:
         declared = state(connection, "ann", ["robots", "film noir"], attributes={"age": 7})
         assert (declared.created, declared.changed) == (True, True)
-        found = load_interests(connection, [user_no_of(connection, "ann")])
+        found = declared_by(connection, [user_no_of(connection, "ann")])
     assert found == {declared.user_no: Interests(("robots", "film noir"))}
 
 
@@ -51,7 +58,7 @@ def test_other_interests_are_a_change_at_a_new_position_and_so_is_taking_them_ba
             positions.append(position_of(connection, declared.user_no))
     assert positions == sorted(set(positions))
     with engine.connect() as connection:
-        assert load_interests(connection, [declared.user_no]) == {}
+        assert declared_by(connection, [declared.user_no]) == {}
         changes = connection.execute(text("select position, user_no from user_changes")).all()
         assert [tuple(row) for row in changes] == [(positions[-1], declared.user_no)]
 
@@ -92,7 +99,7 @@ def test_of_two_who_state_at_once_the_later_counts_and_is_a_later_change(engine:
             first.commit()
     assert second.result().changed
     with engine.connect() as connection:
-        assert load_interests(connection, [user_no])[user_no].words == ("noir",)
+        assert declared_by(connection, [user_no])[user_no].words == ("noir",)
         assert position_of(connection, user_no) > position
 
 
@@ -166,7 +173,7 @@ def test_any_text_may_be_declared(engine: Engine, run_id: RunId, phrase: str) ->
     with engine.begin() as connection:
         user_no = state(connection, "ann", [phrase]).user_no
         assert load_phrases(connection, run_id, [Interests((phrase,))]).texts == ()
-        assert load_interests(connection, [user_no])[user_no].words == (phrase,)
+        assert declared_by(connection, [user_no])[user_no].words == (phrase,)
 
 
 def test_a_phrase_is_added_to_what_many_like(

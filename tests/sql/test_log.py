@@ -16,12 +16,13 @@ from domain.identifiers import ItemNo, KindNo, Position, UserId, UserNo
 from sql.log import (
     CONFLICTING_EVENTS,
     NewEvent,
-    count_events_since,
+    counts_of,
+    counts_question,
     event_horizon,
-    load_histories,
-    load_kinds,
 )
+from sql.pipelining import ask
 from tests.events import NOON, RATE, event, record, user_no_of
+from tests.histories import load_histories
 from tests.waiting import statements_waiting, wait_until
 
 FIRST = 3
@@ -243,7 +244,6 @@ def test_a_history_does_not_depend_on_the_order_of_arrival(
         (user_no,) = connection.execute(text("select user_no from users")).scalars()
         history = load_histories(
             connection,
-            load_kinds(connection),
             [UserNo(user_no)],
             horizon=Position(2**40),
             events=None,
@@ -258,13 +258,10 @@ def test_a_history_is_cut_at_the_newest_events_and_at_the_horizon(
 ) -> None:
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[n], minutes=n) for n in range(6)])
-        kinds = load_kinds(connection)
         (user_no,) = connection.execute(text("select user_no from users")).scalars()
-        newest = load_histories(connection, kinds, [user_no], horizon=Position(2**40), events=2)[
-            user_no
-        ]
+        newest = load_histories(connection, [user_no], horizon=Position(2**40), events=2)[user_no]
         until_three = load_histories(
-            connection, kinds, [user_no], horizon=Position(FIRST + 2), events=None
+            connection, [user_no], horizon=Position(FIRST + 2), events=None
         )[user_no]
     assert newest.item_nos.tolist() == film_nos[4:6]
     assert len(until_three.item_nos) == 3
@@ -279,9 +276,8 @@ def test_events_since_the_cut_off_are_counted_by_user(engine: Engine, film_nos: 
             for row in connection.execute(text("select user_id, user_no from users"))
         }
         users = list(by_id.values())
-        counts = count_events_since(
-            connection, users, cut_off=Position(FIRST + 1), horizon=Position(FIRST + 4)
-        )
+        question = counts_question(users, cut_off=Position(FIRST + 1), horizon=Position(FIRST + 4))
+        counts = counts_of(ask(connection, question))
         assert counts == {by_id["ann"]: 1, by_id["bob"]: 2}
 
 

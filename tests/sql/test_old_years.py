@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from sql.log import event_horizon, load_histories, load_kinds
+from sql.log import event_horizon
 from tests.events import event, record, user_no_of
+from tests.histories import load_histories
 from tests.removals import delete, forget, rows_of_user
 
 THEN = datetime(2024, 5, 1, tzinfo=UTC)
@@ -51,8 +52,8 @@ def test_events_of_a_year_on_another_disk_are_learned_from_deleted_and_forgotten
         where = "select count(*) from interactions_2024"
         assert connection.execute(text(where)).scalar_one() == 3
     with engine.connect() as connection:
-        kinds, horizon = load_kinds(connection), event_horizon(connection)
-        found = load_histories(connection, kinds, [ann], horizon=horizon, events=None)
+        horizon = event_horizon(connection)
+        found = load_histories(connection, [ann], horizon=horizon, events=None)
         learned = {film_nos[n] for n in (0, 2, 3, 4)}
         assert set(found[ann].item_nos.tolist()) == learned
     with engine.begin() as connection:

@@ -9,9 +9,10 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.identifiers import ScaleNo, UserNo
 from domain.interactions import Scale
-from sql.log import event_horizon, load_histories, load_kinds, scale_numbers, scale_parameters
+from sql.log import event_horizon, scale_numbers, scale_parameters
 from sql.statements import statements
 from tests.events import LIKE, RATE, event, record, user_no_of
+from tests.histories import load_histories
 
 _LOG = statements("log")
 NOTHING, LITTLE, DISLIKED = 0.0, 0.5, -2 / 3
@@ -56,7 +57,6 @@ def test_histories_have_ratings_by_what_they_weigh(rated: tuple[Engine, list[int
         user_no = user_no_of(connection, "ann")
         histories = load_histories(
             connection,
-            load_kinds(connection),
             [UserNo(user_no)],
             horizon=event_horizon(connection),
             events=None,

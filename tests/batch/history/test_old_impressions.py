@@ -17,7 +17,6 @@ select gen_random_uuid(), nullif(n % 7, 0), case when n % 3 > 0 then n % 3 end,
        array[1, 2, 3], array[3], timestamptz '2026-01-01 00:00+00' + n * interval '37 minutes'
 from generate_series(0, 199) as n
 """
-TOTALS = "select sum(impressions), sum(items), sum(explored), sum(users) from"
 
 
 @pytest.fixture
