@@ -198,3 +198,9 @@ def live_vector_parameters(
         taste_weight=weights.taste,
         trend_weight=weights.trend,
     )
+
+
+def holds_vectors(value: Any) -> bool:
+    """Whether a parameter is a vector or has one in it: nobody reads those."""
+    within = value.values() if isinstance(value, Mapping) else (value,)
+    return any(isinstance(value, list) for value in within)

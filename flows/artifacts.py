@@ -7,7 +7,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from sqlalchemy import Row
 
 from batch.choosing.paired import CHOSEN, choices_in
-from batch.evaluation.segments import SEGMENTS
+from batch.evaluation.segments import evaluated_users
+from batch.parameters import holds_vectors
 from domain.identifiers import RunId
 from flows.chart import Bar, as_data_uri, grouped_bars
 from flows.markdown import table_lines
@@ -84,7 +85,7 @@ def picture(evaluation: Mapping[str, Any]) -> str:
     compared = [who for who in _PICTURED if who in evaluation]
     groups = {
         f"{segment} ({users:,})": [Bar(**evaluation[who][segment][_FIGURE]) for who in compared]
-        for segment, users in _segments(evaluation)
+        for segment, users in evaluated_users(evaluation)
     }
     title = f"nDCG@20 by segment (users), with {evaluation['level']:.0%} intervals"
     return grouped_bars(title, [_TITLES[who] for who in compared], groups)
@@ -102,15 +103,9 @@ def table(row: Row[Any]) -> list[dict[str, Any]]:
         {"group": group, "figure": name, "value": value, "low": None, "high": None}
         for group, figures in groups.items()
         for name, value in figures.items()
-        if not _holds_vectors(value)
+        if not holds_vectors(value)
     ]
     return rows + _measured(row.metrics.get("evaluation", {}))
-
-
-def _holds_vectors(value: Any) -> bool:
-    """Whether a parameter is a vector or has one in it: nobody reads those."""
-    within = value.values() if isinstance(value, Mapping) else (value,)
-    return any(isinstance(value, list) for value in within)
 
 
 def _published(metrics: Mapping[str, Any]) -> list[str]:
@@ -187,19 +182,13 @@ def _comparison(evaluation: Mapping[str, Any]) -> list[str]:
             f"{segment} ({users:,})",
             *(_format_figure(evaluation[who][segment][_FIGURE]) for who in compared),
         ]
-        for segment, users in _segments(evaluation)
+        for segment, users in evaluated_users(evaluation)
     ]
     return [
         *table_lines(["figure", *titles], figures),
         "",
         *table_lines(["nDCG@20 of (users)", *titles], by_segment),
     ]
-
-
-def _segments(evaluation: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """The segments that have users, and how many; the store does not keep their order."""
-    users = evaluation["users"]
-    return [(segment, users[segment]) for segment in SEGMENTS if segment in users]
 
 
 def _format_figure(figure: Mapping[str, float]) -> str:

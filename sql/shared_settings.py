@@ -25,7 +25,7 @@ ATTRIBUTION_DAYS = 7
 """How long what a user does counts for a list that the user was given."""
 
 
-def _listed(given: object) -> object:
+def comma_separated(given: object) -> object:
     """The parts of a text that are separated by commas."""
     if not isinstance(given, str):
         return given
@@ -43,7 +43,7 @@ def _checked_names(given: tuple[str, ...]) -> tuple[str, ...]:
 
 
 ContextNames = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_checked_names)
+    tuple[str, ...], NoDecode, BeforeValidator(comma_separated), AfterValidator(_checked_names)
 ]
 
 API_HOST = "127.0.0.1"

@@ -1,5 +1,8 @@
 """Segments: evaluated users by how much they had done before the held-out future."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,3 +32,9 @@ def segments(past_items: NDArray[np.integer]) -> dict[str, NDArray[np.intp]]:
         HEAVY: past_items >= HEAVY_FROM,
     }
     return {name: np.flatnonzero(chosen) for name, chosen in members.items() if chosen.any()}
+
+
+def evaluated_users(evaluation: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """The segments that have users, and how many; the store does not keep their order."""
+    users = evaluation["users"]
+    return [(segment, users[segment]) for segment in SEGMENTS if segment in users]

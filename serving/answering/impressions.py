@@ -15,6 +15,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId, UserNo
 from serving.answering.kept_context import KeptContext
 from serving.answering.pipeline import Answer
+from serving.lists.decision import Decision
 from serving.postgres.store import WriteStore
 from serving.runtime.metrics import ServingMetrics
 from sql.statements import statements
@@ -65,8 +66,19 @@ class Impression:
     """Whether it is kept though nobody has said it before."""
 
 
-def impression_of(recommendation_id: uuid.UUID, answer: Answer[Any]) -> Impression:
-    """An answer that is given now, for no placement; its list has `items` and a `run`."""
+def impression_of(
+    recommendation_id: uuid.UUID,
+    answer: Answer[Any],
+    decision: Decision | None = None,
+    user_id: UserId | None = None,
+    *,
+    explored: Sequence[ItemNo] = (),
+    shown_at: datetime | None = None,
+) -> Impression:
+    """An answer as it was given to `user_id`; its list has `items` and a `run`.
+
+    `decision`: for its placement; None: for none. `shown_at`: None: now.
+    """
     result = answer.result
     return Impression(
         recommendation_id=recommendation_id,
@@ -74,8 +86,15 @@ def impression_of(recommendation_id: uuid.UUID, answer: Answer[Any]) -> Impressi
         run_id=result.run.run_id if result.run else None,
         source=answer.source,
         item_nos=[item.item_no for item in result.items],
-        explored=(),
-        shown_at=datetime.now(UTC),
+        explored=explored,
+        shown_at=shown_at or datetime.now(UTC),
+        placement=decision.placement if decision else None,
+        placement_version=decision.version if decision else None,
+        experiment_id=decision.experiment_id if decision else None,
+        arm=decision.arm if decision else None,
+        user_id=user_id if decision and decision.experiment_id else None,
+        context=decision.context if decision else None,
+        adds_context=decision is None or decision.adds_context,
     )
 
 

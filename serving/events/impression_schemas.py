@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from serving.answering.list_values import LONGEST_PLACEMENT, AskedContextByName
 from serving.http.entries import MOST_ENTRIES
-from serving.http.values import Identifier, Moment, Text
+from serving.http.values import Identifier, Moment, Text, distinct_items
 from serving.lists.request import LONGEST
 
 _GREATEST = 2**31 - 1
@@ -31,12 +31,6 @@ class ShownArm(BaseModel):
 
     experiment_id: Annotated[Text, Field(min_length=1, max_length=200)]
     arm: Annotated[Text, Field(min_length=1, max_length=200)]
-
-
-def _distinct(item_ids: list[str]) -> list[str]:
-    if len(set(item_ids)) < len(item_ids):
-        raise ValueError("an item stands there twice")
-    return item_ids
 
 
 class PostedImpression(BaseModel):
@@ -65,7 +59,7 @@ class PostedImpression(BaseModel):
     item_ids: Annotated[
         list[Identifier],
         Field(min_length=1, max_length=LONGEST, description="What was shown, in this order."),
-        AfterValidator(_distinct),
+        AfterValidator(distinct_items),
     ]
     placement: ShownPlacement | None = None
     experiment: ShownArm | None = Field(

@@ -231,3 +231,10 @@ Phrase = Annotated[
     AfterValidator(_once_spaced),
     NOT_BLANK,
 ]
+
+
+def distinct_items(item_ids: list[str]) -> list[str]:
+    """Ids of items, none of them twice."""
+    if len(set(item_ids)) < len(item_ids):
+        raise ValueError("an item stands there twice")
+    return item_ids

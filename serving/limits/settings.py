@@ -9,16 +9,10 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from serving.limits.limits import RequestsPerMinute
 from sql.environment import LayerSettings
+from sql.shared_settings import comma_separated
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _MAPPED_PREFIX = 96
-
-
-def _listed(given: object) -> object:
-    """The parts of a text that are separated by commas."""
-    if not isinstance(given, str):
-        return given
-    return tuple(part.strip() for part in given.split(",") if part.strip())
 
 
 def _checked_proxies(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -60,10 +54,16 @@ def _has_usual_port(origin: str) -> bool:
 
 PerMinute = Annotated[int, Field(ge=0)]
 Proxies = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_checked_proxies)
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(comma_separated),
+    AfterValidator(_checked_proxies),
 ]
 Origins = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_checked_origins)
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(comma_separated),
+    AfterValidator(_checked_origins),
 ]
 
 

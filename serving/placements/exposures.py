@@ -4,7 +4,7 @@ Other lists of this kind are no impressions: most are asked for by nobody in par
 """
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from domain.identifiers import UserId
@@ -27,15 +27,5 @@ class Exposures:
         if user_id is None or decision is None or decision.experiment_id is None:
             return None
         recommendation_id = random_uuid()
-        shown = replace(
-            impression_of(recommendation_id, answer),
-            placement=decision.placement,
-            placement_version=decision.version,
-            experiment_id=decision.experiment_id,
-            arm=decision.arm,
-            user_id=user_id,
-            context=decision.context,
-            adds_context=decision.adds_context,
-        )
-        self.impressions.put(shown)
+        self.impressions.put(impression_of(recommendation_id, answer, decision, user_id))
         return recommendation_id

@@ -14,7 +14,7 @@ from serving.answering.fields import FieldNames
 from serving.candidates.filters import AmongItems, Filters
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
-from serving.http.values import Identifier
+from serving.http.values import Identifier, distinct_items
 from serving.lists.request import RecommendationRequest
 from serving.recommendations.routes import FromRecommender
 from serving.recommendations.schemas import (
@@ -28,12 +28,6 @@ MOST_RANKED = CANDIDATES
 """As many as a source gives the blend."""
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
-
-
-def _distinct(item_ids: list[str]) -> list[str]:
-    if len(set(item_ids)) < len(item_ids):
-        raise ValueError("an item stands there twice")
-    return item_ids
 
 
 class RankBody(BaseModel):
@@ -50,7 +44,7 @@ class RankBody(BaseModel):
     item_ids: Annotated[
         list[Identifier],
         Field(min_length=1, max_length=MOST_RANKED),
-        AfterValidator(_distinct),
+        AfterValidator(distinct_items),
     ]
     exclude_seen: bool = Field(
         False,

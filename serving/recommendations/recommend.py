@@ -12,7 +12,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
 from serving.answering.cache import AtHand
 from serving.answering.fields import ItemFields
-from serving.answering.impressions import Impression, ImpressionQueue
+from serving.answering.impressions import ImpressionQueue, impression_of
 from serving.answering.list_kind import CachedKind, ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.filters import Filters
@@ -129,7 +129,16 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             random_uuid(), answer, meant, datetime.now(UTC), decision, request.rules
         )
         if decision is None or decision.keeps_impressions:
-            self.impressions.put(_impression(user_id, recommendation))
+            self.impressions.put(
+                impression_of(
+                    recommendation.recommendation_id,
+                    answer,
+                    decision,
+                    user_id,
+                    explored=[item.item_no for item in answer.result.items if item.explored],
+                    shown_at=recommendation.generated_at,
+                )
+            )
         return recommendation
 
     async def prepare(self, run: LiveRun, user_id: UserId, request: RecommendationRequest) -> None:
@@ -253,24 +262,3 @@ class UncachedKind(ListKind[RecommendationRequest, RecommendationList]):
     def group(self, request: RecommendationRequest) -> Sequence[UserId]:
         """See `ListKind`."""
         return request.group
-
-
-def _impression(user_id: UserId | None, recommendation: Recommendation) -> Impression:
-    answer = recommendation.answer
-    result, decision = answer.result, recommendation.decision
-    return Impression(
-        recommendation_id=recommendation.recommendation_id,
-        user_no=answer.user_no,
-        run_id=result.run.run_id if result.run else None,
-        source=answer.source,
-        item_nos=[item.item_no for item in result.items],
-        explored=[item.item_no for item in result.items if item.explored],
-        shown_at=recommendation.generated_at,
-        placement=decision.placement if decision else None,
-        placement_version=decision.version if decision else None,
-        experiment_id=decision.experiment_id if decision else None,
-        arm=decision.arm if decision else None,
-        user_id=user_id if decision and decision.experiment_id else None,
-        context=decision.context if decision else None,
-        adds_context=decision is None or decision.adds_context,
-    )

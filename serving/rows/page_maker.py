@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from domain.errors import StoreUnavailableError, UnknownItemError
-from domain.identifiers import ItemNo, UserId, UserNo
-from serving.answering.impressions import Impression, ImpressionQueue
+from domain.identifiers import ItemNo, UserNo
+from serving.answering.impressions import ImpressionQueue, impression_of
 from serving.answering.list_kind import ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.catalogue_items import NewItems
@@ -77,8 +77,16 @@ class PageMaker(ListKind[PageRequest, Page]):
         for recommendation_id, row in zip(page.recommendation_ids, answer.result.rows, strict=True):
             decision = row.request.decision
             if decision is None or decision.keeps_impressions:
-                shown = _impression(recommendation_id, row, page, request.user_id)
-                self.impressions.put(shown)
+                self.impressions.put(
+                    impression_of(
+                        recommendation_id,
+                        _of_row(answer, row),
+                        decision,
+                        request.user_id,
+                        explored=[item.item_no for item in row.items if item.explored],
+                        shown_at=page.generated_at,
+                    )
+                )
         return page
 
     async def make(
@@ -313,23 +321,6 @@ def _in_category(asked: RowRequest) -> Filters:
     return of_category.also(*asked.filters.conditions)
 
 
-def _impression(
-    recommendation_id: uuid.UUID, row: Row, page: AnsweredPage, user_id: UserId | None
-) -> Impression:
-    run, decision = page.answer.result.run, row.request.decision
-    return Impression(
-        recommendation_id=recommendation_id,
-        user_no=page.answer.user_no,
-        run_id=run.run_id if run else None,
-        source=row.strategy,
-        item_nos=[item.item_no for item in row.items],
-        explored=[item.item_no for item in row.items if item.explored],
-        shown_at=page.generated_at,
-        placement=decision.placement if decision else None,
-        placement_version=decision.version if decision else None,
-        experiment_id=decision.experiment_id if decision else None,
-        arm=decision.arm if decision else None,
-        user_id=user_id if decision and decision.experiment_id else None,
-        context=decision.context if decision else None,
-        adds_context=decision is None or decision.adds_context,
-    )
+def _of_row(answer: Answer[Page], row: Row) -> Answer[Page]:
+    """An answer as if the page were this row alone."""
+    return replace(answer, result=replace(answer.result, rows=(row,)), source=row.strategy)

@@ -10,11 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from sql.audit import AuditEntry, list_audit
+from stack.cli.database import opened_database
 from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 
 def command(
@@ -26,10 +25,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Write a table, or a JSON array of entries."""
-    with (
-        opened_stores(*prepare(), "tandem audit") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(*prepare(), "tandem audit") as connection:
         entries = list_audit(connection, most, before)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], default=str))

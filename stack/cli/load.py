@@ -30,11 +30,11 @@ from loading.sources import STANDARD_INPUT
 from sql.audit import add_audit_entry
 from sql.loads import undo_load
 from sql.settings import KeptContextSettings
+from stack.cli.database import opened_database
 from stack.cli.load_tables import understood_tables
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.cli.preview_tables import print_preview
-from stack.database import connected
 from stack.local.stores import opened_stores
 from stack.person import person_at_the_machine
 
@@ -278,10 +278,7 @@ def _print_report(console: Console, report: LoadReport) -> None:
 
 def _undo(load_no: int, *, as_json: bool) -> None:
     settings, home = prepare()
-    with (
-        opened_stores(settings, home, "tandem load") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(settings, home, "tandem load") as connection:
         undone = undo_load(connection, load_no)
         if undone.is_new:
             add_audit_entry(

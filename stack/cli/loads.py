@@ -9,11 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from sql.loads import Load, list_loads
+from stack.cli.database import opened_database
 from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 
 def command(
@@ -23,10 +22,7 @@ def command(
 ) -> None:
     """`tandem load --undo LOAD` takes one back."""
     settings, home = prepare()
-    with (
-        opened_stores(settings, home, "tandem loads") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(settings, home, "tandem loads") as connection:
         loads = list_loads(connection, most)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(load) for load in loads], default=str))

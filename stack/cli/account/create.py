@@ -9,10 +9,9 @@ import typer
 from domain.errors import InvalidInputError
 from serving.accounts.links import NewLink
 from stack.accounts import create_account, make_reset_link
+from stack.cli.database import opened_database
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 
 def command(
@@ -32,10 +31,7 @@ def command(
     settings, home = prepare()
     password = None if link else asked_password()
     made: NewLink | None = None
-    with (
-        opened_stores(settings, home, "tandem account") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(settings, home, "tandem account") as connection:
         account_id = create_account(connection, name, role, password)
         if link:
             made = make_reset_link(connection, account_id)

@@ -6,10 +6,9 @@ import typer
 
 from stack.accounts import disable_account
 from stack.cli.answers import print_answer
+from stack.cli.database import opened_database
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 
 def command(
@@ -18,9 +17,6 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Exit code 0 once nobody can sign in to it."""
-    with (
-        opened_stores(*prepare(), "tandem account") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(*prepare(), "tandem account") as connection:
         disable_account(connection, name)
     print_answer({"name": name, "disabled": True}, f"{name} is disabled.", as_json=as_json)

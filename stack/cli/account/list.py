@@ -8,19 +8,15 @@ from rich.table import Table
 
 from serving.accounts.account_keeping import AccountRecord
 from stack.accounts import load_accounts
+from stack.cli.database import opened_database
 from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 
 def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array of objects with `name`, `role`, `user_id` and more."""
-    with (
-        opened_stores(*prepare(), "tandem account") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(*prepare(), "tandem account") as connection:
         records = load_accounts(connection)
     if as_json:
         typer.echo(json.dumps([_plain(record) for record in records]))

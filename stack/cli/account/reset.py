@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from stack.accounts import find_account_id, make_reset_link
+from stack.cli.database import opened_database
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 
 def command(
@@ -19,10 +18,7 @@ def command(
 ) -> None:
     """Write the link, which is good once, or a JSON object with `name` and `link`."""
     settings, home = prepare()
-    with (
-        opened_stores(settings, home, "tandem account") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(settings, home, "tandem account") as connection:
         link = make_reset_link(connection, find_account_id(connection, name))
     address = f"{settings.api_url}{link.path}"
     typer.echo(json.dumps({"name": name, "link": address}) if as_json else address)

@@ -7,11 +7,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from sql.filtered_attributes import FilteredAttribute, list_attributes
+from stack.cli.database import opened_database
 from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 _NONE = "No attribute is declared. `tandem filter add ATTRIBUTE` declares one."
 _MEGABYTE = 1_000_000
@@ -19,10 +18,7 @@ _MEGABYTE = 1_000_000
 
 def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array: `attribute`, `added_at`, `is_indexed` and `bytes` of each."""
-    with (
-        opened_stores(*prepare(), "tandem filter") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(*prepare(), "tandem filter") as connection:
         attributes = list_attributes(connection)
     if as_json:
         typer.echo(json.dumps([_fields(each) for each in attributes]))

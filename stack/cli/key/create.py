@@ -11,10 +11,9 @@ from domain.errors import InvalidInputError
 from serving.access.callers import SCOPES
 from serving.access.keys import MOST_PER_MINUTE
 from stack.api_key import DEFAULT_SCOPES, create_key
+from stack.cli.database import opened_database
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 
@@ -54,10 +53,7 @@ def command(
     if unknown:
         raise InvalidInputError(f"There is no scope {unknown[0]!r}; there are {', '.join(SCOPES)}.")
     expires_at = None if expires is None else expiry(expires, datetime.now(UTC))
-    with (
-        opened_stores(*prepare(), "tandem key") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(*prepare(), "tandem key") as connection:
         key = create_key(connection, name, scopes, expires_at=expires_at, per_minute=limit)
     answer = {
         "key": key,

@@ -10,19 +10,15 @@ from rich.table import Table
 from serving.access.callers import SCOPES
 from serving.access.keys import KeyRecord
 from stack.api_key import load_keys
+from stack.cli.database import opened_database
 from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 
 def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array: `name`, `scopes`, `created_at`, `revoked_at` and more."""
-    with (
-        opened_stores(*prepare(), "tandem key") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(*prepare(), "tandem key") as connection:
         records = load_keys(connection)
     if as_json:
         typer.echo(json.dumps([_plain(record) for record in records]))

@@ -6,10 +6,9 @@ import typer
 
 from stack.api_key import revoke_key
 from stack.cli.answers import print_answer
+from stack.cli.database import opened_database
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 
 def command(
@@ -27,10 +26,7 @@ def command(
 
     As JSON: `name`, `prefix`, `revoked_at`, and `was_in_force`: whether it was until now.
     """
-    with (
-        opened_stores(*prepare(), "tandem key") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(*prepare(), "tandem key") as connection:
         key, was_in_force = revoke_key(connection, named)
     revoked_at = key.revoked_at and key.revoked_at.isoformat()
     fields = {"name": key.name, "prefix": key.prefix, "revoked_at": revoked_at}

@@ -8,19 +8,15 @@ from rich.table import Table
 
 from domain.interactions import EventKind
 from sql.event_kinds import find_kinds
+from stack.cli.database import opened_database
 from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
-from stack.database import connected
-from stack.local.stores import opened_stores
 
 
 def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array with the fields of `kind_fields`."""
-    with (
-        opened_stores(*prepare(), "tandem kind") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(*prepare(), "tandem kind") as connection:
         kinds = list(find_kinds(connection).values())
     if as_json:
         typer.echo(json.dumps([kind_fields(kind) for kind in kinds]))

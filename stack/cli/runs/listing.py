@@ -6,11 +6,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from stack.cli.database import opened_database
 from stack.cli.lists import print_list
 from stack.cli.preparing import prepare
-from stack.database import connected
 from stack.local.home import Home, is_up
-from stack.local.stores import opened_stores
 from stack.runs import RunRecord, load_runs
 from stack.settings import StackSettings
 
@@ -30,10 +29,7 @@ def _load(settings: StackSettings, home: Home) -> list[RunRecord]:
     nothing_stored = settings.database_url is None and not home.postgres.exists()
     if nothing_stored and not is_up(home):
         return []
-    with (
-        opened_stores(settings, home, "tandem runs") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(settings, home, "tandem runs") as connection:
         return load_runs(connection)
 
 

@@ -8,12 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from domain.errors import UnknownRunError
+from stack.cli.database import opened_database
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.cli.runs.tables import run_tables
-from stack.database import connected
 from stack.local.home import Home, is_up
-from stack.local.stores import opened_stores
 from stack.runs import RunRecord, find_named_run
 from stack.settings import StackSettings
 
@@ -37,10 +36,7 @@ def _load(settings: StackSettings, home: Home, name: str) -> RunRecord:
     nothing_stored = settings.database_url is None and not home.postgres.exists()
     if nothing_stored and not is_up(home):
         raise UnknownRunError("There are no runs yet. Make one: tandem nightly")
-    with (
-        opened_stores(settings, home, "tandem runs show") as stores,
-        connected(stores.database_url) as connection,
-    ):
+    with opened_database(settings, home, "tandem runs show") as connection:
         return find_named_run(connection, name)
 
 

@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from batch.choosing.paired import CHOSEN, choices_in
-from batch.evaluation.segments import SEGMENTS
+from batch.evaluation.segments import evaluated_users
+from batch.parameters import holds_vectors
 from stack.runs import RunRecord
 
 _CONTENDERS = {"candidate": "this run", "served": "served run", "popularity": "popular"}
@@ -36,7 +37,7 @@ def run_tables(record: RunRecord) -> Iterator[Table]:
     if metrics.get("words_foreseen"):
         yield _foreseen(metrics["words_foreseen"])
     for group, parameters in record["parameters"].items():
-        shown = {name: value for name, value in parameters.items() if not _holds_vectors(value)}
+        shown = {name: value for name, value in parameters.items() if not holds_vectors(value)}
         if shown:
             yield _values(f"parameters: {group}", shown)
     yield _seconds(record["step_seconds"])
@@ -58,7 +59,7 @@ def _segments(evaluation: Mapping[str, Any]) -> Table:
     """The deciding figure by segment."""
     compared = _compared(evaluation)
     table = _table(f"{_DECIDING} by segment (users)", [_CONTENDERS[who] for who in compared])
-    for segment, users in _counted(evaluation):
+    for segment, users in evaluated_users(evaluation):
         cells = [
             _format_figure(evaluation[who].get(segment, {}).get(_DECIDING)) for who in compared
         ]
@@ -97,12 +98,6 @@ def _values(title: str, values: Mapping[str, Any]) -> Table:
     return table
 
 
-def _holds_vectors(value: Any) -> bool:
-    """Whether a parameter is a vector or has one in it: nobody reads those."""
-    within = value.values() if isinstance(value, Mapping) else (value,)
-    return any(isinstance(value, list) for value in within)
-
-
 def _seconds(step_seconds: Mapping[str, float]) -> Table:
     slowest = sorted(step_seconds.items(), key=lambda step: -step[1])
     return _values("seconds", {step: f"{seconds:.1f}" for step, seconds in slowest})
@@ -130,12 +125,6 @@ def _beside(metrics: Mapping[str, Any]) -> dict[str, Any]:
         and not name.startswith(CHOSEN)
         and not name.endswith(tuple(_FIGURES))
     }
-
-
-def _counted(evaluation: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """The segments that have users, and how many; the store does not keep their order."""
-    users = evaluation["users"]
-    return [(segment, users[segment]) for segment in SEGMENTS if segment in users]
 
 
 def _compared(evaluation: Mapping[str, Any]) -> list[str]:
