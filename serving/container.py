@@ -13,7 +13,7 @@ from serving.catalogue.catalogue import Catalogue
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.console.item_pages import ItemPageReader
 from serving.console.night_schedule import ScheduleReader
-from serving.console.prefect_pages import PrefectPages
+from serving.console.prefect_api import PrefectPages
 from serving.console.run_pages import RunReader
 from serving.console.user_pages import UserPageReader
 from serving.console.watching import Watcher

@@ -26,7 +26,7 @@ from serving.accounts.schemas import (
 )
 from serving.accounts.sessions import Sessions, TokenPair
 from serving.accounts.sign_in import SignIn
-from serving.accounts.whoever import FromSignedIn, load_who, who
+from serving.accounts.signed_in import FromSignedIn, load_who, who
 from serving.http.errors import problems_of_anybody, problems_of_request
 from serving.http.forms import described_form, read_form
 from serving.http.routing import TandemRoute, provided

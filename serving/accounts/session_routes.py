@@ -15,7 +15,7 @@ from serving.accounts.auth_routes import FromSessions, FromSignIn, sign_out
 from serving.accounts.cookies import set_cookie
 from serving.accounts.schemas import SessionAnswer, SessionBody
 from serving.accounts.sessions import CONSOLE_LIFE
-from serving.accounts.whoever import FromSignedIn, load_who, session_secret, who
+from serving.accounts.signed_in import FromSignedIn, load_who, session_secret, who
 from serving.http.errors import problems_of_anybody, problems_of_request
 from serving.http.routing import TandemRoute
 from serving.limits.client_addresses import client_address

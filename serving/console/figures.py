@@ -13,8 +13,6 @@ class Figure:
     """As it is stored."""
     label: str
     meaning: str
-    is_share: bool = True
-    """Whether it lies in [0, 1]."""
 
 
 _DEPTH: Final = 20
@@ -50,7 +48,6 @@ FIGURES: tuple[Figure, ...] = (
         f"novelty@{_DEPTH}",
         "Novelty@20",
         "How little known the first 20 items are, in bits: 1 more is known to half as many users.",
-        is_share=False,
     ),
 )
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from serving.access.callers import ROLES, Caller, Role, TeamMember
 from serving.access.random_tokens import csrf_token
 from serving.access.requirements import find_caller
-from serving.accounts.whoever import session_secret
+from serving.accounts.signed_in import session_secret
 from serving.console.static_files import version
 from serving.console.wording import FILTERS
 from serving.pages import CONSOLE_POLICY

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 UNATTENDED = "x-tandem-unattended"
 """Header of requests that are no reason to keep a Prefect server up that rests when nobody asks."""
@@ -159,3 +160,17 @@ def _parsed(text: bytes) -> Any:
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True, slots=True)
+class PrefectPages:
+    """The addresses of Prefect's pages."""
+
+    url: str | None
+    """None: it is not known where they are."""
+
+    def of_flow_run(self, flow_run_id: UUID | None) -> str | None:
+        """The page of a flow run; None: there is none, or it is not known where."""
+        if self.url is None or flow_run_id is None:
+            return None
+        return f"{self.url.rstrip('/')}/runs/flow-run/{flow_run_id}"

@@ -15,7 +15,7 @@ from serving.console.figures import BY_NAME, FIGURES, STATES, TERMS
 from serving.console.night_schedule import ScheduleReader
 from serving.console.page_routing import ConsoleRoute
 from serving.console.pages import FromPages
-from serving.console.prefect_pages import PrefectPages
+from serving.console.prefect_api import PrefectPages
 from serving.console.requirements import may_change_runs, may_look_after_runs
 from serving.console.run_pages import RunReader
 from serving.http.routing import provided

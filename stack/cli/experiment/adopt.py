@@ -6,7 +6,7 @@ import typer
 
 from stack.cli.answers import print_answer
 from stack.cli.experiment.asking import ask_experiments, at_the_machine
-from stack.cli.experiment.naming import ExperimentName
+from stack.cli.experiment.options import ExperimentName
 from stack.cli.options import AsJson
 
 

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from serving.experiments.schemas import ComparisonFigures, ExperimentAnswer
 from stack.cli.experiment.asking import ask_experiments
-from stack.cli.experiment.naming import ExperimentName
+from stack.cli.experiment.options import ExperimentName
 from stack.cli.options import AsJson
 
 

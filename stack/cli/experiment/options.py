@@ -1,4 +1,4 @@
-"""The name of an experiment, as commands take it."""
+"""What several of these commands take."""
 
 from typing import Annotated
 
