@@ -19,7 +19,7 @@ from stack.api_key import create_key
 from stack.database import using_engine
 from stack.local.embedded_database import DATABASE, embedded_addresses
 from stack.local.flow_runs.flow_environment import flow_environment
-from stack.local.flow_runs.nightly_flow import StepListener
+from stack.local.flow_runs.nightly_flow import PUBLISHED, StepListener
 from stack.local.flow_runs.nightly_run import run_nightly
 from stack.local.home import Home
 from stack.local.ports import free_port
@@ -31,7 +31,6 @@ from stack.local.servers.redis_server import running_redis
 from stack.local.stores import Stores, prepare_database
 from stack.local.supervision.log_file import open_log
 from stack.local.supervision.service import POLITE
-from stack.runs import PUBLISHED
 from stack.settings import StackSettings
 
 _TIMEOUT_SECONDS = 30.0

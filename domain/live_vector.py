@@ -245,14 +245,6 @@ def live_vector_of(
     return vector
 
 
-def fold_in(space: LiveSpace, items: ItemVectors, history: History) -> Floats:
-    """The ALS factors (f,) of a user with this history, the items' factors held fixed.
-
-    Every item of the history must be in `items`.
-    """
-    return fold_in_equation(space, items, history).solved()
-
-
 def fold_in_equation(space: LiveSpace, items: ItemVectors, history: History) -> FoldIn:
     """The equation `(Y'Y + Y'(C - I)Y + lambda I) x = Y'C p` for a history.
 

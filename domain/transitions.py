@@ -88,19 +88,12 @@ def items_followed(
 
 
 def following(
-    parameters: LiveVectorParameters, items: ItemVectors, transitions: Transitions, history: History
-) -> Ranking:
-    """What comes next after a history, the best `MOST_FOLLOWING` items with what they gain.
-
-    `items` must hold every item of the history that the run has a vector for, `transitions` every
-    row of these that the run has. Items of the history are among the answer.
-    """
-    return _following(transitions, *sequence_weights(parameters, known_history(items, history)))
-
-
-def _following(
     transitions: Transitions, used: NDArray[np.int32], weights: NDArray[np.float64]
 ) -> Ranking:
+    """What comes next after items (n,) that count `weights` (n,): the best `MOST_FOLLOWING`.
+
+    `transitions` must hold every row of these items that the run has. They are among the answer.
+    """
     cells, lengths = transitions.cells(used)
     if not len(cells):
         return Ranking.empty()
@@ -141,4 +134,4 @@ def live_vector_and_following(
     vector = live_vector_of(space, items, weighed)
     if vector is None:
         return None, Ranking.empty()
-    return vector, _following(transitions, weighed.newest_liked, weighed.shares)
+    return vector, following(transitions, weighed.newest_liked, weighed.shares)

@@ -12,7 +12,6 @@ from sql.runs import ModelRun
 
 _TIMES = ("cut_off_at", "started_at", "finished_at")
 
-PUBLISHED = "published"
 LIVE = "live"
 LATEST = "latest"
 _NUMBER = re.compile(r"[0-9]{1,9}")

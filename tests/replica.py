@@ -12,7 +12,7 @@ import psycopg
 
 from stack.local.servers import postgres
 from stack.local.servers.binaries import postgres_program
-from stack.local.servers.child_process import run_program
+from stack.local.servers.child_process import run_program, stop_child
 from stack.local.servers.postgres import (
     PostgresServer,
     prepare_postgres,
@@ -44,7 +44,7 @@ class StreamingReplica:
 
     def stop(self) -> None:
         if self.process is not None:
-            postgres.stop(self.process)
+            stop_child(self.process, postgres.SHUTDOWN)
         self.process = None
 
     def hold(self) -> None:

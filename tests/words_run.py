@@ -11,7 +11,12 @@ from scipy.sparse import csr_matrix
 from sqlalchemy import Connection, Engine, insert, text
 
 from batch.bulk import bulk_connection
-from batch.content.catalogue_words import CatalogueWords, learn_words, store_words
+from batch.content.catalogue_words import (
+    CatalogueWords,
+    load_item_terms,
+    store_words,
+    words_of_terms,
+)
 from batch.content.similarity import (
     all_similarity_embeddings,
     store_similarity_embeddings,
@@ -108,7 +113,7 @@ def write_night(engine: Engine, url: str, space: ItemSpace, *, users: int = 1) -
     user_nos = np.arange(1, users + 1, dtype=np.int32)
     matrix = InteractionMatrix(user_nos, space.items.item_nos, ones, ones)
     with bulk_connection(url) as bulk, engine.begin() as connection:
-        words = learn_words(bulk, space, matrix, WordParameters())
+        words = words_of_terms(load_item_terms(bulk), space, matrix, WordParameters())
         store_item_vectors(bulk, run.run_id, words.space.items, words.users)
         store_words(bulk, connection, run.run_id, words.learned)
         chunks = all_similarity_embeddings(words.space, words.terms, words.learned)

@@ -58,20 +58,10 @@ def use_language(connection: Connection, language: str) -> bool:
     )
 
 
-def learn_words(
-    connection: Any, space: ItemSpace, matrix: InteractionMatrix, parameters: WordParameters
-) -> CatalogueWords:
-    """Read the catalogue's words over an ADBC connection and learn what they say in `space`.
-
-    `matrix` is the one the space was learned from.
-    """
-    return words_of_terms(load_item_terms(connection), space, matrix, parameters)
-
-
 def words_of_terms(
     terms: ItemTerms, space: ItemSpace, matrix: InteractionMatrix, parameters: WordParameters
 ) -> CatalogueWords:
-    """The same with the words read before."""
+    """What the words of the catalogue say in `space`, which was learned from `matrix`."""
     learned = learn_space_words(space, matrix, terms, parameters)
     widened = space_with_words(space, matrix, terms, learned)
     return CatalogueWords(terms, learned, widened, _users_of(widened, matrix))

@@ -1,8 +1,7 @@
 """Show who administered what, newest first: keys, loads, runs, kinds of events, users."""
 
 import dataclasses
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -27,15 +26,16 @@ def command(
     """Write a table, or a JSON array of entries."""
     with opened_database(*prepare(), "tandem audit") as connection:
         entries = list_audit(connection, most, before)
-    if as_json:
-        typer.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], default=str))
-    elif entries:
-        _print(entries)
-    else:
-        typer.echo("Nothing was administered yet.")
+    print_list(
+        entries,
+        dataclasses.asdict,
+        _table,
+        nothing="Nothing was administered yet.",
+        as_json=as_json,
+    )
 
 
-def _print(entries: list[AuditEntry]) -> None:
+def _table(entries: Sequence[AuditEntry]) -> Table:
     table = Table("entry", "at (UTC)", "by", "act", "on", "details", box=None, pad_edge=False)
     for entry in entries:
         table.add_row(
@@ -46,7 +46,7 @@ def _print(entries: list[AuditEntry]) -> None:
             escape(entry.subject),
             escape(_written(entry.details)),
         )
-    print_list(table)
+    return table
 
 
 def _written(details: Mapping[str, Any]) -> str:

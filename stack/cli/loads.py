@@ -1,7 +1,7 @@
 """List loads, newest first: what came in, by whom, and what became of its rows."""
 
 import dataclasses
-import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -24,16 +24,21 @@ def command(
     settings, home = prepare()
     with opened_database(settings, home, "tandem loads") as connection:
         loads = list_loads(connection, most)
-    if as_json:
-        typer.echo(json.dumps([dataclasses.asdict(load) for load in loads], default=str))
-        return
-    if not loads:
-        typer.echo("Nothing was loaded yet: `tandem load PATH` does.")
-        return
-    _print(loads)
+    print_list(
+        loads,
+        dataclasses.asdict,
+        _table,
+        nothing="Nothing was loaded yet: `tandem load PATH` does.",
+        as_json=as_json,
+    )
+    if not as_json and any(load.state == "interrupted" for load in loads):
+        typer.echo(
+            "An interrupted load goes on when the same is loaded again, or is taken back with"
+            " `tandem load --undo LOAD`."
+        )
 
 
-def _print(loads: list[Load]) -> None:
+def _table(loads: Sequence[Load]) -> Table:
     table = Table("load", "state", "began", "by", "events", "items", "rejected", box=None)
     table.add_column("source", overflow="fold")
     for load in loads:
@@ -48,9 +53,4 @@ def _print(loads: list[Load]) -> None:
             f"{sum(counts.get('rejected', {}).values()):,}" if counts else "?",
             escape(load.source),
         )
-    print_list(table)
-    if any(load.state == "interrupted" for load in loads):
-        typer.echo(
-            "An interrupted load goes on when the same is loaded again, or is taken back with"
-            " `tandem load --undo LOAD`."
-        )
+    return table

@@ -11,7 +11,6 @@ from domain.live_vector import (
     ItemVectors,
     LiveSpace,
     LiveVectorParameters,
-    fold_in,
     fold_in_equation,
     live_vector,
     sequence_weights,
@@ -74,7 +73,9 @@ def test_fold_in_solves_the_equation_of_hu_koren_and_volinsky(
         left += (abs(confidence) - 1) * np.outer(factors[row], factors[row])
         right += max(confidence, 0) * factors[row]
     expected = np.linalg.solve(left, right)
-    assert fold_in(space, items, history(pairs)) == pytest.approx(expected, abs=1e-4)
+    assert fold_in_equation(space, items, history(pairs)).solved() == pytest.approx(
+        expected, abs=1e-4
+    )
 
 
 @given(st.permutations([(10, 1.0), (20, 3.0), (30, -2.0), (40, 1.0)]))
@@ -82,8 +83,10 @@ def test_without_decay_the_order_of_a_history_does_not_matter(
     pairs: list[tuple[int, float]],
 ) -> None:
     space, items, _ = space_and_items(WHOLE)
-    in_order = fold_in(space, items, history(sorted(pairs)))
-    assert fold_in(space, items, history(pairs)) == pytest.approx(in_order, abs=1e-9)
+    in_order = fold_in_equation(space, items, history(sorted(pairs))).solved()
+    assert fold_in_equation(space, items, history(pairs)).solved() == pytest.approx(
+        in_order, abs=1e-9
+    )
 
 
 @given(events)

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from domain.live_vector import LiveVectorParameters, known_history, sequence_weights
+from domain.live_vector import (
+    History,
+    ItemVectors,
+    LiveVectorParameters,
+    known_history,
+    sequence_weights,
+)
+from domain.rankings import Ranking
 from domain.transitions import (
     MOST_FOLLOWING,
     NO_TRANSITIONS,
@@ -58,6 +65,12 @@ def test_sums_are_the_same_to_the_last_bit_however_they_are_added_up(
     assert (sums == far_sums).all()
 
 
+def followed(
+    parameters: LiveVectorParameters, items: ItemVectors, transitions: Transitions, past: History
+) -> Ranking:
+    return following(transitions, *sequence_weights(parameters, known_history(items, past)))
+
+
 @pytest.mark.parametrize("parameters", [PARAMETERS, FEW])
 @given(pairs=events, seed=st.integers(0, 20))
 def test_it_is_the_best_of_the_product_with_the_dense_matrix(
@@ -67,7 +80,7 @@ def test_it_is_the_best_of_the_product_with_the_dense_matrix(
     used, weights = sequence_weights(parameters, known_history(CATALOGUE, history(pairs)))
     gains = np.zeros(NEXT + 1)
     gains += weights @ dense(transitions)[used]
-    found = following(parameters, CATALOGUE, transitions, history(pairs))
+    found = followed(parameters, CATALOGUE, transitions, history(pairs))
     assert len(found) == min(np.count_nonzero(gains), MOST_FOLLOWING)
     assert found.scores == pytest.approx(gains[found.item_nos], abs=1e-6)
     assert (np.diff(found.scores) <= 0.0).all()
@@ -86,23 +99,21 @@ def test_the_order_within_rows_and_other_rows_make_no_difference(
         pairs_of_row = list(zip(*transitions.row(item_no), strict=True))
         order.shuffle(pairs_of_row)
         shuffled[item_no] = [(int(no), float(score)) for no, score in pairs_of_row]
-    found = following(PARAMETERS, CATALOGUE, transitions, history(pairs))
-    other = following(PARAMETERS, CATALOGUE, transitions_of(shuffled), history(pairs))
+    found = followed(PARAMETERS, CATALOGUE, transitions, history(pairs))
+    other = followed(PARAMETERS, CATALOGUE, transitions_of(shuffled), history(pairs))
     assert np.array_equal(found.item_nos, other.item_nos)
     assert np.array_equal(found.scores, other.scores)
 
 
 def test_what_the_run_has_no_vector_of_and_what_is_disliked_is_followed_by_nothing() -> None:
     transitions = transitions_of({7: [(1, 1.0)], 10: [(2, 1.0)], 20: [(3, 1.0)]})
-    found = following(
-        PARAMETERS, CATALOGUE, transitions, history([(20, 1.0), (10, -2.0), (7, 1.0)])
-    )
+    found = followed(PARAMETERS, CATALOGUE, transitions, history([(20, 1.0), (10, -2.0), (7, 1.0)]))
     assert (found.item_nos.tolist(), found.scores.tolist()) == ([3], [1.0])
 
 
 def test_without_rows_or_a_live_vector_nothing_comes_next() -> None:
     liked = history([(10, 1.0)])
-    assert not len(following(PARAMETERS, CATALOGUE, NO_TRANSITIONS, liked))
+    assert not len(followed(PARAMETERS, CATALOGUE, NO_TRANSITIONS, liked))
     of_nobody = live_vector_and_following(SPACE, CATALOGUE, of_seed(0), history([]))
     assert of_nobody[0] is None
     assert not len(of_nobody[1])

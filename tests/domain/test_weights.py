@@ -18,7 +18,7 @@ from domain.interactions import (
     parse_scale,
     rating_strengths,
 )
-from domain.live_vector import History, fold_in
+from domain.live_vector import History, fold_in_equation
 from tests.domain.test_live_vector import WHOLE, space_and_items
 
 LISTEN, DISLIKE, RATE = KindNo(1), KindNo(2), KindNo(3)
@@ -161,6 +161,8 @@ def test_a_sum_is_bounded_on_both_sides() -> None:
 def test_events_repeated_without_end_move_a_live_vector_no_further_than_the_bound() -> None:
     space, items, _ = space_and_items(WHOLE)
     item_nos = np.array([10, 20, 30], dtype=np.int32)
-    most = fold_in(space, items, History(item_nos, np.array([3.0, MOST_WEIGHT, 1.0])))
-    absurd = fold_in(space, items, History(item_nos, np.array([3.0, 1e15, 1.0])))
+    most = fold_in_equation(
+        space, items, History(item_nos, np.array([3.0, MOST_WEIGHT, 1.0]))
+    ).solved()
+    absurd = fold_in_equation(space, items, History(item_nos, np.array([3.0, 1e15, 1.0]))).solved()
     assert np.array_equal(absurd, most)

@@ -1,8 +1,7 @@
 """List the accounts: of the team, and of end users."""
 
-import json
+from collections.abc import Sequence
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -18,12 +17,13 @@ def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array of objects with `name`, `role`, `user_id` and more."""
     with opened_database(*prepare(), "tandem account") as connection:
         records = load_accounts(connection)
-    if as_json:
-        typer.echo(json.dumps([_plain(record) for record in records]))
-    elif records:
-        print_list(_table(records))
-    else:
-        typer.echo("No accounts yet. Make one: tandem account create NAME --role admin --link")
+    print_list(
+        records,
+        _plain,
+        _table,
+        nothing="No accounts yet. Make one: tandem account create NAME --role admin --link",
+        as_json=as_json,
+    )
 
 
 def _plain(record: AccountRecord) -> dict[str, object]:
@@ -38,7 +38,7 @@ def _plain(record: AccountRecord) -> dict[str, object]:
     }
 
 
-def _table(records: list[AccountRecord]) -> Table:
+def _table(records: Sequence[AccountRecord]) -> Table:
     table = Table("name", "role", "created", "", box=None, header_style="bold", pad_edge=False)
     for record in records:
         note = "" if record.has_password else "no password yet"

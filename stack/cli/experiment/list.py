@@ -1,13 +1,15 @@
 """List the experiments, the newest first."""
 
-import json
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from serving.experiments.definition import Experiment
 from stack.cli.experiment.asking import ask_experiments
+from stack.cli.lists import print_list
 from stack.cli.options import AsJson
 
 
@@ -21,20 +23,24 @@ def command(
 ) -> None:
     """Write a table, or a JSON array of the experiments as `GET /v1/experiments` has them."""
     found = ask_experiments(lambda experiments, _: experiments.list(state))
-    if as_json:
-        typer.echo(json.dumps([experiment.model_dump(mode="json") for experiment in found]))
-        return
-    if not found:
-        typer.echo("There are no experiments yet. Make one: tandem experiment create NAME FILE")
-        return
+    print_list(
+        found,
+        lambda experiment: experiment.model_dump(mode="json"),
+        _table,
+        nothing="There are no experiments yet. Make one: tandem experiment create NAME FILE",
+        as_json=as_json,
+    )
+
+
+def _table(found: Sequence[Experiment]) -> Table:
     table = Table("name", "state", "placement", "goal", "arms", "since (UTC)", box=None)
     for experiment in found:
         table.add_row(
-            experiment.experiment_id,
+            escape(experiment.experiment_id),
             experiment.state,
-            experiment.placement,
+            escape(experiment.placement),
             experiment.goal,
-            ", ".join(arm.name for arm in experiment.arms),
+            escape(", ".join(arm.name for arm in experiment.arms)),
             f"{experiment.started_at:%Y-%m-%d %H:%M}" if experiment.started_at else "",
         )
-    Console(soft_wrap=True, markup=False, highlight=False).print(table)
+    return table

@@ -1,8 +1,7 @@
 """List the attributes that have indexes for filters."""
 
-import json
+from collections.abc import Sequence
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,12 +19,7 @@ def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array: `attribute`, `added_at`, `is_indexed` and `bytes` of each."""
     with opened_database(*prepare(), "tandem filter") as connection:
         attributes = list_attributes(connection)
-    if as_json:
-        typer.echo(json.dumps([_fields(each) for each in attributes]))
-    elif attributes:
-        print_list(_table(attributes))
-    else:
-        typer.echo(_NONE)
+    print_list(attributes, _fields, _table, nothing=_NONE, as_json=as_json)
 
 
 def _fields(attribute: FilteredAttribute) -> dict[str, object]:
@@ -37,7 +31,7 @@ def _fields(attribute: FilteredAttribute) -> dict[str, object]:
     }
 
 
-def _table(attributes: list[FilteredAttribute]) -> Table:
+def _table(attributes: Sequence[FilteredAttribute]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("attribute", "added", "indexes", "size"):
         table.add_column(title, justify="right" if title == "size" else "left", no_wrap=True)

@@ -1,9 +1,8 @@
 """List the API keys by name; the keys themselves are stored nowhere."""
 
-import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,12 +19,13 @@ def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array: `name`, `scopes`, `created_at`, `revoked_at` and more."""
     with opened_database(*prepare(), "tandem key") as connection:
         records = load_keys(connection)
-    if as_json:
-        typer.echo(json.dumps([_plain(record) for record in records]))
-    elif records:
-        print_list(_table(records))
-    else:
-        typer.echo("No keys yet. Make one: tandem key create --name APP")
+    print_list(
+        records,
+        _plain,
+        _table,
+        nothing="No keys yet. Make one: tandem key create --name APP",
+        as_json=as_json,
+    )
 
 
 def _plain(record: KeyRecord) -> dict[str, object]:
@@ -42,7 +42,7 @@ def _plain(record: KeyRecord) -> dict[str, object]:
     }
 
 
-def _table(records: list[KeyRecord]) -> Table:
+def _table(records: Sequence[KeyRecord]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("name", overflow="fold", min_width=5)
     table.add_column("prefix", no_wrap=True)

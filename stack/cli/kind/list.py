@@ -1,8 +1,7 @@
 """List the event kinds: what each weighs, and which values it takes."""
 
-import json
+from collections.abc import Sequence
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -18,10 +17,7 @@ def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array with the fields of `kind_fields`."""
     with opened_database(*prepare(), "tandem kind") as connection:
         kinds = list(find_kinds(connection).values())
-    if as_json:
-        typer.echo(json.dumps([kind_fields(kind) for kind in kinds]))
-    else:
-        print_list(_table(kinds))
+    print_list(kinds, kind_fields, _table, nothing="There are no kinds.", as_json=as_json)
 
 
 def kind_fields(kind: EventKind) -> dict[str, object]:
@@ -41,7 +37,7 @@ def kind_fields(kind: EventKind) -> dict[str, object]:
     }
 
 
-def _table(kinds: list[EventKind]) -> Table:
+def _table(kinds: Sequence[EventKind]) -> Table:
     decaying = any(kind.half_life_days for kind in kinds)
     titles = ["kind", "weight", "shown again", "value", *(["half-life"] if decaying else [])]
     table = Table(box=None, header_style="bold", pad_edge=False)

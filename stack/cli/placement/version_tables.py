@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from serving.placements.placement_keeping import PlacementVersion
+from stack.cli.lists import print_list
 
 
 def version_fields(found: PlacementVersion) -> dict[str, Any]:
@@ -16,22 +17,26 @@ def version_fields(found: PlacementVersion) -> dict[str, Any]:
     return asdict(found) | {"saved_at": saved_at}
 
 
-def print_versions(found: Sequence[PlacementVersion]) -> None:
-    """Write a table for people."""
+def print_versions(found: Sequence[PlacementVersion], *, as_json: bool) -> None:
+    """Write a table, or a JSON array with the fields of `version_fields`."""
+    print_list(found, version_fields, _table, nothing="It was never decided for.", as_json=as_json)
+
+
+def _table(found: Sequence[PlacementVersion]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("placement", "version", "saved", "by", "decides"):
         table.add_column(title, justify="right" if title == "version" else "left", no_wrap=True)
     table.add_column("note")
     for each in found:
         table.add_row(
-            each.name,
+            escape(each.name),
             str(each.version),
             "" if each.saved_at is None else f"{each.saved_at:%Y-%m-%d %H:%M}",
-            each.saved_by,
-            ", ".join(each.definition) or "nothing",
-            each.note,
+            escape(each.saved_by),
+            escape(", ".join(each.definition) or "nothing"),
+            escape(each.note),
         )
-    Console(soft_wrap=True, markup=False).print(table)
+    return table
 
 
 def in_words(found: PlacementVersion) -> str:

@@ -1,13 +1,12 @@
 """List the newest versions of a placement: who saved each, when and why."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from stack.cli.options import AsJson
 from stack.cli.placement.options import Name
-from stack.cli.placement.version_tables import print_versions, version_fields
+from stack.cli.placement.version_tables import print_versions
 from stack.cli.preparing import prepare
 from stack.placements.keeping import keep_placements
 
@@ -22,7 +21,4 @@ def command(
     found = keep_placements(
         *prepare(), lambda keeping, _actor: keeping.versions(name, before=None, most=most)
     )
-    if as_json:
-        typer.echo(json.dumps([version_fields(each) for each in found]))
-    else:
-        print_versions(found)
+    print_versions(found, as_json=as_json)

@@ -1,8 +1,7 @@
 """Lists the model runs."""
 
-import json
+from collections.abc import Sequence
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,13 +15,13 @@ from stack.settings import StackSettings
 
 def list_runs(*, as_json: bool) -> None:
     """Write a table, or a JSON array of run records."""
-    records = _load(*prepare())
-    if as_json:
-        typer.echo(json.dumps(records))
-    elif records:
-        print_list(_table(records))
-    else:
-        typer.echo("No runs yet. Make one: tandem nightly")
+    print_list(
+        _load(*prepare()),
+        lambda record: record,
+        _table,
+        nothing="No runs yet. Make one: tandem nightly",
+        as_json=as_json,
+    )
 
 
 def _load(settings: StackSettings, home: Home) -> list[RunRecord]:
@@ -33,7 +32,7 @@ def _load(settings: StackSettings, home: Home) -> list[RunRecord]:
         return load_runs(connection)
 
 
-def _table(records: list[RunRecord]) -> Table:
+def _table(records: Sequence[RunRecord]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("run", "state", "cut-off"):
         table.add_column(title, no_wrap=True)

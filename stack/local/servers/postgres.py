@@ -23,7 +23,6 @@ from stack.local.servers.child_process import (
     Escalation,
     ending_with_parent,
     running_child,
-    stop_child,
     stop_strays,
     wait_for_answer,
 )
@@ -202,11 +201,6 @@ def wait_until_ready(
         timeout_seconds=timeout_seconds,
         log=log,
     )
-
-
-def stop(process: subprocess.Popen[Any]) -> int:
-    """Shut the server down: fast, then immediately, then by SIGKILL; returns its exit code."""
-    return stop_child(process, SHUTDOWN)
 
 
 @contextmanager

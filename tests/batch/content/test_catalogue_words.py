@@ -12,10 +12,10 @@ from sqlalchemy import Engine, insert, text
 from batch.bulk import bulk_connection
 from batch.content.catalogue_words import (
     CatalogueWords,
-    learn_words,
     load_item_terms,
     store_words,
     use_language,
+    words_of_terms,
 )
 from batch.content.cold_items import SpaceWords
 from batch.history.matrix import InteractionMatrix
@@ -91,7 +91,7 @@ def night(
         run_id = _begin_run(connection)
         partitions.create_partitions(connection, run_id)
     with bulk_connection(database_url) as bulk, engine.begin() as connection:
-        words = learn_words(bulk, space, matrix, WordParameters())
+        words = words_of_terms(load_item_terms(bulk), space, matrix, WordParameters())
         store_words(bulk, connection, run_id, words.learned)
         store_space(connection, run_id, words.space)
     return run_id, words
@@ -269,7 +269,7 @@ def test_a_new_item_may_be_longer_than_none(
     space: ItemSpace, matrix: InteractionMatrix, database_url: str
 ) -> None:
     with bulk_connection(database_url) as bulk:
-        words = learn_words(bulk, space, matrix, WordParameters())
+        words = words_of_terms(load_item_terms(bulk), space, matrix, WordParameters())
     norms = np.linalg.norm(words.space.items.vectors, axis=1)
     assert np.allclose(norms, words.space.norm, rtol=1e-4)
     assert isinstance(words.learned, SpaceWords)

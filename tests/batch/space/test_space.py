@@ -22,7 +22,7 @@ from domain.live_vector import (
     ItemVectors,
     LiveSpace,
     LiveVectorParameters,
-    fold_in,
+    fold_in_equation,
     live_vector,
 )
 
@@ -76,11 +76,11 @@ def test_the_fold_in_of_a_whole_history_is_the_batch_refit_of_that_user(
     als.item_factors = factors.items
     for row, user in enumerate(matrix.user_nos):
         mine = interactions.where(interactions.user_nos == user)
-        folded = fold_in(
+        folded = fold_in_equation(
             LiveSpace(live, gramian(factors.items)),
             items_of_run,
             History(mine.item_nos, mine.weights()),
-        )
+        ).solved()
         refitted = als.recalculate_user(0, weighed[row])
         assert np.abs(folded - refitted).max() < 1e-4
 
@@ -120,7 +120,7 @@ def test_one_inner_product_is_the_weighted_sum_of_taste_sequence_and_trend(
     liked = History(np.array([1, 2], dtype=np.int32), np.ones(2))
     vector = live_vector(space.space, space.items, liked)
     assert vector is not None
-    taste = fold_in(space.space, space.items, liked)
+    taste = fold_in_equation(space.space, space.items, liked).solved()
     scales = taste_scales(components, SpaceParameters(factors=4))
     sequence = (
         0.75 * components.sequence.context_embeddings[0] + components.sequence.context_embeddings[1]

@@ -18,7 +18,7 @@ import redis
 
 from stack.local.ports import free_port
 from stack.local.servers import postgres, redis_server, service_account
-from stack.local.servers.child_process import ServerNotReadyError
+from stack.local.servers.child_process import ServerNotReadyError, stop_child
 from stack.local.servers.databases import ensure_database
 from stack.local.servers.postgres import (
     PostgresServer,
@@ -43,7 +43,7 @@ def started(server: PostgresServer) -> Iterator[subprocess.Popen[Any]]:
         postgres.wait_until_ready(server, process)
         yield process
     finally:
-        postgres.stop(process)
+        stop_child(process, postgres.SHUTDOWN)
 
 
 def execute(server: PostgresServer, statement: str) -> list[tuple[Any, ...]]:
