@@ -95,11 +95,6 @@ class KnownKeys:
         self._lookups = Lookups()
         self._used: set[int] = set()
 
-    @property
-    def loaded(self) -> bool:
-        """Whether the keys in force have been read."""
-        return self._loaded
-
     async def refresh(self) -> None:
         """Read all keys; to be done several times within `seconds`."""
         asked_at = time.monotonic()

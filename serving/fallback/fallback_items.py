@@ -163,12 +163,12 @@ class FallbackItems:
 
     @classmethod
     def decode(cls, kept: bytes) -> "FallbackItems":
-        """What was encoded; a list alone, as earlier versions kept it, is one of some items."""
-        result, incomplete_categories, expiries, *_ = *kept.split(b"\n"), b"", b""
+        """What was encoded."""
+        result, incomplete_categories, expiries = kept.split(b"\n")
         return cls(
             RecommendationList.decode(result),
-            orjson.loads(incomplete_categories or b"null"),
-            {ItemNo(int(no)): at for no, at in orjson.loads(expiries or b"{}").items()},
+            orjson.loads(incomplete_categories),
+            {ItemNo(int(no)): at for no, at in orjson.loads(expiries).items()},
         )
 
     def _within(self, categories: Sequence[str]) -> Iterator[RecommendedItem]:

@@ -61,11 +61,6 @@ class Contributions:
         """What each item of the history adds in all parts, (n, h)."""
         return np.asarray(self.taste + self.sequence + self.transitions)
 
-    @property
-    def scores(self) -> Floats:
-        """The sums of all parts, (n,): the speed scores."""
-        return np.asarray(self.of_items.sum(axis=1) + self.trend)
-
     def shares(self) -> Floats:
         """Each item's positive contribution as a share of all positive parts of the score, (n, h).
 

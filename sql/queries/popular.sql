@@ -42,8 +42,8 @@ order by parts.part
 limit 1;
 
 -- name: load_well_known
--- The well-known items of a run with the taste and sequence parts of their vectors, the best known first. A run of an
--- earlier version has only the popular ones.
+-- The well-known items of a run with the taste and sequence parts of their vectors, the best known first. Of a category
+-- that has come since the run was published: the popular ones.
 with known as (
     select item_nos
     from popular_items

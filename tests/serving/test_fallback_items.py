@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,13 +103,6 @@ def test_a_copy_holds_the_same(
     copy = FallbackItems.decode(fallback.encode())
     assert copy.top(20, frozenset(), filters, 2) == fallback.top(20, frozenset(), filters, 2)
     assert copy.covers(filters) == fallback.covers(filters)
-
-
-def test_a_copy_of_an_earlier_version_is_a_list_that_may_lack_anything() -> None:
-    made = fallback_of([item(1, ("war",))]).top(1, frozenset(), EVERYTHING, None)
-    copy = FallbackItems.decode(orjson.dumps(made))
-    assert copy.top(1, frozenset(), EVERYTHING, None) == made
-    assert not copy.covers(Filters.of_category("noir"))
 
 
 @given(st.lists(CATEGORIES, max_size=12), st.frozensets(ITEM_NOS), CHANGES, FILTERS)
