@@ -47,8 +47,6 @@ class RunFigures:
     """The same of the popular list."""
     served: dict[str, dict[str, float]]
     """The same of the run that was served then."""
-    difference: dict[str, dict[str, float]]
-    """By name of the other: how much more nDCG@20 the candidate has, user by user."""
 
 
 def load_run_figures(connection: Connection, *, limit: int) -> list[RunFigures]:
@@ -59,8 +57,7 @@ def load_run_figures(connection: Connection, *, limit: int) -> list[RunFigures]:
 
 def _figures(said: dict[str, Any]) -> RunFigures:
     retained = said.pop("retained")
-    names = ("candidate", "popularity", "served", "difference")
-    measured = {name: said.pop(name) or {} for name in names}
+    measured = {name: said.pop(name) or {} for name in ("candidate", "popularity", "served")}
     return RunFigures(run=ModelRun(**said), retained=retained, **measured)
 
 

@@ -78,8 +78,6 @@ class RunDetail:
     run: ModelRun
     retained: bool
     figures: Sequence[FigureRow]
-    gain: Mapping[str, float] | None
-    """How much more nDCG@20 than the popular list, user by user."""
     steps: Sequence[StepTime]
     compared_with: int | None
     """The run before; None: there is none, or it is unknown what it was made with."""
@@ -122,7 +120,6 @@ def run_detail(run: ModelRun, before: ModelRun | None, *, retained: bool) -> Run
         run,
         retained,
         list(_figure_rows(evaluation)),
-        evaluation.get("difference", {}).get("popularity"),
         _steps(run.step_seconds or {}),
         before.run_id if before is not None and is_compared else None,
         changed_parameters(before.parameters or {}, run.parameters or {})

@@ -19,7 +19,6 @@ select run_is_kept(run_id) as retained,
        metrics -> 'evaluation' -> 'candidate' -> 'all' as candidate,
        metrics -> 'evaluation' -> 'popularity' -> 'all' as popularity,
        metrics -> 'evaluation' -> 'served' -> 'all' as served,
-       metrics -> 'evaluation' -> 'difference' as difference,
 {shown_of_run}
 from analytics.model_runs
 order by run_id desc
