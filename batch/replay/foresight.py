@@ -34,8 +34,10 @@ class Advice:
     """Which policy would have served the log best."""
 
     policy: BlendPolicy
+    gain: float
+    """What the best of them would have added to nDCG@20."""
     convincing: bool
-    """Whether the 95 % interval of the gain in nDCG@20, users resampled, lies above 0."""
+    """Whether the 95 % interval of the gain, users resampled, lies above 0."""
     sentence: str
 
 
@@ -77,6 +79,7 @@ def advise(replayed: Replay, now: BlendPolicy) -> Advice:
     current = float(gains["now"].mean())
     return Advice(
         policy,
+        difference.mean,
         convincing,
         _sentence(policy, now, current, difference.mean, convincing),
     )
