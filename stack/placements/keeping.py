@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from serving.access.acting import Actor
 from serving.placements.placement_keeping import PlacementKeeping
-from stack.asked_store import ask_store
+from stack.local.asked_store import ask_store
 from stack.local.home import Home
 from stack.person import person_at_the_machine
 from stack.settings import StackSettings

@@ -8,8 +8,8 @@ from serving.experiments.experiment_keeping import ExperimentKeeping
 from serving.experiments.experiment_reading import ExperimentReading
 from serving.postgres.store import Store
 from sql.settings import AttributionSettings
-from stack.asked_store import ask_store
 from stack.cli.preparing import prepare
+from stack.local.asked_store import ask_store
 from stack.person import person_at_the_machine
 
 Answer = TypeVar("Answer")
