@@ -35,7 +35,10 @@ _KINDS: dict[str | None, str] = {
         "remove_from_cart removed_from_cart remove_cart cart_remove removefromcart unlike "
         "remove_from_wishlist impression impressions product_removed view_item_list view_cart "
         "begin_checkout checkout_started refund unfavorite remove_from_bag removed_from_bag "
-        "item_removed refunded_order order_refunded order_cancelled cancelled_order"
+        "product_list_viewed cart_viewed promotion_viewed promotion_clicked products_searched "
+        "product_list_filtered coupon_applied payment_info_entered checkout_step_viewed "
+        "checkout_step_completed order_updated item_removed refunded_order order_refunded "
+        "order_cancelled cancelled_order"
     ),
 }
 

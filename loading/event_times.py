@@ -1,4 +1,4 @@
-"""Columns of which each says when one thing was done: `viewed_at`, `clicked_at`, `purchase_date`."""
+"""Columns of which each says when one thing was done: `viewed_at`, `clicked_at`."""
 
 import re
 from collections.abc import Mapping

@@ -9,6 +9,7 @@ from loading.fields import JOINT, USER
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
 from loading.guests import find_guests
 from loading.kind_planner import KindPlanner
+from loading.mistaken_columns import ask_about_time, is_of_item
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.order_status import OrderStatus, ask_about_status, find_order_status
 from loading.plans import Column, EventsPlan, IdForm, id_form, is_given, sample_of
@@ -157,6 +158,10 @@ class EventsPlanner:
             day_first=self.seen.options.day_first,
             is_said="time" in self.seen.options.columns,
         )
+        is_said = self.seen.layout is not None or "time" in self.seen.options.columns
+        item = self.seen.fields["item_id"]
+        if not is_said and is_of_item(self.seen.duck, self.seen.table, column, item):
+            raise ask_about_time(column)
         zone = (
             ""
             if self.seen.options.time_zone == "UTC"

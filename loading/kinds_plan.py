@@ -57,7 +57,10 @@ _ORDER_IDS = (
     " transactiondatetime incrementid orderincrementid saledate soldat orderedon"
 )
 """Ids and dates of orders."""
-_ORDERS = f"{QUANTITIES} {_ORDER_IDS} lineitemprice unitprice salesvalue salesprice"
+_ORDERS = (
+    f"{QUANTITIES} {_ORDER_IDS} lineitemprice unitprice salesvalue salesprice uniquepurchases"
+    " productrevenue itemrevenue"
+)
 """Columns of what was bought."""
 _TITLES = {"title", "name", "itemname", "productname", "producttitle"}
 _GOODS = {"price", "description", "category", "categories", "genres", "brand", "stock", "sku"}

@@ -24,9 +24,16 @@ _FLAGS = {
 }
 _NOTHING = re.compile(
     r"\b(cancel(l?ed|lation)?|refund(ed)?|return(ed|ing)?|rejected|declined|denied|failed"
-    r"|void(ed)?|charged?back|abandoned|storniert|annull?ed)\b"
+    r"|void(ed)?|charged?back|abandoned|annull?ed|unpaid|expired|drafts?"
+    r"|(pending|awaiting) payment"
+    # In German, French, Spanish, Italian, Portuguese, Dutch and Polish.
+    r"|storniert|retour(niert|n[ée]e?)|(r[üu]ck)?erstattet|zur[üu]ckgegeben|abgebrochen"
+    r"|annul[ée]e?s?|rembours[ée]e?s?|(cancel|anul|reembols)ad[oa]|devuelt[oa]|devolvid[oa]"
+    r"|annullat[oa]|rimborsat[oa]|geannuleerd|terugbetaald|geretourneerd|anulowane|zwr[óo]cone)(?!\w)"
 )
-_YET = re.compile(r"\b(part(ial(ly)?|ly)?|not?|non|un)\b")
+_YET = re.compile(
+    r"\b(part(ial(ly)?|ly)?|teilweise|partiel(lement)?|parcial(mente)?|not?|non|un|nicht|pas)\b"
+)
 """What was given back in part was bought, and so was what was not given back."""
 
 

@@ -17,6 +17,7 @@ from loading.findings import Findings
 from loading.items_plan import plan_items
 from loading.joined_ids import refuse_joined_users, with_split_items
 from loading.layouts import Content, Layout
+from loading.mistaken_columns import ask_about_makers
 from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
 from loading.published_layouts import find_layout
@@ -74,6 +75,7 @@ def make_plan(
             table = with_split_items(duck, table, fields, options)
         if layout is None and "item_id" not in options.columns:
             _refuse_one_item(duck, table, fields["item_id"])
+            ask_about_makers(duck, table, fields["item_id"])
         seen = Findings(duck, table, layout, options, tuple(kinds), dict(fields))
         return EventsPlanner(seen).plan()
     if layout is not None and layout.content is Content.EVENTS:

@@ -36,6 +36,13 @@ _WESTERN = {
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _ALONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _NEARLY_ALL = 0.9
+_KOREAN = {"cp949", "euc_kr", "johab"}
+_IDEOGRAPHS = re.compile("[\u3400-\u9fff]")
+_SIGNS_IN_WORDS = re.compile(
+    r"(?<=[^\W\d_])[\u00b3\u00b9\u00bf\u00be\u00bc]|[\u00a3\u00af\u00a5](?=[a-z])"
+)
+"""`\u00b3` and the like are letters of Polish and its neighbours in their own code page."""
+_SOME = 0.1
 _WIDE = ("utf_16", "utf_32")
 _NOT_GUESSED = ["utf_7", *(f"{name}{order}" for name in _WIDE for order in ("", "_be", "_le"))]
 """What has no zeros is in none of these."""
@@ -171,7 +178,26 @@ def _guess(path: Path, name: str) -> str | None:
         )
     # What only letters beyond ASCII tell apart is Windows' Western code page far more often.
     is_likely = best.encoding in _WESTERN or _stand_alone(lines, best.encoding)
-    return "cp1252" if is_likely and _decodes(lines, "cp1252") else best.encoding
+    if is_likely and _decodes(lines, "cp1252"):
+        return "cp1250" if _is_central(lines) else "cp1252"
+    if best.encoding in _KOREAN and _is_chinese(lines, best.encoding):
+        return "gb18030"
+    return best.encoding
+
+
+def _is_central(lines: list[bytes]) -> bool:
+    """Whether text is of Central Europe: read as Western, words have signs such as ³ within."""
+    western = b"\n".join(lines).decode("cp1252")
+    beyond = sum(character > "\x7f" for character in western)
+    signs = len(_SIGNS_IN_WORDS.findall(western))
+    return signs >= _SOME * beyond and _decodes(lines, "cp1250")
+
+
+def _is_chinese(lines: list[bytes], encoding: str) -> bool:
+    """Whether text that could be Korean is not: hardly anybody writes it with Chinese letters."""
+    text = b"\n".join(lines).decode(encoding, errors="replace")
+    beyond = sum(character > "\x7f" for character in text)
+    return len(_IDEOGRAPHS.findall(text)) >= _SOME * beyond and _decodes(lines, "gb18030")
 
 
 def _stand_alone(lines: list[bytes], encoding: str) -> bool:

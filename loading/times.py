@@ -124,10 +124,9 @@ def find_time_format(
     sample = [str(row[0]) for row in rows]
     if not sample:
         return TimeFormat(ISO, description="times")
-    # Of all rows only where the first are so: this reads the whole file.
-    if _matching(duck, sample, f"^{_DAY_AND_TIME}$") == 1 and _all(
-        duck, view, expression, _DAY_AND_TIME
-    ):
+    # Of all rows only where the first are so: this reads the whole file. Below may be a total.
+    are_days = _matching(duck, sample, f"^{_DAY_AND_TIME}$") > 0.5  # noqa: PLR2004
+    if are_days and _most(duck, view, expression, _DAY_AND_TIME):
         return TimeFormat(DIGITS, description=_digits_shown(sample))
     if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
         if _seconds(_greatest(sample)) < _FIRST_SECOND:
@@ -334,14 +333,15 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _all(duck: duckdb.DuckDBPyConnection, view: str, expression: str, pattern: str) -> bool:
-    return bool(
-        duck.execute(
-            "select coalesce("
-            f"bool_and(regexp_full_match(trim({expression}), {literal(pattern)})), false)"
-            f" from {view} where fault is null and trim({expression}) not in ('', '0')"
-        ).fetchall()[0][0]
-    )
+def _most(duck: duckdb.DuckDBPyConnection, view: str, expression: str, pattern: str) -> bool:
+    """Whether all texts but a few that hold no number match a pattern."""
+    text = f"trim({expression})"
+    matching, numbers, given = duck.execute(
+        f"select count(*) filter (regexp_full_match({text}, {literal(pattern)})),"
+        f" count(*) filter (regexp_full_match({text}, {literal(_NUMBER)})), count(*)"
+        f" from {view} where fault is null and {text} not in ('', '0')"
+    ).fetchall()[0]
+    return bool(matching == numbers and matching * 2 > given)
 
 
 def _share(duck: duckdb.DuckDBPyConnection, sample: Sequence[str], form: TimeFormat) -> float:

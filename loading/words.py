@@ -126,10 +126,8 @@ _SORTS = {"visitor", "account", "member", "subscriber", "shopper"}
 _SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
 _OTHER_ENVELOPES = ("data", "body", "doc", "document", "record", "params", "details")
 """May also be what is known of an item or of an event: see `unread_envelopes`."""
-ENVELOPES = (
-    *("properties", "event_properties", "eventproperties", "payload", "event_data", "_source"),
-    *_OTHER_ENVELOPES,
-)
+TRACKERS = ("properties", "event_properties", "eventproperties", "payload", "event_data", "_source")
+ENVELOPES = (*TRACKERS, *_OTHER_ENVELOPES)
 """Objects of JSON in which trackers put what an event says."""
 
 
@@ -194,7 +192,10 @@ def _is_counter(name: str) -> bool:
 
 
 def last_part(name: str) -> str:
-    """`productid` of `properties.product_id`, `userid` of `user.user_id`, `time` of `Time (UTC)`."""
+    """`productid` of `properties.product_id`, `userid` of `user.user_id`, `time` of `Time (UTC)`.
+
+    Objects that trackers put around what an event says are no part of a name.
+    """
     outer, _, inner = name.partition(".")
     own = inner if outer.lower() in ENVELOPES or _is_of_itself(outer, inner) else name
     return normalized(re.sub(r"\(.*\)", "", own)) or normalized(own)
