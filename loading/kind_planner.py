@@ -30,6 +30,9 @@ _VAGUE = {"type", "interaction", "activity"}
 """Columns that may well say something else than a kind."""
 _OF_FOLDERS = {*_VAGUE, "event", "kind"}
 """Names of folders that may well say something else than a kind."""
+_GIVEN_BACK = re.compile(
+    "(returns|refunds|cancell?ations|chargebacks)|(return|refund|cancel)[a-z]*(at|on|date|time)"
+)
 _FEW = 12
 """So many different words or codes may well be kinds."""
 
@@ -173,6 +176,7 @@ class KindPlanner:
             return named
         orders = column_of_orders(self.seen.table)
         if orders is not None and ORDER_KIND in names:
+            self._refuse_returns(orders)
             self.seen.notes.append(f"each row is a {ORDER_KIND}, as it has {orders}")
             return ORDER_KIND
         time = self.seen.fields.get("time")
@@ -184,6 +188,19 @@ class KindPlanner:
             ask_about_goods(self.seen.duck, self.seen.table, self.seen.fields["item_id"])
         self.seen.notes.append(f"each row is a {DEFAULT_KIND}")
         return self._existing_kind(DEFAULT_KIND, names)
+
+    def _refuse_returns(self, orders: str) -> None:
+        """InvalidInputError if the rows are what was given back, by the file's name or the time."""
+        name = self.seen.table.source.name.rpartition("/")[2].lower()
+        words = {
+            *re.findall("[a-z]+", name.partition(".")[0]),
+            last_part(self.seen.fields.get("time", "")),
+        }
+        if any(map(_GIVEN_BACK.fullmatch, words)):
+            raise InvalidInputError(
+                f"The rows of {self.seen.table.source.name} have {orders}, and seem to be what was"
+                " given back or cancelled. Say --kind purchase if it was bought."
+            )
 
     def _kind_by_name(self, names: Sequence[str]) -> str | None:
         """What the file's name says; InvalidInputError if its rows then say nothing of taste."""

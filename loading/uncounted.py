@@ -1,5 +1,6 @@
 """Rows that say themselves that they do not count: skipped, deleted, cancelled or given back."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ _USES = (
     " watchseconds playduration count counts frequency"
 )
 """How often or how long somebody used an item."""
+_UNITS = re.compile("(ms|millis|s|sec|secs|seconds|min|mins|minutes|hours)$")
 _COUNTS = (
     "clicks clickcount numclicks numberofclicks nclicks views viewcount numviews visits visitcount"
     " pageviews purchases numpurchases purchasecount"
@@ -161,7 +163,10 @@ def _number(table: Table, column: str) -> str:
 
 
 def _unused(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
-    for column in _named(columns, _USES):
+    for column in columns:
+        name = last_part(column)
+        if not {name, _UNITS.sub("", name)} & set(_USES.split()):
+            continue
         seen.notes.append(f"{column} is not read, each row is one use")
         condition = f"coalesce({_number(seen.table, column)} <= 0, false)"
         yield Uncounted(column, f"amount of use ({column})", "0: not used, left out", condition)

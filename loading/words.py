@@ -27,7 +27,8 @@ _NAMES: dict[str, str] = {
         "click_article_id spotify_track_uri track_uri item_sku product_sku lineitem_sku "
         "item_code product_code song track movie film channel_id recording_msid ad_id "
         "adgroup_id prop_id poi_id location_id photo_id pin_id upc ean gtin barcode "
-        "lineitem_name bookmark_id vod_id item_uid element_uid content_uid product_uid"
+        "lineitem_name bookmark_id vod_id item_uid element_uid content_uid product_uid "
+        "book game"
     ),
     "kind": (
         "kind event_type event action action_type behavior behaviour behavior_type "
@@ -56,8 +57,8 @@ _NAMES: dict[str, str] = {
         "rating_time start_time visit_time check_in_time checkin_time checkout_date borrow_date "
         "loan_date submitted_at end_time rating_timestamp transaction_date transaction_dt t_dat "
         "date_added added_at read_at updated_at date_updated last_updated my_last_updated "
-        "last_played last_watched last_watch_dt uts clicked_at click_time liked_at bought_at "
-        "buy_time dt ds"
+        "last_played last_watched last_watch_dt last_viewed_at last_watched_at last_played_at uts "
+        "clicked_at click_time liked_at bought_at buy_time dt ds"
     ),
     "event_id": (
         "event_id interaction_id order_id transaction_id invoice_no invoice basket_id insert_id "
@@ -85,7 +86,7 @@ _SECOND_CHOICES = (
     " app_id profile_name buyer buyer_username buyer_name billing_email domain_userid item_number"
     " product_number song track movie film channel_id recording_msid ad_id adgroup_id prop_id"
     " poi_id location_id photo_id pin_id upc ean gtin barcode lineitem_name visitor account member"
-    " subscriber shopper cookie_id"
+    " subscriber shopper cookie_id book game"
 )
 
 MEANINGS = tuple(_NAMES)
