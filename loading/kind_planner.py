@@ -21,7 +21,7 @@ from loading.kinds_plan import (
     words_of,
     yes_and_no,
 )
-from loading.named_files import kind_by_name
+from loading.named_files import is_of_returns, kind_by_name
 from loading.opinions import column_of_opinions, find_states, kind_of_opinion, opinions_of
 from loading.values import values_of
 from loading.words import last_part
@@ -30,9 +30,7 @@ _VAGUE = {"type", "interaction", "activity"}
 """Columns that may well say something else than a kind."""
 _OF_FOLDERS = {*_VAGUE, "event", "kind"}
 """Names of folders that may well say something else than a kind."""
-_GIVEN_BACK = re.compile(
-    "(returns|refunds|cancell?ations|chargebacks)|(return|refund|cancel)[a-z]*(at|on|date|time)"
-)
+_GIVEN_BACK_AT = re.compile("(return|refund|cancel)[a-z]*(at|on|date|time)")
 _FEW = 12
 """So many different words or codes may well be kinds."""
 
@@ -191,14 +189,11 @@ class KindPlanner:
 
     def _refuse_returns(self, orders: str) -> None:
         """InvalidInputError if the rows are what was given back, by the file's name or the time."""
-        name = self.seen.table.source.name.rpartition("/")[2].lower()
-        words = {
-            *re.findall("[a-z]+", name.partition(".")[0]),
-            last_part(self.seen.fields.get("time", "")),
-        }
-        if any(map(_GIVEN_BACK.fullmatch, words)):
+        name = self.seen.table.source.name
+        time = last_part(self.seen.fields.get("time", ""))
+        if is_of_returns(name) or _GIVEN_BACK_AT.fullmatch(time):
             raise InvalidInputError(
-                f"The rows of {self.seen.table.source.name} have {orders}, and seem to be what was"
+                f"The rows of {name} have {orders}, and seem to be what was"
                 " given back or cancelled. Say --kind purchase if it was bought."
             )
 

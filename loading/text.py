@@ -38,8 +38,10 @@ _ALONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _NEARLY_ALL = 0.9
 _KOREAN = {"cp949", "euc_kr", "johab"}
 _IDEOGRAPHS = re.compile("[\u3400-\u9fff]")
+_SIGNS = "[\u00b3\u00b9\u00bf\u00be\u00bc]"
 _SIGNS_IN_WORDS = re.compile(
-    r"(?<=[^\W\d_])[\u00b3\u00b9\u00bf\u00be\u00bc]|[\u00a3\u00af\u00a5](?=[a-z])"
+    rf"(?<=[^\W\d_]{{2}}){_SIGNS}|(?<=[^\W\d_]){_SIGNS}(?=[^\W\d_])"
+    r"|[\u00a3\u00af\u00a5](?=[a-z])"
 )
 """`\u00b3` and the like are letters of Polish and its neighbours in their own code page."""
 _SOME = 0.1
@@ -190,7 +192,7 @@ def _is_central(lines: list[bytes]) -> bool:
     western = b"\n".join(lines).decode("cp1252")
     beyond = sum(character > "\x7f" for character in western)
     signs = len(_SIGNS_IN_WORDS.findall(western))
-    return signs >= _SOME * beyond and _decodes(lines, "cp1250")
+    return signs >= 2 * _SOME * beyond and _decodes(lines, "cp1250")
 
 
 def _is_chinese(lines: list[bytes], encoding: str) -> bool:

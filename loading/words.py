@@ -58,7 +58,8 @@ _NAMES: dict[str, str] = {
         "loan_date submitted_at end_time rating_timestamp transaction_date transaction_dt t_dat "
         "date_added added_at read_at updated_at date_updated last_updated my_last_updated "
         "last_played last_watched last_watch_dt last_viewed_at last_watched_at last_played_at uts "
-        "clicked_at click_time liked_at bought_at buy_time dt ds"
+        "clicked_at click_time liked_at bought_at buy_time sold_at reacted_at "
+        "borrowed_at started_at dt ds"
     ),
     "event_id": (
         "event_id interaction_id order_id transaction_id invoice_no invoice basket_id insert_id "
@@ -206,7 +207,7 @@ def _is_of_itself(outer: str, inner: str) -> bool:
     """Whether an object names its own id with its own name, as `user.user_id` does."""
     whose = _MEANING_BY_NAME.get(_ABOUT.sub("", normalized(outer)))
     which = _MEANING_BY_NAME.get(normalized(inner))
-    is_known = normalized(outer + inner) in _MEANING_BY_NAME
+    is_known = normalized(outer + inner) in _MEANING_BY_NAME or normalized(inner) in _SECOND
     return not is_known and whose is not None and which is not None and whose[0] == which[0]
 
 
