@@ -59,7 +59,7 @@ _NAMES: dict[str, str] = {
         "date_added added_at read_at updated_at date_updated last_updated my_last_updated "
         "last_played last_watched last_watch_dt last_viewed_at last_watched_at last_played_at uts "
         "clicked_at click_time liked_at bought_at buy_time sold_at reacted_at "
-        "borrowed_at started_at dt ds"
+        "borrowed_at started_at watch_date dt ds"
     ),
     "event_id": (
         "event_id interaction_id order_id transaction_id invoice_no invoice basket_id insert_id "

@@ -251,6 +251,19 @@ STRANGE = [
         [view("Łukasz", "Książka"), view("Żaneta", "żółć")],
         mentions=("encoding cp1250",),
     ),
+    *(
+        Case(
+            f"a few letters in {encoding}",
+            f"{LOG}\n{user},{item},{SECONDS}\n".encode(encoding),
+            [view(user, item)],
+            mentions=(f"encoding {encoding}",),
+        )
+        for encoding, user, item in (
+            *(("koi8_r", "Иван", "Книга про море"), ("cp1251", "Пётр", "Лампа для стола")),
+            *(("cp1253", "Αθήνα", "Καλημέρα κόσμε"), ("cp1254", "İpek", "çiğ köfte")),
+            *(("big5", "陳大文", "筆記型電腦"), ("cp932", "田中", "りんごジュース")),
+        )
+    ),
     Case(
         "signs beside words of Spanish",
         "user_id,item_id,ts\nu1,¿Qué? ½ niño n°1,1600000000\nu1,m³ año,1600000000\n".encode(
