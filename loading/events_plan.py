@@ -9,14 +9,17 @@ from loading.fields import JOINT, USER
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
 from loading.guests import find_guests
 from loading.kind_planner import KindPlanner
+from loading.mistaken_columns import ask_about_time, is_of_item
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.order_status import OrderStatus, ask_about_status, find_order_status
 from loading.plans import Column, EventsPlan, IdForm, id_form, is_given, sample_of
 from loading.scale_planner import ScalePlanner
-from loading.times import TimeFormat, find_time_format
+from loading.times import EPOCH, TimeFormat, find_time_format
 from loading.uncounted import find_uncounted
-from loading.words import EVENT_MEANINGS, candidates, part_of
+from loading.words import EVENT_MEANINGS, candidates, last_part, part_of
 
+_ZONES = {"timezone", "tz", "usertimezone", "utcoffset", "timezoneoffset", "tzoffset"}
+_HALVES = {"ampm", "meridiem", "meridian"}
 _SHARED_IDS = 0.1
 """Of ids of events at most this share is by mistake that of several users."""
 
@@ -157,13 +160,36 @@ class EventsPlanner:
             day_first=self.seen.options.day_first,
             is_said="time" in self.seen.options.columns,
         )
+        is_said = self.seen.layout is not None or "time" in self.seen.options.columns
+        item = self.seen.fields["item_id"]
+        if not is_said and is_of_item(self.seen.duck, self.seen.table, column, item):
+            raise ask_about_time(column)
         zone = (
             ""
             if self.seen.options.time_zone == "UTC"
             else f", {self.seen.options.time_zone} where none is named"
         )
         self.seen.read_as["time"] = found.description + zone
+        if found.name != EPOCH:
+            self._note_zones()
         return found
+
+    def _note_zones(self) -> None:
+        """Say so if a column has the zone of each time, of which nothing is read.
+
+        InvalidInputError for a column of AM and PM, without which times are half a day wrong.
+        """
+        for column in self.seen.table.columns:
+            if last_part(column) in _HALVES and "time" not in self.seen.options.columns:
+                raise InvalidInputError(
+                    f"{column} has the half of the day, which stands in no other column: write it"
+                    " behind the time, or say --column time=NAME for a column that is whole."
+                )
+            if last_part(column) in _ZONES:
+                zone = self.seen.options.time_zone
+                self.seen.notes.append(
+                    f"{column} is not read: times that name no zone are in {zone}"
+                )
 
     def _order_ids(self) -> bool:
         if "event_id" not in self.seen.fields:

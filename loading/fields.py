@@ -13,6 +13,7 @@ from domain.identifiers import LONGEST_ID, id_fault
 from loading.contexts import named_parts
 from loading.duck import literal
 from loading.layouts import Layout, columns_of
+from loading.mistaken_columns import ask_about_row_numbers
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
 from loading.tables import NOT_TEXT, Table
 from loading.times import CLOCK, HOUR
@@ -122,6 +123,8 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
         if len(found) > 1:
             found = [each for each in found if has_values(duck, table, each)] or found
         if found and meaning not in options.columns:
+            if meaning == "item_id":
+                ask_about_row_numbers(duck, table, found)
             _refuse_equals(meaning, found)
             fields[meaning] = found[0] if meaning != "time" else _time(table, found)
     if CONTEXT not in fields and CONTEXT not in options.columns:

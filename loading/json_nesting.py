@@ -11,7 +11,7 @@ from loading.duck import literal
 from loading.list_names import OTHER, kind_of_list
 from loading.options import LoadOptions
 from loading.tables import count_rows
-from loading.words import ITEM_MEANINGS, candidates, is_known_name
+from loading.words import ITEM_MEANINGS, TRACKERS, candidates, is_known_name
 
 _LISTS = {"events", "interactions", "items", "actions", "clicks", "history"}
 """Names of lists that hold an event each."""
@@ -82,6 +82,31 @@ def find_nested(
     most = max((said for said, _ in likely), default=0)
     best = [path for said, path in likely if said == most]
     return best[0] if len(best) == 1 else None
+
+
+def find_in_envelope(
+    duck: duckdb.DuckDBPyConnection, view: str, options: LoadOptions
+) -> tuple[str, str] | None:
+    """The keys of a list of what was ordered, in the object that trackers put it in.
+
+    Events of other kinds have no such list, and perhaps an item instead: `properties.products`
+    beside `properties.product_id`.
+    """
+    objects = f"(select row_no, json from {view} where fault is null limit {_FIRST})"
+    keys = keys_of(duck, objects)
+    envelopes = [key for key in keys if key.lower() in TRACKERS]
+    paths = [path for key in envelopes for path in _lists(duck, objects, (key,))]
+    if not paths:
+        return None
+    beside = (*keys, *inner_keys(duck, objects, keys))
+    if "user_id" not in meanings_of(beside, options):
+        return None
+    for path in paths:
+        within = _keys_within(duck, objects, path)
+        kind = kind_of_list(path[-1], tuple(within), beside)
+        if kind not in {LEFT_OUT, OTHER} and "item_id" in meanings_of(list(filter(is_id, within))):
+            return path[0], path[1]
+    return None
 
 
 def lists_items(beside: Sequence[str], outer: set[str], options: LoadOptions) -> bool:

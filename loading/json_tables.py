@@ -10,7 +10,7 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from loading.duck import literal
-from loading.json_nesting import find_nested, inner_keys, keys_of, path_of
+from loading.json_nesting import find_in_envelope, find_nested, inner_keys, keys_of, path_of
 from loading.list_names import KINDS, kind_of_list
 from loading.options import LoadOptions
 from loading.parquet_nesting import objects_of
@@ -160,6 +160,12 @@ def _of_objects(  # noqa: PLR0917
         duck.execute(f"create or replace view {level} as {_each_of(objects, nested)}")
         objects = level
         lists.append(".".join(nested))
+    enveloped = find_in_envelope(duck, objects, options) if not lists else None
+    if enveloped is not None:
+        level = f"{view}_enveloped"
+        duck.execute(f"create or replace view {level} as {_each_within(objects, *enveloped)}")
+        objects = level
+        lists.append(".".join(enveloped))
     duck.execute(f"create or replace view {view} as select * from {objects}")
     rows_of = f"(select row_no, json from {view} where fault is null)"
     keys = keys_of(duck, rows_of)
@@ -213,6 +219,19 @@ def _each_of(view: str, nested: tuple[str, ...]) -> str:
         f" unnest(case when json_type(json, {path}) = 'ARRAY'"
         f" and json_array_length(json, {path}) > 0 then from_json(json_extract(json, {path}),"
         f" '[\"JSON\"]') else ['{{}}'::json] end)) as json from {view})"
+    )
+
+
+def _each_within(view: str, envelope: str, key: str) -> str:
+    """The SQL of a row for each object of a list within an object, and one where there is none."""
+    path, outer = literal(path_of((envelope, key))), literal(envelope)
+    nothing = f"json_object({outer}, json_object({literal(key)}, null))"
+    return (
+        " select row_number() over () as row_no, fault, json as raw, json from (select fault,"
+        f" json_merge_patch(json_merge_patch(json, {nothing}), json_object({outer},"
+        f" unnest(case when json_type(json, {path}) = 'ARRAY'"
+        f" and json_array_length(json, {path}) > 0 then from_json(json_extract(json, {path}),"
+        f" '[\"JSON\"]') else ['{{}}'::json] end))) as json from {view})"
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from domain.errors import InvalidInputError
 from domain.event_words import kind_of_word
+from loading.event_times import ask_about_times, kind_done_at, times_of_kinds
 from loading.findings import CART_KIND, DEFAULT_KIND, ORDER_KIND, RATING_KIND, Findings
 from loading.kinds_plan import (
     ask_about_flag,
@@ -20,7 +21,7 @@ from loading.kinds_plan import (
     words_of,
     yes_and_no,
 )
-from loading.named_files import kind_by_name
+from loading.named_files import is_of_returns, kind_by_name
 from loading.opinions import column_of_opinions, find_states, kind_of_opinion, opinions_of
 from loading.values import values_of
 from loading.words import last_part
@@ -29,6 +30,7 @@ _VAGUE = {"type", "interaction", "activity"}
 """Columns that may well say something else than a kind."""
 _OF_FOLDERS = {*_VAGUE, "event", "kind"}
 """Names of folders that may well say something else than a kind."""
+_GIVEN_BACK_AT = re.compile("(return|refund|cancel)[a-z]*(at|on|date|time)")
 _FEW = 12
 """So many different words or codes may well be kinds."""
 
@@ -100,12 +102,30 @@ class KindPlanner:
             return
         if self._find_opinions(names) or self._find_states(names):
             return
-        for flag in flags_of(self.seen.table):
-            found = yes_and_no(
-                words_of(self.seen.duck, self.seen.table, flag, self.seen.fields["item_id"])
-            )
-            if found is not None and found[1]:
-                raise ask_about_flag(flag, *found)
+        self._ask_about_flags(names)
+        self._ask_about_times(names)
+
+    def _ask_about_flags(self, names: Sequence[str]) -> None:
+        """AmbiguousInputError if columns of yes and no say whether anything was done."""
+        kinds = flags_of(self.seen.table, tuple(names))
+        item = self.seen.fields["item_id"]
+        words = {
+            flag: yes_and_no(words_of(self.seen.duck, self.seen.table, flag, item))
+            for flag in kinds
+            if flag not in self.seen.fields.values()
+        }
+        flags = {flag: found for flag, found in words.items() if found is not None}
+        for flag, found in flags.items():
+            if found[1]:
+                others = [other for other in flags if other != flag and flags[other][0]]
+                raise ask_about_flag(flag, kinds[flag], found, others)
+
+    def _ask_about_times(self, names: Sequence[str]) -> None:
+        """AmbiguousInputError if several times say that several things were done, or were not."""
+        time, said = self.seen.fields.get("time"), self.seen.options.columns.get("time")
+        found = times_of_kinds(self.seen.table, tuple(names))
+        if said is None or time not in found:
+            ask_about_times(self.seen.duck, self.seen.table, found, time)
 
     def _find_opinions(self, names: Sequence[str]) -> bool:
         """Whether a column says what people think; InvalidInputError if nobody knows its words."""
@@ -154,12 +174,28 @@ class KindPlanner:
             return named
         orders = column_of_orders(self.seen.table)
         if orders is not None and ORDER_KIND in names:
+            self._refuse_returns(orders)
             self.seen.notes.append(f"each row is a {ORDER_KIND}, as it has {orders}")
             return ORDER_KIND
+        time = self.seen.fields.get("time")
+        done = None if time is None else kind_done_at(time, tuple(names))
+        if done not in (None, DEFAULT_KIND, RATING_KIND) and self.seen.layout is None:
+            self.seen.notes.append(f"each row is a {done}, as it has {time}")
+            return done
         if self.seen.layout is None and "event_id" not in self.seen.fields:
             ask_about_goods(self.seen.duck, self.seen.table, self.seen.fields["item_id"])
         self.seen.notes.append(f"each row is a {DEFAULT_KIND}")
         return self._existing_kind(DEFAULT_KIND, names)
+
+    def _refuse_returns(self, orders: str) -> None:
+        """InvalidInputError if the rows are what was given back, by the file's name or the time."""
+        name = self.seen.table.source.name
+        time = last_part(self.seen.fields.get("time", ""))
+        if is_of_returns(name) or _GIVEN_BACK_AT.fullmatch(time):
+            raise InvalidInputError(
+                f"The rows of {name} have {orders}, and seem to be what was"
+                " given back or cancelled. Say --kind purchase if it was bought."
+            )
 
     def _kind_by_name(self, names: Sequence[str]) -> str | None:
         """What the file's name says; InvalidInputError if its rows then say nothing of taste."""

@@ -1,12 +1,13 @@
 """How it is understood what people did: by a column of words, of flags, or by other columns."""
 
+import re
 from collections.abc import Mapping, Sequence
 from shlex import quote
 
 import duckdb
 
 from domain.errors import InvalidInputError
-from domain.event_words import normalized
+from domain.event_words import kind_of_word, normalized
 from loading.duck import literal
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.plans import is_given
@@ -18,15 +19,32 @@ MOST_KINDS = 200
 _VERDICTS = {"isrecommended", "recommended", "recommend", "votedup"}
 """Columns of yes and no that say whether somebody likes an item."""
 _FLAGS = {
-    "click": "click clicked isclick isclicked clk clickbool",
-    "like": "like liked islike isliked favorite isfavorite",
-    "purchase": (
-        "purchase purchased ispurchase ispurchased buy bought isbuy conversion converted booked"
-        " isbooking bookingbool"
-    ),
-    "view": "label target viewed isviewed watched iswatched read isread listened played",
+    "click": "clk",
+    "cart": "atc carted incart",
+    "purchase": "converted booked booking",
+    "view": "label target",
 }
+"""Beside the usual words for what people did."""
 _KIND_OF_FLAG = {name: kind for kind, names in _FLAGS.items() for name in names.split()}
+_AROUND_FLAGS = re.compile("^(is|was|has|did)|(flag|bool|ind)$")
+_NO_FLAGS = {
+    *(
+        "open",
+        "opened",
+        "order",
+        "sale",
+        "star",
+        "up",
+        "down",
+        "stream",
+        "streamed",
+        "hidden",
+        "hide",
+    ),
+    *("rating", "rate", "rated", "review", "visit", "recommended", "checkout", "detailview"),
+}
+"""Words for what people did that are the state of an item too, or that other rules read."""
+QUESTION_OF_NOTHING = "perhaps nothing happened, as with items that were only shown"
 _YES, _NO = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
 QUANTITIES = (
     "quantity qty itemquantity lineitemquantity productquantity purchasequantity qtyordered"
@@ -39,7 +57,10 @@ _ORDER_IDS = (
     " transactiondatetime incrementid orderincrementid saledate soldat orderedon"
 )
 """Ids and dates of orders."""
-_ORDERS = f"{QUANTITIES} {_ORDER_IDS} lineitemprice unitprice salesvalue salesprice"
+_ORDERS = (
+    f"{QUANTITIES} {_ORDER_IDS} lineitemprice unitprice salesvalue salesprice uniquepurchases"
+    " productrevenue itemrevenue"
+)
 """Columns of what was bought."""
 _TITLES = {"title", "name", "itemname", "productname", "producttitle"}
 _GOODS = {"price", "description", "category", "categories", "genres", "brand", "stock", "sku"}
@@ -84,14 +105,33 @@ def verdict_of(table: Table) -> str | None:
     return next((each for each in table.columns if last_part(each) in _VERDICTS), None)
 
 
-def flags_of(table: Table) -> list[str]:
-    """Columns that may say whether anything was done at all."""
-    return [each for each in table.columns if last_part(each) in _KIND_OF_FLAG]
+def flags_of(table: Table, names: tuple[str, ...]) -> dict[str, str]:
+    """Columns that may say whether anything was done at all, and the kind of each."""
+    kinds = {column: _kind_of_flag(column, names) for column in table.columns}
+    return {column: kind for column, kind in kinds.items() if kind is not None}
 
 
-def ask_about_flag(column: str, yes: Sequence[str], no: Sequence[str]) -> AmbiguousInputError:
-    """Rows in which nothing happened are no events; they may be something else too."""
-    kind = _KIND_OF_FLAG[last_part(column)]
+def _kind_of_flag(column: str, names: tuple[str, ...]) -> str | None:
+    word = _AROUND_FLAGS.sub("", last_part(column))
+    if word in _KIND_OF_FLAG:
+        return _KIND_OF_FLAG[word]
+    # `clicks` counts.
+    if word in _NO_FLAGS or word.endswith("s"):
+        return None
+    try:
+        return kind_of_word(word, names)
+    except KeyError:
+        return None
+
+
+def ask_about_flag(
+    column: str, kind: str, either: tuple[Sequence[str], Sequence[str]], others: Sequence[str]
+) -> AmbiguousInputError:
+    """Rows in which nothing happened are no events; they may be something else too.
+
+    `either` are the words for yes and those for no, `others` the other columns of that sort.
+    """
+    yes, no = either
 
     def choice(label: str, without: str | None) -> Choice:
         kinds = {**dict.fromkeys(yes, kind), **dict.fromkeys(no, without)}
@@ -104,8 +144,13 @@ def ask_about_flag(column: str, yes: Sequence[str], no: Sequence[str]) -> Ambigu
     if kind == "like":
         choices.append(choice(f"{no[0]} is a dislike", "dislike"))
     choices.append(Choice("each row is a use", "--kind view", {"kind": "view"}))
+    more = (
+        f" One such column is read at a time: load the file once more for {' and '.join(others)}."
+        if others
+        else ""
+    )
     return AmbiguousInputError(
-        f"Where {column} is {no[0]}, perhaps nothing happened, as with items that were only shown.",
+        f"Where {column} is {no[0]}, {QUESTION_OF_NOTHING}.{more}",
         choices,
     )
 

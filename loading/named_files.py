@@ -22,6 +22,7 @@ _NOT = {
     *("not", "no", "non", "un", "without", "removed", "deleted", "abandoned"),
     *("cancelled", "canceled", "returned", "refunded"),
 }
+_RETURNS = {"returns", "refunds", "cancellations", "chargebacks"}
 _ALONE = {"order", "like"}
 """Say it only alone: `sort_order` and `item_order` are no purchases, and `looks_like` no likes."""
 _OF_WHOM_OR_WHAT = {
@@ -54,6 +55,13 @@ def kind_by_name(file: str, folder: str, kinds: tuple[str, ...]) -> tuple[str, s
             if kind in (LEFT_OUT, *kinds):
                 return "_".join(said[first:]), kind
     return None
+
+
+def is_of_returns(file: str) -> bool:
+    """Whether a file's name says that its rows are what came back, and nothing else."""
+    words = re.findall("[a-z]+", file.lower().rpartition("/")[2].partition(".")[0])
+    said = {word for word in words if word not in _FILLERS.split()}
+    return bool(said) and said <= _RETURNS
 
 
 def _kind(word: str, kinds: tuple[str, ...]) -> str | None:

@@ -24,9 +24,19 @@ _FLAGS = {
 }
 _NOTHING = re.compile(
     r"\b(cancel(l?ed|lation)?|refund(ed)?|return(ed|ing)?|rejected|declined|denied|failed"
-    r"|void(ed)?|charged?back|abandoned|storniert|annull?ed)\b"
+    r"|void(ed)?|charged?back|abandoned|annull?ed"
+    # In German, French, Spanish, Italian, Portuguese, Dutch and Polish.
+    r"|storniert|retour(niert|n[ée]e?)|(r[üu]ck)?erstattet|zur[üu]ckgegeben|abgebrochen"
+    r"|annul[ée]e?s?|rembours[ée]e?s?|(cancel|anul|reembols)ad[oa]|devuelt[oa]|devolvid[oa]"
+    r"|annullat[oa]|rimborsat[oa]|geannuleerd|terugbetaald|geretourneerd|anulowane|zwr[óo]cone)(?!\w)"
 )
-_YET = re.compile(r"\b(part(ial(ly)?|ly)?|not?|non|un)\b")
+_UNPAID = re.compile(
+    r"\b(unpaid|not (yet )?paid|expired|drafts?|(pending|awaiting) payment|payment (pending|due)"
+    r"|nicht bezahlt|unbezahlt|impay[ée]e?)(?!\w)"
+)
+_YET = re.compile(
+    r"\b(part(ial(ly)?|ly)?|teilweise|partiel(lement)?|parcial(mente)?|not?|non|un|nicht|pas)\b"
+)
 """What was given back in part was bought, and so was what was not given back."""
 
 
@@ -98,7 +108,9 @@ def _words_for_nothing(words: list[str], *, is_flag: bool) -> list[str]:
         return either[0] if either is not None else []
     spoken = {word: re.sub(r"[_-]+", " ", word.lower()) for word in words}
     return [
-        word for word, text in spoken.items() if _NOTHING.search(text) and not _YET.search(text)
+        word
+        for word, text in spoken.items()
+        if _UNPAID.search(text) or (_NOTHING.search(text) and not _YET.search(text))
     ]
 
 

@@ -3,7 +3,60 @@
 from domain.interactions import Scale
 from loading.layouts import Content, Layout
 
+_DIARY = """
+select row_no, fault, raw, c1 || coalesce(' ' || nullif(trim(c2), ''), '') as "film",
+       coalesce(nullif(trim(c4), ''), '0') as "rating", c7 as "watched"
+from {view}
+"""
+_YOUTUBE = """
+select row_no, fault, raw, json_extract_string(json, '$.titleUrl') as "video",
+       json_extract_string(json, '$.time') as "time"
+from {view}
+where json_extract(json, '$.details') is null
+"""
+"""Advertisements have details."""
+_NETFLIX = """
+select row_no, fault, raw, c0 as "profile", c4 as "title", c1 as "time"
+from {view}
+where coalesce(trim(c5), '') = ''
+"""
+
 PERSONAL_LAYOUTS = (
+    Layout(
+        "Letterboxd diary",
+        Content.EVENTS,
+        names=(
+            *("Date", "Name", "Year", "Letterboxd URI", "Rating"),
+            *("Rewatch", "Tags", "Watched Date"),
+        ),
+        fields={"item_id": "film", "value": "rating", "time": "watched"},
+        kind="rate",
+        scale=Scale(0.5, 5.0),
+        unrated=0.0,
+        query=_DIARY,
+        note="a film without rating was watched",
+    ),
+    Layout(
+        "YouTube watch history",
+        Content.EVENTS,
+        names=("header", "title", "titleUrl", "time", "products"),
+        fields={"item_id": "video", "time": "time"},
+        kind="view",
+        query=_YOUTUBE,
+        note="advertisements are not read",
+    ),
+    Layout(
+        "Netflix viewing activity",
+        Content.EVENTS,
+        names=(
+            *("Profile Name", "Start Time", "Duration", "Attributes", "Title"),
+            "Supplemental Video Type",
+        ),
+        fields={"user_id": "profile", "item_id": "title", "time": "time"},
+        kind="view",
+        query=_NETFLIX,
+        note="users are profiles; trailers and previews are not read",
+    ),
     Layout(
         "Spotify streaming history",
         Content.EVENTS,

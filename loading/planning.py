@@ -17,11 +17,12 @@ from loading.findings import Findings
 from loading.items_plan import plan_items
 from loading.joined_ids import refuse_joined_users, with_split_items
 from loading.layouts import Content, Layout
+from loading.mistaken_columns import ask_about_makers
 from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
 from loading.published_layouts import find_layout
-from loading.tables import Table, count_rows, sampled
-from loading.words import is_second_choice, may_be_sort
+from loading.tables import NOT_TEXT, Table, count_rows, sampled
+from loading.words import is_known_name, is_second_choice, may_be_sort
 
 _TIME = re.compile(
     r"(8[5-9]\d{7}|9\d{8}|1\d{9})(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*"
@@ -74,6 +75,7 @@ def make_plan(
             table = with_split_items(duck, table, fields, options)
         if layout is None and "item_id" not in options.columns:
             _refuse_one_item(duck, table, fields["item_id"])
+            ask_about_makers(duck, table, fields["item_id"])
         seen = Findings(duck, table, layout, options, tuple(kinds), dict(fields))
         return EventsPlanner(seen).plan()
     if layout is not None and layout.content is Content.EVENTS:
@@ -133,6 +135,11 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
             f"{name} has a line for each field ({', '.join(fields_in_lines)}), and not for each"
             " row. Write a row as one line: as an object of JSON, or as fields of CSV."
         )
+    if table.is_json and _is_keyed(table):
+        return (
+            f"{name} is one object whose keys, such as {', '.join(table.columns[:2])}, may be ids"
+            " or columns: write a list of objects, each with a user and an item."
+        )
     if len(table.columns) == 1 and not (table.is_json or table.source.is_parquet):
         return (
             f"{name} is no table: with no separator do its lines have equally many fields, more"
@@ -166,6 +173,13 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
         f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted};"
         " if these are items, --column title=NAME or --attributes all as well."
     )
+
+
+def _is_keyed(table: Table) -> bool:
+    """Whether a file is one object of objects or lists under keys of which nobody knows one."""
+    values = [value or "" for row in table.sample for value in row.values()]
+    is_nested = all(value.startswith((f"{NOT_TEXT}{{", f"{NOT_TEXT}[")) for value in values)
+    return table.rows == 1 and is_nested and not any(map(is_known_name, table.columns))
 
 
 def _fields_in_lines(table: Table) -> list[str]:

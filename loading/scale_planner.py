@@ -8,6 +8,7 @@ from domain.interactions import Scale, parse_scale
 from loading.duck import literal
 from loading.findings import RATING_KIND, Findings
 from loading.kinds_plan import kind_text
+from loading.mistaken_columns import ask_about_rating, is_of_item
 from loading.plans import number_in
 from loading.scales import (
     LONELY,
@@ -68,9 +69,18 @@ class ScalePlanner:
             return None
         if self.seen.layout is None and self.seen.options.kind is None and not kinds:
             refuse_amounts(column, values)
+        self._refuse_those_of_items(column)
         scale = self._found_scale(column, values)
         self.seen.read_as["value"] = read_on(scale)
         return scale
+
+    def _refuse_those_of_items(self, column: str) -> None:
+        """AmbiguousInputError if the ratings are known of items, and not given by users."""
+        options = self.seen.options
+        is_said = self.seen.layout or options.kind or options.scale or "value" in options.columns
+        item = self.seen.fields["item_id"]
+        if not is_said and is_of_item(self.seen.duck, self.seen.table, column, item):
+            raise ask_about_rating(column)
 
     def _found_scale(self, column: str, values: Values) -> Scale:
         unrated = values.perhaps_unrated

@@ -36,6 +36,24 @@ _WESTERN = {
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _ALONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _NEARLY_ALL = 0.9
+_KOREAN = {"cp949", "euc_kr", "johab"}
+_IDEOGRAPHS = re.compile("[\u3400-\u9fff]")
+_SIGNS = "[\u00b3\u00b9\u00bf\u00be\u00bc]"
+_SIGNS_IN_WORDS = re.compile(
+    rf"(?<=[^\W\d_]{{2}}){_SIGNS}|(?<=[^\W\d_]){_SIGNS}(?=[^\W\d_])"
+    r"|[\u00a3\u00af\u00a5](?=[a-z])"
+)
+"""`\u00b3` and the like are letters of Polish and its neighbours in their own code page."""
+_ICELANDIC = re.compile("[\u00fd\u00fe\u00f0\u00dd\u00de\u00d0]")
+_ACCENTS = re.compile("[\u00e1\u00e9\u00ed\u00f3\u00fa\u00e6\u00c1\u00c9\u00cd\u00d3\u00da\u00c6]")
+_SOME = 0.1
+_ALPHABETS = {
+    "cp1251": ("\u0400", "\u04ff"),
+    "koi8_r": ("\u0400", "\u04ff"),
+    "cp1253": ("\u0370", "\u03ff"),
+}
+"""Encodings of alphabets with small and large letters, and the first and the last of these."""
+_FEWEST_WORDS = 2
 _WIDE = ("utf_16", "utf_32")
 _NOT_GUESSED = ["utf_7", *(f"{name}{order}" for name in _WIDE for order in ("", "_be", "_le"))]
 """What has no zeros is in none of these."""
@@ -160,7 +178,9 @@ def _guess(path: Path, name: str) -> str | None:
     """
     with path.open("rb") as file:
         lines = [line for line in file.read(8 * _BLOCK).split(b"\n") if not line.isascii()]
-    # No encoding of one byte a letter has these, but for letters hardly anybody writes.
+    if (alphabet := _alphabet_of(lines[:2000])) is not None:
+        return alphabet
+    # No other encoding of one byte a letter has these, but for letters hardly anybody writes.
     lines = [line for line in lines if b"\xff" not in line and b"\xfe" not in line]
     if not lines:
         return None
@@ -171,7 +191,58 @@ def _guess(path: Path, name: str) -> str | None:
         )
     # What only letters beyond ASCII tell apart is Windows' Western code page far more often.
     is_likely = best.encoding in _WESTERN or _stand_alone(lines, best.encoding)
-    return "cp1252" if is_likely and _decodes(lines, "cp1252") else best.encoding
+    if is_likely and _decodes(lines, "cp1252"):
+        return _code_page_of(lines)
+    if best.encoding in _KOREAN and _is_chinese(lines, best.encoding):
+        return "gb18030"
+    return best.encoding
+
+
+def _alphabet_of(lines: list[bytes]) -> str | None:
+    """The encoding in which nearly all words are of one alphabet, small behind the first letter.
+
+    None: there is no such encoding.
+    """
+    for encoding, (first, last) in _ALPHABETS.items():
+        if not _decodes(lines, encoding):
+            continue
+        text = b"\n".join(lines).decode(encoding)
+        words = [word for word in re.findall(r"\w+", text) if not word.isascii()]
+        good = [
+            word for word in words if first <= min(word) and max(word) <= last and _is_cased(word)
+        ]
+        beyond = sum(character > "\x7f" for character in text)
+        if len(good) >= _FEWEST_WORDS and sum(map(len, good)) >= _NEARLY_ALL * beyond:
+            return encoding
+    return None
+
+
+def _is_cased(word: str) -> bool:
+    return word[1:] == word[1:].lower()
+
+
+def _code_page_of(lines: list[bytes]) -> str:
+    """The code page of Windows that text with Latin letters is in.
+
+    Read as Western, words have signs such as \u00b3 within in one of Central Europe, and in a
+    Turkish one Icelandic letters without the accents of Icelandic.
+    """
+    western = b"\n".join(lines).decode("cp1252")
+    beyond = sum(character > "\x7f" for character in western)
+    signs = len(_SIGNS_IN_WORDS.findall(western))
+    if signs >= 2 * _SOME * beyond and _decodes(lines, "cp1250"):
+        return "cp1250"
+    icelandic = len(_ICELANDIC.findall(western))
+    if icelandic >= 2 * _SOME * beyond and not _ACCENTS.search(western):
+        return "cp1254"
+    return "cp1252"
+
+
+def _is_chinese(lines: list[bytes], encoding: str) -> bool:
+    """Whether text that could be Korean is not: hardly anybody writes it with Chinese letters."""
+    text = b"\n".join(lines).decode(encoding, errors="replace")
+    beyond = sum(character > "\x7f" for character in text)
+    return len(_IDEOGRAPHS.findall(text)) >= _SOME * beyond and _decodes(lines, "gb18030")
 
 
 def _stand_alone(lines: list[bytes], encoding: str) -> bool:

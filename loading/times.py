@@ -1,5 +1,6 @@
 """Times as files write them: which way is seen from the whole column, and read by DuckDB."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
@@ -24,6 +25,10 @@ _DIGIT_PATTERNS = "['%Y%m%d', '%Y%m%d%H', '%Y%m%d%H%M', '%Y%m%d%H%M%S']"
 _DAY_BEFORE_MONTH = r"^\d{4}[-/](1[3-9]|2\d|3[01])[-/](0?[1-9]|1[0-2])\b"
 _SOME = 0.02
 _MONTH_BEFORE_DAY = r"^\d{4}[-/](0?[1-9]|1[0-2])[-/](1[3-9]|2\d|3[01])\b"
+_OTHER_YEAR = re.compile(
+    r"(1[34]\d\d|25\d\d)[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](1[34]\d\d|25\d\d)"
+)
+"""A day of the Persian, the Islamic or the Buddhist calendar of our time."""
 _FEWEST = 3
 """So many dates with a day for a month are no mistake."""
 _SHARED_ZONES = r"(?i)\d ?(IST|BST|CST|AST|ECT|SST|AMT|GST)$"
@@ -124,16 +129,16 @@ def find_time_format(
     sample = [str(row[0]) for row in rows]
     if not sample:
         return TimeFormat(ISO, description="times")
-    # Of all rows only where the first are so: this reads the whole file.
-    if _matching(duck, sample, f"^{_DAY_AND_TIME}$") == 1 and _all(
-        duck, view, expression, _DAY_AND_TIME
-    ):
+    # Of all rows only where the first are so: this reads the whole file. Below may be a total.
+    are_days = _matching(duck, sample, f"^{_DAY_AND_TIME}$") > 0.5  # noqa: PLR2004
+    if are_days and _most(duck, view, expression, _DAY_AND_TIME):
         return TimeFormat(DIGITS, description=_digits_shown(sample))
     if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
         if _seconds(_greatest(sample)) < _FIRST_SECOND:
             _refuse_other_counts(duck, view, column, expression, is_said=is_said)
         _refuse_shortened(duck, view, column, expression)
         return TimeFormat(EPOCH, description=_epoch_unit(sample))
+    _refuse_other_calendars(column, sample)
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
         _refuse_days_before_months(duck, column, sample)
         if _matching(duck, sample, _PLAIN_ZONE) < 1:
@@ -152,6 +157,16 @@ def _not_understood(column: str, example: str) -> str:
         f"The column {column} holds {example.removeprefix(NOT_TEXT)!r}, which is not understood"
         " as a time. Say --column time=NAME for another column, or --no-times."
     )
+
+
+def _refuse_other_calendars(column: str, sample: Sequence[str]) -> None:
+    """InvalidInputError for years of which most are of the Persian, Islamic or Buddhist count."""
+    years = [found for text in sample if (found := _OTHER_YEAR.match(text.strip()))]
+    if len(years) * 2 > len(sample):
+        raise InvalidInputError(
+            f"The column {column} has dates such as {years[0][0]}, of another calendar: the"
+            " Persian, the Islamic or the Buddhist one. Write the dates of the usual one."
+        )
 
 
 def _refuse_shortened(
@@ -334,14 +349,16 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _all(duck: duckdb.DuckDBPyConnection, view: str, expression: str, pattern: str) -> bool:
-    return bool(
-        duck.execute(
-            "select coalesce("
-            f"bool_and(regexp_full_match(trim({expression}), {literal(pattern)})), false)"
-            f" from {view} where fault is null and trim({expression}) not in ('', '0')"
-        ).fetchall()[0][0]
-    )
+def _most(duck: duckdb.DuckDBPyConnection, view: str, expression: str, pattern: str) -> bool:
+    """Whether most texts match a pattern, and the others are no times since 1970."""
+    text = f"trim({expression})"
+    matching, other_times, given = duck.execute(
+        f"select count(*) filter (is_match), count(*) filter (not is_match and try_cast({text} as"
+        f" double) > {_FIRST_SECOND}), count(*) from (select *, regexp_full_match({text},"
+        f" {literal(pattern)}) as is_match from {view}"
+        f" where fault is null and {text} not in ('', '0'))"
+    ).fetchall()[0]
+    return bool(matching * 2 > given and not other_times)
 
 
 def _share(duck: duckdb.DuckDBPyConnection, sample: Sequence[str], form: TimeFormat) -> float:

@@ -1,8 +1,10 @@
 """Rows that say themselves that they do not count: skipped, deleted, cancelled or given back."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from domain.errors import InvalidInputError
 from loading.duck import literal, literals
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
 from loading.kinds_plan import QUANTITIES, kind_text, words_of, yes_and_no
@@ -13,11 +15,25 @@ from loading.words import last_part
 
 _FLAGS = {
     "skipped": "skipped isskipped wasskipped skip notskipped isnotskipped",
-    "deleted": "deleted isdeleted removed isremoved softdeleted voided isvoid isvoided",
-    "by a machine": "isbot bot isrobot isspam spam istest",
+    "deleted": (
+        "deleted isdeleted removed isremoved softdeleted voided isvoid isvoided fivetrandeleted"
+        " wasdeleted markeddeleted"
+    ),
+    "by a machine": "isbot bot isrobot isspam spam",
+    "of a test": (
+        "istest istestuser istestorder istestaccount testorder isinternal isinternaluser isstaff"
+        " isemployee"
+    ),
 }
 _INVERSE = {"notskipped", "isnotskipped"}
 """Where no is what yes is elsewhere."""
+_CHANGES = "op operation cdcop cdcoperation dmsop changetype rowkind"
+_CHANGED = {
+    *("i", "u", "d", "c", "r", "insert", "inserted", "update", "updated", "create", "created"),
+    *("read", "updatepreimage", "updatepostimage", "+i", "+u", "-u"),
+}
+_UNDONE = {"d", "delete", "deleted", "-d"}
+"""What copies of a database call the changes of its rows."""
 _TAKEN_BACK_AT = (
     "cancelledat canceledat datecancelled datecanceled cancelleddate canceleddate refundedat"
     " deletedat datedeleted removedat dateremoved voidedat unlikedat revokedat"
@@ -37,6 +53,7 @@ _USES = (
     " watchseconds playduration count counts frequency"
 )
 """How often or how long somebody used an item."""
+_UNITS = re.compile("(ms|millis|s|sec|secs|seconds|min|mins|minutes|hours)$")
 _COUNTS = (
     "clicks clickcount numclicks numberofclicks nclicks views viewcount numviews visits visitcount"
     " pageviews purchases numpurchases purchasecount"
@@ -70,6 +87,7 @@ def find_uncounted(
     is_order = kind == ORDER_KIND or ORDER_KIND in kinds.values()
     found: list[Uncounted] = []
     if seen.options.kind is None:
+        _refuse_changes(seen, columns)
         found += _flags(seen, columns)
         found += _taken_back(seen, columns)
         if kind == DEFAULT_KIND and seen.layout is None:
@@ -111,6 +129,18 @@ def _flags(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
                 yield Uncounted(column, meaning, f"{words[0]}: {meaning}, left out", condition)
 
 
+def _refuse_changes(seen: Findings, columns: Sequence[str]) -> None:
+    """InvalidInputError for changes of rows, of which some say that a row is no more."""
+    for column in _named(columns, _CHANGES):
+        words = words_of(seen.duck, seen.table, column, seen.fields["item_id"]) or {}
+        said = {word.lower().replace("_", "") for word in words}
+        if said & _UNDONE and said <= _CHANGED | _UNDONE:
+            raise InvalidInputError(
+                f"{seen.table.source.name} holds the changes of rows, of which some are deleted"
+                f" ({column}): write the rows as they are now. Say --kind view if all count."
+            )
+
+
 def _taken_back(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
     """Of an order the first row alone may say that it was cancelled."""
     table, order = seen.table, seen.fields.get("event_id")
@@ -133,7 +163,10 @@ def _number(table: Table, column: str) -> str:
 
 
 def _unused(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
-    for column in _named(columns, _USES):
+    for column in columns:
+        name = last_part(column)
+        if not {name, _UNITS.sub("", name)} & set(_USES.split()):
+            continue
         seen.notes.append(f"{column} is not read, each row is one use")
         condition = f"coalesce({_number(seen.table, column)} <= 0, false)"
         yield Uncounted(column, f"amount of use ({column})", "0: not used, left out", condition)

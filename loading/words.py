@@ -14,7 +14,8 @@ _NAMES: dict[str, str] = {
         "full_visitor_id user_no user_idx household_key user_md5 username user_name reviewer "
         "reviewer_name profile_name buyer buyer_username buyer_name user_pseudo_id distinct_id "
         "anonymous_id email user_email customer_email billing_email domain_userid "
-        "cookie_id session_id session visitor account member subscriber shopper"
+        "cookie_id session_id session visitor account member subscriber shopper user_uid user_guid "
+        "external_user_id customer_uid"
     ),
     "item_id": (
         "item_id item iid parent_asin asin movie_id product_id product isbn book_id track_id "
@@ -26,7 +27,8 @@ _NAMES: dict[str, str] = {
         "click_article_id spotify_track_uri track_uri item_sku product_sku lineitem_sku "
         "item_code product_code song track movie film channel_id recording_msid ad_id "
         "adgroup_id prop_id poi_id location_id photo_id pin_id upc ean gtin barcode "
-        "lineitem_name bookmark_id vod_id"
+        "lineitem_name bookmark_id vod_id item_uid element_uid content_uid product_uid "
+        "book game"
     ),
     "kind": (
         "kind event_type event action action_type behavior behaviour behavior_type "
@@ -55,7 +57,9 @@ _NAMES: dict[str, str] = {
         "rating_time start_time visit_time check_in_time checkin_time checkout_date borrow_date "
         "loan_date submitted_at end_time rating_timestamp transaction_date transaction_dt t_dat "
         "date_added added_at read_at updated_at date_updated last_updated my_last_updated "
-        "last_played dt ds"
+        "last_played last_watched last_watch_dt last_viewed_at last_watched_at last_played_at uts "
+        "clicked_at click_time liked_at bought_at buy_time sold_at reacted_at "
+        "borrowed_at started_at watch_date dt ds"
     ),
     "event_id": (
         "event_id interaction_id order_id transaction_id invoice_no invoice basket_id insert_id "
@@ -83,7 +87,7 @@ _SECOND_CHOICES = (
     " app_id profile_name buyer buyer_username buyer_name billing_email domain_userid item_number"
     " product_number song track movie film channel_id recording_msid ad_id adgroup_id prop_id"
     " poi_id location_id photo_id pin_id upc ean gtin barcode lineitem_name visitor account member"
-    " subscriber shopper cookie_id"
+    " subscriber shopper cookie_id book game"
 )
 
 MEANINGS = tuple(_NAMES)
@@ -119,20 +123,23 @@ for _prefix in _ITEM_PREFIXES:
     for _name in ("category", "categories", "genre", "genres", "description"):
         _MEANING_BY_NAME.setdefault(_prefix + _name, _MEANING_BY_NAME[_name])
 
+_IDS = ("user_id", "item_id", "event_id")
 _SORTS = {"visitor", "account", "member", "subscriber", "shopper"}
 _SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
 _OTHER_ENVELOPES = ("data", "body", "doc", "document", "record", "params", "details")
 """May also be what is known of an item or of an event: see `unread_envelopes`."""
-ENVELOPES = (
-    *("properties", "event_properties", "eventproperties", "payload", "event_data", "_source"),
-    *_OTHER_ENVELOPES,
-)
+TRACKERS = ("properties", "event_properties", "eventproperties", "payload", "event_data", "_source")
+ENVELOPES = (*TRACKERS, *_OTHER_ENVELOPES)
 """Objects of JSON in which trackers put what an event says."""
 
 
 _CODED = re.compile("(hash(ed)?|md5|sha1|sha256|clean|anonymi[sz]ed|anon|encoded|encrypted)$")
 _UNITS = re.compile("(utc|gmt|epoch|epochms|ms|millis|sec|seconds|unix|iso|local)$")
 """What stands behind the names of ids that were hidden, and of times."""
+_ABOUT = re.compile("(info|data|details)$")
+"""Ends the name of an object about somebody, as `userInfo`."""
+_ID_FIRST = re.compile("id(?=.)")
+"""Begins the names of ids where `id_customer` is written."""
 
 
 def is_meaning(text: str) -> bool:
@@ -165,6 +172,9 @@ def _meaning_of(name: str) -> tuple[str, int] | None:
         shorter = _MEANING_BY_NAME.get(suffix.sub("", last))
         if found is None and shorter is not None and shorter[0] in meanings:
             found = shorter
+    if found is None and _ID_FIRST.match(last):
+        turned = _MEANING_BY_NAME.get(f"{last[2:]}id")
+        found = turned if turned is not None and turned[0] in _IDS else None
     return found
 
 
@@ -184,10 +194,21 @@ def _is_counter(name: str) -> bool:
 
 
 def last_part(name: str) -> str:
-    """`productid` of `properties.product_id`, `time` of `Time (UTC)`."""
+    """`productid` of `properties.product_id`, `userid` of `user.user_id`, `time` of `Time (UTC)`.
+
+    Objects that trackers put around what an event says are no part of a name.
+    """
     outer, _, inner = name.partition(".")
-    own = inner if outer.lower() in ENVELOPES else name
+    own = inner if outer.lower() in ENVELOPES or _is_of_itself(outer, inner) else name
     return normalized(re.sub(r"\(.*\)", "", own)) or normalized(own)
+
+
+def _is_of_itself(outer: str, inner: str) -> bool:
+    """Whether an object names its own id with its own name, as `user.user_id` does."""
+    whose = _MEANING_BY_NAME.get(_ABOUT.sub("", normalized(outer)))
+    which = _MEANING_BY_NAME.get(normalized(inner))
+    is_known = normalized(outer + inner) in _MEANING_BY_NAME or normalized(inner) in _SECOND
+    return not is_known and whose is not None and which is not None and whose[0] == which[0]
 
 
 def candidates(meaning: str, columns: tuple[str, ...]) -> list[str]:

@@ -219,7 +219,7 @@ OTHERS = [
     ),
     Case(
         "times of a name that nobody knows in a folder of a day",
-        f"user_id,item_id,clicktime_ms\nu1,a,{AT}000\n",
+        f"user_id,item_id,instant_ms\nu1,a,{AT}000\n",
         refused="--column time=NAME",
         file="date=2020-09-13/p.csv",
     ),

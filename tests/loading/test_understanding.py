@@ -23,6 +23,7 @@ from tests.loading.odd_files import ODD
 from tests.loading.other_files import OTHERS
 from tests.loading.published_files import PUBLISHED
 from tests.loading.spreadsheet_files import SPREADSHEETS
+from tests.loading.strange_files import STRANGE
 from tests.loading.understood import SECOND, Case, rate, view, zipped
 
 PLAIN = "user_id,item_id,timestamp\nu1,a,1600000000\n"
@@ -650,8 +651,8 @@ def stored(engine: Engine, load_no: int) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize(
     "cases",
-    [CASES, ODD, EXPORTED, PUBLISHED, SPREADSHEETS, OTHERS],
-    ids=["usual", "odd", "exported", "published", "spreadsheets", "others"],
+    [CASES, ODD, EXPORTED, PUBLISHED, SPREADSHEETS, OTHERS, STRANGE],
+    ids=["usual", "odd", "exported", "published", "spreadsheets", "others", "strange"],
 )
 def test_every_file_is_understood_or_refused(
     cases: Sequence[Case],
