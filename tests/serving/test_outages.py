@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Engine, insert, text
 
 from sql.engine import make_engine
 from sql.migrate import migrate
+from stack.local.servers.child_process import stop_child
 from stack.local.servers.postgres import (
+    SHUTDOWN,
     PostgresServer,
     prepare_postgres,
-    stop,
     wait_until_ready,
 )
 from tests import tables
@@ -189,7 +190,7 @@ class OwnPostgres:
         self._process.wait()
 
     def end(self) -> None:
-        stop(self._process)
+        stop_child(self._process, SHUTDOWN)
 
 
 @pytest.fixture
