@@ -72,7 +72,7 @@ class DetachedEvents:
                 query = _LOADING["attach_detached_load"].text
                 cursor.execute(query, (self.store.load_no, last, kinds))
                 cursor.fetchall()
-            self.connection.commit()
+                cursor.execute(_LOADING["commit_parts"].text)
 
     def _add(self, staged: StagedEvents, *, create_items: bool) -> StoredEvents:
         events, not_kept = self.store.with_context_numbers(staged)
@@ -232,11 +232,13 @@ class EventWriter:
         self._connection = self._detached = None
 
     def _begin(self) -> None:
-        self._connection = dbapi.connect(self._store.database_url)
+        # What the driver does for transactions of its own fails after an error, in spite of a
+        # savepoint.
+        self._connection = dbapi.connect(self._store.database_url, autocommit=True)
         with self._connection.cursor() as cursor:
             cursor.execute(_LOADING["commit_unhurried"].text)
             cursor.execute(_LOADING["wait_briefly"].text)
-            self._connection.commit()
+            cursor.execute(_LOADING["begin_parts"].text)
             try:
                 cursor.execute(_LOADING["begin_detached_load"].text, (self._store.load_no,))
                 (after,) = cursor.fetchone()

@@ -127,6 +127,12 @@ select unnest(number_staged_users(cast($1 as integer)));
 -- The number of a scale of ratings, which is made; no row: there are too many.
 select scale_no from add_rating_scales(array[cast($1 as double precision)], array[cast($2 as double precision)]);
 
+-- name: begin_parts
+begin;
+
+-- name: commit_parts
+commit;
+
 -- name: begin_part
 savepoint part;
 

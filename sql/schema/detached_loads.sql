@@ -112,16 +112,8 @@ create function index_detached_load(parent text) returns void
 language plpgsql
 as $$
 declare
-    part   record;
-    found  boolean;
     index  record;
 begin
-    for part in select * from log_partitions(parent) loop
-        execute format('select exists (select from %I)', part.name) into found;
-        if not found then
-            execute format('drop table %I', part.name);
-        end if;
-    end loop;
     for index in
         select indexrelid, indisprimary, pg_get_constraintdef(pg_constraint.oid) as primary_key
         from pg_index left join pg_constraint on conindid = indexrelid and conrelid = indrelid and contype = 'p'
@@ -144,12 +136,12 @@ language plpgsql
 set lock_timeout = '100ms'
 as $$
 begin
-    for attempt in 1..20 loop
+    for attempt in 1..10 loop
         begin
             lock table interactions in access exclusive mode;
             return true;
         exception when lock_not_available or deadlock_detected then
-            perform pg_sleep(0.05 * attempt);
+            perform pg_sleep(0.02 * attempt);
         end;
     end loop;
     return false;
@@ -166,6 +158,7 @@ declare
     part   record;
     index  record;
     names  jsonb;
+    filled boolean;
     many   boolean;
 begin
     for part in
@@ -174,6 +167,8 @@ begin
         from log_partitions(parent) as ours left join log_partitions('interactions') as log using (bound)
         order by ours.is_default
     loop
+        execute format('select exists (select from %I)', part.our_name) into filled;
+        continue when not filled;
         many := true;
         if part.is_exchanged then
             execute format('select count(*) > 20000 from (select from %I limit 20001) as counted', part.name) into many;
