@@ -5,6 +5,7 @@ all at once (sql/schema/detached_loads.sql). Whatever is not plain, as an event 
 already, is left to `loading.store`, as is all that comes after it.
 """
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from adbc_driver_postgresql import dbapi
 
 from loading.staging import StagedEvents
 from loading.store import Store, StoredEvents
-from sql.statements import as_array, statements
+from sql.statements import statements
 
 _LOADING = statements("loading")
 LEAST_EVENTS = 100_000
@@ -66,11 +67,10 @@ class DetachedEvents:
     def attach(self) -> None:
         """Put all into the log, and commit."""
         if self.written:
-            last = self.after_position + self.written
-            kinds = as_array(sorted(self._kinds))
+            kinds = json.dumps(sorted(self._kinds))
             with self.connection.cursor() as cursor:
                 query = _LOADING["attach_detached_load"].text
-                cursor.execute(query, (self.store.load_no, last, kinds))
+                cursor.execute(query, (self.store.load_no, kinds))
                 cursor.fetchall()
                 cursor.execute(_LOADING["commit_parts"].text)
 
@@ -107,9 +107,7 @@ class DetachedEvents:
                 # Events that were received before make no user: so these come after the receipts.
                 user_nos = self._user_numbers(user_ids, rows["user_at"].to_numpy())
                 log = _rows_of_log(rows, user_nos, scale_nos, self.store.load_no)
-                cursor.adbc_ingest(
-                    f"interactions_load_{self.store.load_no}", log, mode="append"
-                )
+                cursor.adbc_ingest(f"interactions_load_{self.store.load_no}", log, mode="append")
             except dbapi.Error:
                 cursor.execute(_LOADING["give_up_part"].text)
                 raise
@@ -165,9 +163,7 @@ class DetachedEvents:
         return self._scales[low, high]
 
 
-def _rows_of_log(
-    rows: pa.Table, user_nos: Numbers, scale_nos: pa.Array, load_no: int
-) -> pa.Table:
+def _rows_of_log(rows: pa.Table, user_nos: Numbers, scale_nos: pa.Array, load_no: int) -> pa.Table:
     taken: dict[str, Any] = {
         name: rows[name]
         for name in (

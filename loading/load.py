@@ -112,7 +112,9 @@ def load_into(
             )
             creates_items = _creates_items(store, opened, options)
             with closing(EventWriter(store, events=_event_rows(opened))) as writer:
-                loading = _Loading(store, writer, opened, kinds, rejects, on_progress, creates_items)
+                loading = _Loading(
+                    store, writer, opened, kinds, rejects, on_progress, creates_items
+                )
                 try:
                     for plan in opened.plans:
                         loading.load(plan)

@@ -158,7 +158,9 @@ class Store:
                 ) from error
             raise
 
-    def number_items(self, item_ids: Sequence[str], *, create: bool) -> tuple[int, list[int | None]]:
+    def number_items(
+        self, item_ids: Sequence[str], *, create: bool
+    ) -> tuple[int, list[int | None]]:
         """How many of these items were made, and the numbers of all; None: there is no such item.
 
         Whoever takes loads back may take items out again after the commit.

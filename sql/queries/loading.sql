@@ -107,7 +107,7 @@ select stored, repeated, unknown_rows, conflict_rows from store_staged_events(ca
 select begin_detached_load(cast($1 as integer));
 
 -- name: attach_detached_load
-select attach_detached_load(cast($1 as integer), $2, cast($3 as smallint[]));
+select attach_detached_load(cast($1 as integer), cast($2 as jsonb));
 
 -- name: wait_briefly
 set lock_timeout = '500ms';

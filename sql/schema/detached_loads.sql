@@ -51,37 +51,54 @@ as $$
     order by relname
 $$;
 
--- Puts the events of such a load into the log, at positions up to `last_position`. Users of theirs who were merged or
--- forgotten meanwhile are as if the events had been there before.
-create function attach_detached_load(given_load_no integer, last_position bigint, given_kind_nos smallint[]) returns void
+-- Puts the events of such a load, which are of these kinds, into the log. If users of theirs were merged or forgotten
+-- meanwhile, it is as if the events had been there before.
+create function attach_detached_load(given_load_no integer, given_kind_nos jsonb) returns void
 language plpgsql security definer
 set search_path = public, pg_temp
 set maintenance_work_mem = '128MB'
 set work_mem = '64MB'
+set lock_timeout = 0
 as $$
 declare
     parent  text := format('interactions_load_%s', given_load_no);
 begin
     -- Whoever deletes a kind waits for us, or we find it gone.
-    if exists (select from unnest(given_kind_nos) as given (kind_no)
-               where not exists (select from event_kinds where event_kinds.kind_no = given.kind_no)) then
+    if exists (select from jsonb_array_elements_text(given_kind_nos) as given (kind_no)
+               where not exists (select from event_kinds where event_kinds.kind_no = cast(given.kind_no as smallint))) then
         raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
     end if;
     perform hold_users_of_detached_load(parent);
     perform index_detached_load(parent);
-    if not lock_log_for_attaching() then
+    if lock_log_for_attaching() then
+        -- Only now, as events of others are not to be seen until our commit.
+        perform draw_positions_of_detached_load(parent);
+        perform exchange_partitions(parent);
+    else
         -- Somebody reads the log for long: row by row after all.
-        perform hold_event_horizon();
-        perform setval('interaction_positions', last_position);
+        perform draw_positions_of_detached_load(parent);
         execute format('insert into interactions select * from %I order by position', parent);
-        execute format('drop table %I', parent);
-        return;
     end if;
-    -- Only now, as events of others are not to be seen until our commit.
-    perform hold_event_horizon();
-    perform setval('interaction_positions', last_position);
-    perform exchange_partitions(parent);
     execute format('drop table %I', parent);
+end
+$$;
+
+-- Sees to it that whoever takes positions from now on has later ones than the load.
+create function draw_positions_of_detached_load(parent text) returns void
+language plpgsql
+as $$
+declare
+    first       bigint;
+    last        bigint;
+    last_given  bigint;
+begin
+    execute format('select min(position), max(position) from %I', parent) into first, last;
+    perform hold_event_horizon();
+    select last_value into last_given from interaction_positions;
+    if first <= last_given or last > last_given + 200000000 then
+        raise exception 'the positions % to % cannot follow %', first, last, last_given;
+    end if;
+    perform setval('interaction_positions', last);
 end
 $$;
 

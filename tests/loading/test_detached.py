@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from loading import detached, events
 from loading.load import load
 from loading.options import LoadOptions
+from loading.reasons import Reason
 from loading.report import LoadReport, Progress
 from sql.loads import Undone, undo_load
 
@@ -99,7 +100,7 @@ def test_it_is_taken_back_whole_and_can_be_loaded_again(
         gone = undo_load(connection, first.load_no)
     assert gone == Undone(ROWS, 97, 97, 13, 0, 0, is_new=True)
     for table in ("interactions", "event_receipts", "users", "items"):
-        assert count_of(engine, f"select count(*) from {table} where true") == 0  # noqa: S608
+        assert count_of(engine, f"select count(*) from {table} where true") == 0
     again = loaded(path, database_url)
     assert (again.events_stored, again.events_repeated) == (ROWS, 0)
     assert rows_of(engine, WITHOUT_RECEIPTS) == [(0,)]
@@ -137,7 +138,7 @@ def test_an_id_that_comes_again_with_another_content_is_rejected(
     path = tmp_path / "events.csv"
     path.write_text("".join(["user_id,item_id,timestamp,event_id\n", *rows]))
     report = loaded(path, database_url)
-    assert (report.events_stored, dict(report.rejected)) == (ROWS, {"event_id was recorded before with another content": 2})
+    assert (report.events_stored, dict(report.rejected)) == (ROWS, {Reason.CONFLICT: 2})
     assert rows_of(engine, WITHOUT_RECEIPTS) == [(0,)]
 
 
@@ -150,7 +151,7 @@ def test_events_of_unknown_items_are_rejected_and_make_no_user(
     report = load([str(path)], database_url, LoadOptions())
     known = sum(n % 13 == 1 for n in range(ROWS))
     assert report.events_stored == known
-    assert dict(report.rejected) == {"unknown item": ROWS + 1 - known}
+    assert dict(report.rejected) == {Reason.UNKNOWN_ITEM: ROWS + 1 - known}
     assert count_of(engine, "select count(*) from users where user_id = 'unheard'") == 0
     assert count_of(engine, "select count(*) from users") == count_of(
         engine, "select count(distinct user_no) from interactions"
@@ -188,11 +189,14 @@ def test_what_others_do_meanwhile_holds(
     assert count_of(engine, of_user, id="user-7") == both
     assert count_of(engine, of_user, id="live") == 1
     # It came before them, and is seen before them.
-    assert count_of(
-        engine,
-        "select count(*) from interactions where position < (select position from interactions"
-        " join users using (user_no) where user_id = 'live')",
-    ) == 0
+    assert (
+        count_of(
+            engine,
+            "select count(*) from interactions where position < (select position from interactions"
+            " join users using (user_no) where user_id = 'live')",
+        )
+        == 0
+    )
 
 
 def test_whoever_reads_the_log_for_long_is_not_waited_for(
