@@ -4,6 +4,7 @@ import getpass
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from domain.errors import InvalidInputError
 from domain.interactions import EventKind, Scale
 from domain.limits import MOST_CONTEXT_VALUES, MOST_CONTEXTS
 from loading.addresses import shown
+from loading.detached import EventWriter
 from loading.events import EventBatch, checked_events, event_batches
 from loading.items import item_batches
 from loading.layouts import Content
@@ -108,9 +110,18 @@ def load_into(
                 mapping_of(opened.plans, options),
             )
             creates_items = _creates_items(store, opened, options)
-            loading = _Loading(store, opened, kinds, rejects, on_progress, creates_items)
-            for plan in opened.plans:
-                loading.load(plan)
+            with closing(EventWriter(store, events=_event_rows(opened))) as writer:
+                loading = _Loading(
+                    store, writer, opened, kinds, rejects, on_progress, creates_items
+                )
+                try:
+                    for plan in opened.plans:
+                        loading.load(plan)
+                except InvalidInputError:
+                    # A file is damaged somewhere, but what came before is stored.
+                    writer.end()
+                    raise
+                writer.end()
             if resumed:
                 store.count_whole_load(loading.counts)
             store.end_load(loading.counts)
@@ -177,6 +188,10 @@ def _creates_items(store: Store, opened: OpenedFiles, options: LoadOptions) -> b
     return not opened.has_items and not store.has_items()
 
 
+def _event_rows(opened: OpenedFiles) -> int:
+    return sum(plan.table.rows for plan in opened.plans if isinstance(plan, EventsPlan))
+
+
 def _advice(counts: LoadCounts) -> str | None:
     """What to do if no event has an item, or what else there is to know."""
     is_any_known = counts.events_stored + counts.events_repeated > 0
@@ -198,6 +213,7 @@ class _Loading:
     """One load while it runs."""
 
     store: Store
+    writer: EventWriter
     opened: OpenedFiles
     kinds: Sequence[EventKind]
     rejects: RejectsFile
@@ -228,7 +244,7 @@ class _Loading:
 
         def store(ready_batch: _ReadyBatch) -> tuple[EventBatch, list[Reject]]:
             batch, staged = ready_batch
-            outcome = self.store.store_events(staged, create_items=self.create_items)
+            outcome = self.writer.store_events(staged, create_items=self.create_items)
             self.counts.events_stored += outcome.stored
             self.counts.events_repeated += outcome.repeated
             self.counts.items_new += outcome.items_new

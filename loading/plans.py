@@ -26,12 +26,21 @@ FORMULA = '="', '"'
 """Around a text that a spreadsheet keeps from being a number."""
 _WRITTEN_FLOAT, _ROUND = r"-?\d+\.0+", r"[1-9]e\+\d\d"
 """Whole numbers as columns of floats have them, and as R writes 100,000."""
+_NAME = r'[A-Za-z_]\w*|"\w+"'
+"""A column, which may be named several times for nothing."""
 _SPACES = "E' \\t\\r\\n' || chr(160) || chr(12288)"
 
 
 def trimmed(text: str) -> str:
     """The SQL of a text without blanks around, null where nothing is left, from the SQL of it."""
-    return f"nullif(trim({text}, {_SPACES}), '')"
+    stripped = f"nullif(trim({text}, {_SPACES}), '')"
+    if not re.fullmatch(_NAME, text):
+        return stripped
+    # Most texts of a file begin and end with a letter or digit: to see that takes a quarter of it.
+    return (
+        f"case when {text} between '!' and '~' and right({text}, 1) between '!' and '~'"
+        f" then {text} else {stripped} end"
+    )
 
 
 def is_given(text: str) -> str:

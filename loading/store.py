@@ -1,12 +1,13 @@
 """The store's side of loading: chunks come in through ADBC and are stored by one statement each."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
@@ -70,13 +71,14 @@ class StoredEvents:
 class Store:
     """A connection that chunks are written through, each in a transaction of its own."""
 
-    def __init__(self, connection: dbapi.Connection) -> None:
+    def __init__(self, connection: dbapi.Connection, database_url: str) -> None:
+        self.database_url = database_url
         self._connection = connection
         self._cursor = connection.cursor()
         for name in _OPENING:
             self._cursor.execute(_LOADING[name].text)
         connection.commit()
-        self._load_no = 0
+        self.load_no = 0
 
     def load_kinds(self) -> tuple[EventKind, ...]:
         """The event kinds."""
@@ -105,17 +107,17 @@ class Store:
         """The number of a new load, or of the same one that was interrupted, and which it is."""
         row = self._rows("begin_load", loaded_by, source, json.dumps(mapping, sort_keys=True))[0]
         self._connection.commit()
-        self._load_no = int(row[0])
-        return self._load_no, bool(row[1])
+        self.load_no = int(row[0])
+        return self.load_no, bool(row[1])
 
     def end_load(self, counts: LoadCounts) -> None:
         """Write down what became of all rows; the load may be taken back from now on."""
-        self._rows("end_load", self._load_no, json.dumps(counts.as_json(), sort_keys=True))
+        self._rows("end_load", self.load_no, json.dumps(counts.as_json(), sort_keys=True))
         self._connection.commit()
 
     def count_whole_load(self, counts: LoadCounts) -> None:
         """Make of what a resumed load stored since it went on what it stored in all."""
-        events, items = self._rows("count_load", self._load_no)[0]
+        events, items = self._rows("count_load", self.load_no)[0]
         earlier = max(int(events) - counts.events_stored, 0)
         counts.events_stored = int(events)
         counts.events_repeated = max(counts.events_repeated - earlier, 0)
@@ -142,7 +144,7 @@ class Store:
         if staged.events.num_rows == 0:
             return StoredEvents(0, 0, 0, [], [])
 
-        events, not_kept = self._with_context_numbers(staged)
+        events, not_kept = self.with_context_numbers(staged)
 
         def write() -> StoredEvents:
             return self._write_events(staged, events, create_items=create_items)
@@ -156,16 +158,58 @@ class Store:
                 ) from error
             raise
 
+    def number_items(
+        self, item_ids: Sequence[str], *, create: bool
+    ) -> tuple[int, list[int | None]]:
+        """How many of these items were made, and the numbers of all; None: there is no such item.
+
+        Whoever takes loads back may take items out again after the commit.
+        """
+
+        def write() -> tuple[int, list[int | None]]:
+            self._stage("staged_event_items", _numbered("item", item_ids))
+            made = int(self._rows("create_missing_items", self.load_no)[0][0]) if create else 0
+            return made, [number for (number,) in self._rows("hold_staged_items")]
+
+        return self._committed(write)
+
+    def number_users(self, user_ids: Sequence[str]) -> list[int]:
+        """The numbers of these users, of whom those that are missing are made.
+
+        Whoever forgets users may forget them after the commit.
+        """
+
+        def write() -> list[int]:
+            self._stage("staged_event_users", _numbered("user", user_ids))
+            return [number for (number,) in self._rows("number_staged_users", self.load_no)]
+
+        return self._committed(write)
+
+    def number_scale(self, least: float, greatest: float) -> int | None:
+        """The number of a scale of ratings; None: there are too many."""
+        rows = self._committed(partial(self._rows, "number_scale", least, greatest))
+        return int(rows[0][0]) if rows else None
+
+    def roll_back(self) -> None:
+        """Give up what was not committed, as after an error."""
+        self._connection.rollback()
+
+    def wait_briefly(self, briefly: bool) -> None:  # noqa: FBT001
+        """Whether whoever is in the way is waited for half a second only, or to the end."""
+        self._connection.rollback()
+        self._cursor.execute(_LOADING["wait_briefly" if briefly else "wait_as_usual"].text)
+        self._connection.commit()
+
     def _write_items(self, name: str, items: pa.Table) -> int:
         """Write staged items with one statement, and commit; how many were written."""
 
         def write() -> int:
             self._stage("staged_items", items)
-            return int(self._rows(name, self._load_no)[0][0])
+            return int(self._rows(name, self.load_no)[0][0])
 
         return self._committed(write)
 
-    def _with_context_numbers(self, staged: StagedEvents) -> tuple[pa.Table, int]:
+    def with_context_numbers(self, staged: StagedEvents) -> tuple[pa.Table, int]:
         """The events with context_no if any has a context, and how many get none for theirs.
 
         Contexts are numbered in transactions of their own: whoever adds one waits for others who
@@ -194,9 +238,9 @@ class Store:
         self._stage("staged_event_users", staged.users)
         self._stage("staged_events", events)
         items_new = (
-            int(self._rows("create_missing_items", self._load_no)[0][0]) if create_items else 0
+            int(self._rows("create_missing_items", self.load_no)[0][0]) if create_items else 0
         )
-        stored, repeated, unknown, conflicts = self._rows("store_staged_events", self._load_no)[0]
+        stored, repeated, unknown, conflicts = self._rows("store_staged_events", self.load_no)[0]
         return StoredEvents(stored, repeated, items_new, unknown, conflicts)
 
     def _committed(self, write: Callable[[], Outcome]) -> Outcome:
@@ -229,6 +273,12 @@ class Store:
         return list(self._cursor.fetchall())
 
 
+def _numbered(of: str, ids: Sequence[str]) -> pa.Table:
+    """Ids as they are staged, counted from 1."""
+    ats = np.arange(1, len(ids) + 1, dtype=np.int32)
+    return pa.table({f"{of}_at": ats, f"{of}_id": pa.array(ids, pa.string())})
+
+
 @contextmanager
 def connected(database_url: str) -> Iterator[Store]:
     """A store to write into; whatever was not committed is rolled back at the end.
@@ -237,6 +287,6 @@ def connected(database_url: str) -> Iterator[Store]:
     """
     try:
         with dbapi.connect(database_url) as connection:
-            yield Store(connection)
+            yield Store(connection, database_url)
     except dbapi.OperationalError as error:
         raise StoreUnavailableError(f"PostgreSQL cannot be reached: {error}") from error

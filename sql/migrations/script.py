@@ -20,6 +20,7 @@ FILES = (
     "cold_items",
     "popular",
     "loads",
+    "detached_loads",
     "uploads",
     "kafka",
     "imports",

@@ -102,6 +102,46 @@ select count(*) from made;
 -- name: store_staged_events
 select stored, repeated, unknown_rows, conflict_rows from store_staged_events(cast($1 as integer));
 
+-- name: begin_detached_load
+-- The position after which the events of the load are to be; null: they are to be stored in the usual way.
+select begin_detached_load(cast($1 as integer));
+
+-- name: attach_detached_load
+select attach_detached_load(cast($1 as integer), cast($2 as jsonb));
+
+-- name: wait_briefly
+set lock_timeout = '500ms';
+
+-- name: wait_as_usual
+reset lock_timeout;
+
+-- name: hold_staged_items
+-- The numbers of the staged items, by `item_at`; null for those that the catalogue lacks.
+select unnest(hold_staged_items());
+
+-- name: number_staged_users
+-- The numbers of the staged users, by `user_at`; those who were not there are made.
+select unnest(number_staged_users(cast($1 as integer)));
+
+-- name: number_scale
+-- The number of a scale of ratings, which is made; no row: there are too many.
+select scale_no from add_rating_scales(array[cast($1 as double precision)], array[cast($2 as double precision)]);
+
+-- name: begin_parts
+begin;
+
+-- name: commit_parts
+commit;
+
+-- name: begin_part
+savepoint part;
+
+-- name: keep_part
+release savepoint part;
+
+-- name: give_up_part
+rollback to savepoint part;
+
 -- name: add_staged_items
 -- Stores those staged items that the catalogue lacks: of several with one id the last. Answers how many were new. Items are
 -- added and replaced in transactions of their own, so that nobody waits for somebody who waits for him.

@@ -1,0 +1,248 @@
+"""A load into an empty log stores what any load does, all at once, and nobody else notices."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from loading import detached, events
+from loading.load import load
+from loading.options import LoadOptions
+from loading.reasons import Reason
+from loading.report import LoadReport, Progress
+from sql.loads import Undone, undo_load
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+ROWS = 400
+TIME = 1_600_000_000
+THIS_YEAR = 1_770_000_000
+SCHEMA = text(
+    "select tablename || ' ' || indexdef from pg_indexes where tablename like 'interactions%'"
+    " union all select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)"
+    " from pg_constraint where conrelid::regclass::text like 'interactions%'"
+    " union all select relname || ' ' || pg_get_expr(relpartbound, oid) from pg_class"
+    " where relname like 'interactions%' order by 1"
+)
+STORED = text(
+    "select user_id, item_id, kind_no, value, strength, scale_no, occurred_at, event_id::text"
+    " from interactions join users using (user_no) join items using (item_no) order by event_id"
+)
+WITHOUT_RECEIPTS = text(
+    "select count(*) from interactions full join event_receipts"
+    " using (event_id, position, occurred_at)"
+    " where interactions.user_no is null or event_receipts is null"
+)
+
+
+@pytest.fixture(autouse=True)
+def few_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a hundred thousand."""
+    monkeypatch.setattr(detached, "LEAST_EVENTS", 100)
+    monkeypatch.setattr(events, "EVENTS_AT_ONCE", 100)
+
+
+def events_file(folder: Path, rows: int = ROWS, extra: str = "", name: str = "events") -> Path:
+    path = folder / f"{name}.csv"
+    written = (
+        f"user-{n % 97},item-{n % 13},{'rate' if n % 3 else 'view'},{n % 5 + 1 if n % 3 else ''},"
+        f"{(TIME if n % 2 else THIS_YEAR) + n}\n"
+        for n in range(rows)
+    )
+    path.write_text("".join(["user_id,item_id,kind,rating,timestamp\n", *written, extra]))
+    return path
+
+
+def loaded(
+    path: Path, url: str, on_progress: Callable[[Progress], None] | None = None
+) -> LoadReport:
+    return load([str(path)], url, LoadOptions(create_items=True), on_progress=on_progress)
+
+
+def rows_of(engine: Engine, query: Any) -> list[Any]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def count_of(engine: Engine, query: str, **parameters: object) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(text(query), parameters).scalar_one())
+
+
+def test_the_same_is_stored_as_in_the_usual_way(
+    database_url: str, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, before = events_file(tmp_path), rows_of(engine, SCHEMA)
+    first = loaded(path, database_url)
+    assert (first.events_stored, first.events_repeated, first.items_new) == (ROWS, 0, 13)
+    assert count_of(engine, "select min(position) from interactions") > detached.MOST_EVENTS
+    assert rows_of(engine, WITHOUT_RECEIPTS) == [(0,)]
+    stored = rows_of(engine, STORED)
+    # Partitions, indexes and constraints are as they were, and none is left over.
+    assert rows_of(engine, SCHEMA) == before
+    with engine.begin() as connection:
+        undo_load(connection, first.load_no)
+    monkeypatch.setattr(detached, "LEAST_EVENTS", 1_000_000)
+    assert loaded(path, database_url).events_stored == ROWS
+    assert rows_of(engine, STORED) == stored
+
+
+def test_it_is_taken_back_whole_and_can_be_loaded_again(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    path = events_file(tmp_path)
+    first = loaded(path, database_url)
+    with engine.begin() as connection:
+        gone = undo_load(connection, first.load_no)
+    assert gone == Undone(ROWS, 97, 97, 13, 0, 0, is_new=True)
+    for table in ("interactions", "event_receipts", "users", "items"):
+        assert count_of(engine, f"select count(*) from {table} where true") == 0
+    again = loaded(path, database_url)
+    assert (again.events_stored, again.events_repeated) == (ROWS, 0)
+    assert rows_of(engine, WITHOUT_RECEIPTS) == [(0,)]
+
+
+def test_loading_again_changes_nothing(database_url: str, engine: Engine, tmp_path: Path) -> None:
+    path = events_file(tmp_path)
+    loaded(path, database_url)
+    stored = rows_of(engine, STORED)
+    again = loaded(path, database_url)
+    assert (again.events_stored, again.events_repeated) == (0, ROWS)
+    assert rows_of(engine, STORED) == stored
+
+
+def test_from_a_repeated_event_on_the_rest_is_stored_in_the_usual_way(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    lines = events_file(tmp_path).read_text().splitlines(keepends=True)
+    path = tmp_path / "repeated.csv"
+    # One in the same batch, one in the second, and more events after that.
+    path.write_text("".join([*lines[:3], *lines[2:150], lines[5], *lines[150:]]))
+    report = loaded(path, database_url)
+    assert (report.events_stored, report.events_repeated) == (ROWS, 2)
+    assert rows_of(engine, WITHOUT_RECEIPTS) == [(0,)]
+    assert count_of(engine, "select count(distinct event_id) from interactions") == ROWS
+
+
+def test_an_id_that_comes_again_with_another_content_is_rejected(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    ids = [f"00000000-0000-4000-8000-{n:012d}" for n in range(ROWS)]
+    rows = [f"user-{n % 97},item-{n % 13},{TIME + n},{ids[n]}\n" for n in range(ROWS)]
+    rows.insert(250, f"user-90,item-3,{TIME},{ids[3]}\n")
+    rows.insert(20, f"user-90,item-4,{TIME},{ids[4]}\n")
+    path = tmp_path / "events.csv"
+    path.write_text("".join(["user_id,item_id,timestamp,event_id\n", *rows]))
+    report = loaded(path, database_url)
+    assert (report.events_stored, dict(report.rejected)) == (ROWS, {Reason.CONFLICT: 2})
+    assert rows_of(engine, WITHOUT_RECEIPTS) == [(0,)]
+
+
+def test_events_of_unknown_items_are_rejected_and_make_no_user(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("insert into items (item_id, title) values ('item-1', 'One')"))
+    path = events_file(tmp_path, extra=f"unheard,item-2,view,,{TIME}\n")
+    report = load([str(path)], database_url, LoadOptions())
+    known = sum(n % 13 == 1 for n in range(ROWS))
+    assert report.events_stored == known
+    assert dict(report.rejected) == {Reason.UNKNOWN_ITEM: ROWS + 1 - known}
+    assert count_of(engine, "select count(*) from users where user_id = 'unheard'") == 0
+    assert count_of(engine, "select count(*) from users") == count_of(
+        engine, "select count(distinct user_no) from interactions"
+    )
+
+
+def test_what_others_do_meanwhile_holds(
+    database_url: str, engine: Engine, app_engine: Engine, tmp_path: Path
+) -> None:
+    done = list[int]()
+
+    def meanwhile(progress: Progress) -> None:
+        if not done and progress.rows >= 200:
+            done.append(progress.rows)
+            with app_engine.begin() as connection:
+                connection.execute(text("select forget_user('user-5')"))
+                connection.execute(text("select merge_users('user-6', 'user-7')"))
+                connection.execute(
+                    text(
+                        "select record_events(array[gen_random_uuid()], array['live'],"
+                        " array[(select min(item_no) from items)], array[1::smallint],"
+                        " array[null::real], array[null::smallint], array[null::real],"
+                        " array[to_timestamp(1770000000)], array[null::uuid], array[true],"
+                        " array[null::jsonb], array[true], false)"
+                    )
+                )
+
+    report = loaded(events_file(tmp_path), database_url, meanwhile)
+    assert done
+    assert report.events_stored == ROWS
+    of_user = "select count(*) from interactions join users using (user_no) where user_id = :id"
+    assert count_of(engine, of_user, id="user-5") == 0
+    assert count_of(engine, of_user, id="user-6") == 0
+    both = sum(n % 97 in (6, 7) for n in range(ROWS))
+    assert count_of(engine, of_user, id="user-7") == both
+    assert count_of(engine, of_user, id="live") == 1
+    # It came before them, and is seen before them.
+    assert (
+        count_of(
+            engine,
+            "select count(*) from interactions where position < (select position from interactions"
+            " join users using (user_no) where user_id = 'live')",
+        )
+        == 0
+    )
+
+
+def test_whoever_reads_the_log_for_long_is_not_waited_for(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    with engine.connect() as reader:
+        reader.execute(text("select count(*) from interactions"))
+        report = loaded(events_file(tmp_path), database_url)
+    assert report.events_stored == ROWS
+    assert rows_of(engine, WITHOUT_RECEIPTS) == [(0,)]
+    assert count_of(engine, "select event_horizon() - max(position) from interactions") == 0
+
+
+WORKING = """
+import sys
+from loading import detached, events
+from loading.options import LoadOptions
+from loading.load import load
+
+detached.LEAST_EVENTS = events.EVENTS_AT_ONCE = 100
+
+def stop(progress):
+    if progress.rows >= 300:
+        print(progress.rows, flush=True)
+        sys.stdin.read()
+
+load([sys.argv[1]], sys.argv[2], LoadOptions(create_items=True), on_progress=stop)
+"""
+
+
+def test_a_killed_load_leaves_no_event_and_is_completed_by_loading_again(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    path, before = events_file(tmp_path), rows_of(engine, SCHEMA)
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKING, str(path), database_url],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        assert int(child.stdout.readline()) >= 300
+        child.kill()
+    assert count_of(engine, "select count(*) from interactions") == 0
+    report = loaded(path, database_url)
+    assert (report.load_no, report.resumed, report.events_stored) == (1, True, ROWS)
+    assert rows_of(engine, SCHEMA) == before
+    assert rows_of(engine, WITHOUT_RECEIPTS) == [(0,)]
