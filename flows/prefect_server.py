@@ -11,9 +11,12 @@ file whenever somebody asks; requests with the header `--unattended NAME` do not
 
 import gc
 
+from flows.ascii_slugs import load_tables_when_needed
+
 if __name__ == "__main__":
     # What is imported stays: looking through it for garbage as it grows takes a fifth of the start.
     gc.disable()
+    load_tables_when_needed()
 
 import argparse
 import socket
