@@ -3,7 +3,7 @@
 from tests.programs import printed_by
 
 LOADED = "hasattr(sys.modules['text_unidecode'], '__file__')"
-PREPARED = "import sys; from flows.ascii_slugs import load_tables_when_needed as prepare; prepare();"
+PREPARED = "import sys; from flows import ascii_slugs; ascii_slugs.load_tables_when_needed();"
 
 
 def test_prefect_is_imported_without_the_tables_of_all_characters() -> None:
