@@ -11,9 +11,12 @@ file whenever somebody asks; requests with the header `--unattended NAME` do not
 
 import gc
 
+from flows.ascii_slugs import load_tables_when_needed
+
 if __name__ == "__main__":
     # What is imported stays: looking through it for garbage as it grows takes a fifth of the start.
     gc.disable()
+    load_tables_when_needed()
 
 import argparse
 import socket
@@ -23,10 +26,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
-from prefect.server.api.server import create_app
 from prefect.settings import get_current_settings
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sql.optional_libraries import not_installed
+
+# redis, which comes with it, would load the SDK for figures of its own.
+with not_installed("opentelemetry.sdk"):
+    from prefect.server.api.server import create_app
 
 ANY = "*"
 _STOP_SECONDS = 5

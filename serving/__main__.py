@@ -20,13 +20,18 @@ import uvicorn
 from uvicorn.lifespan import on as _lifespan  # noqa: F401
 from uvicorn.loops import uvloop as _loop  # noqa: F401
 
-from serving.app import app_of_process
-from serving.runtime.logs import configure_logs
-from serving.server.figures import ProcessSlot
-from serving.server.protocol import GuardedProtocol
-from serving.server.workers import Heart, Workers, listen
-from serving.settings import ServingSettings
 from sql.environment import refuse_unknown_variables
+from sql.optional_libraries import not_installed
+
+# structlog would load rich to write for people, lark regex for grammars unlike ours, and redis the
+# SDK for figures of its own. Traces load the SDK if they are asked for.
+with not_installed("rich", "regex", "opentelemetry.sdk"):
+    from serving.app import app_of_process
+    from serving.runtime.logs import configure_logs
+    from serving.server.figures import ProcessSlot
+    from serving.server.protocol import GuardedProtocol
+    from serving.server.workers import Heart, Workers, listen
+    from serving.settings import ServingSettings
 
 _OTHER_FILES = 500
 """Descriptors of a process besides its clients' connections: stores, logs, libraries."""

@@ -6,22 +6,27 @@ import sys
 import threading
 from functools import partial
 
-import redis
-import structlog
 from prometheus_client import REGISTRY, start_http_server
 from sqlalchemy import Engine
 
-from speed.background import in_background
-from speed.exclusions import KeptExclusions
-from speed.popular import keep_popular_fresh
-from speed.readiness import notify_ready
-from speed.settings import RedisSettings, SpeedSettings
-from speed.store_figures import StoreFigures
-from speed.waking import Wakes, keep_listening, wake_on_changes
-from speed.worker import Worker
 from sql.engine import SPEED_WORKER, make_engine
 from sql.environment import refuse_unknown_variables
+from sql.optional_libraries import not_installed
 from sql.settings import PooledDatabaseSettings
+
+# structlog would load rich to write for people, and redis OpenTelemetry for figures of its own.
+with not_installed("rich", "opentelemetry"):
+    import redis
+    import structlog
+
+    from speed.background import in_background
+    from speed.exclusions import KeptExclusions
+    from speed.popular import keep_popular_fresh
+    from speed.readiness import notify_ready
+    from speed.settings import RedisSettings, SpeedSettings
+    from speed.store_figures import StoreFigures
+    from speed.waking import Wakes, keep_listening, wake_on_changes
+    from speed.worker import Worker
 
 _REDIS_TIMEOUT_SECONDS = 0.5
 _PING_SECONDS = 1.0

@@ -269,3 +269,10 @@ def test_a_process_that_must_be_back_quickly_loads_nothing_of_the_night(program:
     needless = ["alembic", "mako", "implicit", "scipy", "pandas", "pyarrow", "duckdb", "prefect"]
     ask = f"import sys, {program}; print(sorted(set({needless}) & set(sys.modules)))"
     assert printed_by(ask).strip() == "[]"
+
+
+@pytest.mark.parametrize("program", ["serving.__main__", "speed.__main__"])
+def test_a_process_loads_no_library_that_others_only_look_for(program: str) -> None:
+    needless = ["rich", "pygments", "regex", "opentelemetry.sdk"]
+    ask = f"import sys, {program}; print(sorted(set({needless}) & set(sys.modules)))"
+    assert printed_by(ask).strip() == "[]"

@@ -119,10 +119,15 @@ _NOT_THEIRS = frozenset(
 )
 
 _DEFAULTS = {
+    # Threads of Python take turns: heaps of their own spare them no wait, and each keeps what was
+    # freed in it.
+    "MALLOC_ARENA_MAX": "1",
     # More threads in the linear algebra library slow the factorization down.
     "OPENBLAS_NUM_THREADS": "1",
     # Those of the factorization would spin while they wait for one that others keep from its core.
     "OMP_WAIT_POLICY": "passive",
+    # What keeps the tasks of Prefect's server would have each of its functions wrapped in checks.
+    "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     # Events, which no request can delete, go after 30 days, and so do logs of runs that are gone.

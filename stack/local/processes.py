@@ -135,7 +135,7 @@ def prefect_server_on(
 
 def prefect_worker_service(environment: Mapping[str, str], directory: Path) -> Service:
     """The worker that runs scheduled flows, each in a process that lets others go first."""
-    command = ["prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"]
+    command = ["flows.prefect_worker", "--pool", WORK_POOL, "--type", "process"]
     # That it asks what is due is no reason to keep a server up that rests when nobody asks.
     headers = {"PREFECT_CLIENT_CUSTOM_HEADERS": json.dumps({UNATTENDED: "1"})}
     variables = {**environment, **headers}

@@ -68,6 +68,8 @@ SETTINGS = {
     "log_parameter_max_length_on_error": "0",
     "log_timezone": "UTC",
     "logging_collector": "off",
+    # Without subscriptions their launcher is a process that waits for ever.
+    "max_logical_replication_workers": "0",
     "max_wal_size": "4GB",
     "random_page_cost": "1.1",
     "timezone": "UTC",
