@@ -32,7 +32,7 @@ import psycopg
 import pytest
 import redis
 from psycopg import sql as identifiers
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
@@ -234,12 +234,27 @@ def owner_url(postgres: PostgresServer, database_name: str) -> str:
     return postgres.url(database_name, OWNER)
 
 
+@pytest.fixture(scope="session")
+def arranging_engine(postgres: PostgresServer) -> Engine:
+    """An engine that connects to whatever database its address names just then.
+
+    It stays: each new one asks the server about itself, and compiles every statement again.
+    """
+    engine = make_engine(postgres.url(TEMPLATE))
+
+    @event.listens_for(engine, "do_connect")
+    def _go_to(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        parameters["dbname"] = engine.url.database
+
+    return engine
+
+
 @pytest.fixture
-def engine(postgres: PostgresServer, database_name: str) -> Iterator[Engine]:
+def engine(arranging_engine: Engine, database_name: str) -> Iterator[Engine]:
     """An engine on the test's database that may do everything: for arranging and looking."""
-    engine = make_engine(postgres.url(database_name))
-    yield engine
-    engine.dispose()
+    arranging_engine.url = arranging_engine.url.set(database=database_name)
+    yield arranging_engine
+    arranging_engine.dispose()
 
 
 @pytest.fixture
