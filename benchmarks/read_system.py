@@ -30,6 +30,7 @@ from stack.local.servers.postgres import running_postgres
 from stack.local.servers.redis_server import running_redis
 
 EVENTS_A_USER = 8
+_USERS_A_STATEMENT = 250
 
 
 Fill = Callable[[str, Path], None]
@@ -92,9 +93,10 @@ def _fill(url: str, _: Path) -> None:
         connection.execute(
             text("insert into items (item_id, title) values (:item_id, :title)"), names
         )
-        for user in range(USERS):
+        for first in range(0, USERS, _USERS_A_STATEMENT):
             events = [
                 _event(f"user-{user}", int(no), noon)
+                for user in range(first, min(first + _USERS_A_STATEMENT, USERS))
                 for no in random.integers(1, ITEMS + 1, EVENTS_A_USER)
             ]
             connection.execute(statements("log")["record_events"], record_parameters(events))

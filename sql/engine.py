@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 _CONNECT_TIMEOUT_SECONDS = 5
-_VECTOR = "vector"
 _LIVE = statements("live")
 _USE_UTC = str(_LIVE["use_utc"])
+_FIND_VECTOR = str(_LIVE["find_vector_type"])
 _RESTS_SINCE = "rests_since"
+_NO_HSTORE: dict[str, Any] = {"use_native_hstore": False}
+"""Nothing here is of that type, and every engine would look for it first."""
 
 SPEED_WORKER = "tandem-speed"
 """The name of a speed worker's connections, except the one on which it listens."""
@@ -129,13 +131,15 @@ def make_engine(
     arguments = _connect_arguments(application_name, pooled=pooled)
     # What users did stands in no log, and errors are logged.
     options = {"hide_parameters": True, **options}
-    engine = create_engine(driver_url(database_url), connect_args=arguments, **options)
+    engine = create_engine(
+        driver_url(database_url), connect_args=arguments, **_NO_HSTORE, **options
+    )
 
     @event.listens_for(engine, "connect")
     def _register(connection: Any, _record: Any) -> None:
         if pooled:
             connection.execute(_USE_UTC)
-        _register_vector(connection, TypeInfo.fetch(connection, _VECTOR))
+        _register_vector(connection, connection.execute(_FIND_VECTOR).fetchone())
         connection.commit()
 
     if pooled:
@@ -177,7 +181,9 @@ def make_async_engine(
     # It brings the whole ORM, 7 MB that workers and commands have no use for.
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
 
-    engine = create_async_engine(driver_url(database_url), connect_args=arguments, **options)
+    engine = create_async_engine(
+        driver_url(database_url), connect_args=arguments, **_NO_HSTORE, **options
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _register(connection: Any, _record: Any) -> None:
@@ -205,13 +211,19 @@ async def _register_pooled(connection: Any) -> None:
 
 
 async def _register_async(connection: Any) -> None:
-    _register_vector(connection, await TypeInfo.fetch(connection, _VECTOR))
+    found = await connection.execute(_FIND_VECTOR)
+    _register_vector(connection, await found.fetchone())
     await connection.commit()
 
 
-def _register_vector(connection: Any, info: TypeInfo | None) -> None:
-    """Teach a connection the one type of pgvector that is used: one round trip, not five."""
-    if info is not None:
+def _register_vector(connection: Any, numbers: tuple[int, int] | None) -> None:
+    """Teach a connection the one type of pgvector that is used, if the database has it.
+
+    `numbers`: of the type and of its arrays. They took one statement, where the driver's own look
+    at a type is a transaction of three.
+    """
+    if numbers is not None:
+        info = TypeInfo("vector", *numbers)
         register_vector_info(connection, info)
         register_vector_arrays(connection, info)
 

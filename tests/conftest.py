@@ -4,6 +4,10 @@ One server of each a session; one migrated template database, cloned for each te
 """
 
 import gc
+
+# Until all tests are found, what is made is what is imported, and stays.
+gc.disable()
+
 import os
 import shutil
 import sys
@@ -28,7 +32,7 @@ import psycopg
 import pytest
 import redis
 from psycopg import sql as identifiers
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
@@ -91,11 +95,12 @@ def pytest_configure() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Leave what is imported to find the tests out of every collection of garbage: it stays."""
-    gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        # Apps come and go whole: looks at everything that lives cost more than they free.
+        gc.set_threshold(2_000, 10, 100)
         gc.enable()
 
 
@@ -175,10 +180,30 @@ def postgres(short_folder: Path) -> Iterator[PostgresServer]:
         _connected(server.url("postgres")).close()
 
 
-@pytest.fixture
-def database_name(postgres: PostgresServer) -> Iterator[str]:
-    """A fresh migrated database, owned as the one of `tandem up` is."""
+@pytest.fixture(scope="session")
+def films_template(postgres: PostgresServer) -> Iterator[tuple[str, list[int]]]:
+    """A template with thirty items, and their numbers: to add them costs as much as a clone."""
     with cloned_database(postgres) as name:
+        engine = make_engine(postgres.url(name))
+        with engine.begin() as connection:
+            rows = connection.execute(
+                text(
+                    "insert into items (item_id, title) select 'film-' || n, 'Film ' || n"
+                    " from generate_series(0, 29) as n order by n returning item_no"
+                )
+            )
+            numbers = sorted(rows.scalars())
+        engine.dispose()
+        yield name, numbers
+
+
+@pytest.fixture
+def database_name(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[str]:
+    """A fresh migrated database, owned as the one of `tandem up` is."""
+    template = TEMPLATE
+    if "films_template" in request.fixturenames:
+        template, _ = request.getfixturevalue("films_template")
+    with cloned_database(postgres, template) as name:
         yield name
 
 
@@ -209,12 +234,27 @@ def owner_url(postgres: PostgresServer, database_name: str) -> str:
     return postgres.url(database_name, OWNER)
 
 
+@pytest.fixture(scope="session")
+def arranging_engine(postgres: PostgresServer) -> Engine:
+    """An engine that connects to whatever database its address names just then.
+
+    It stays: each new one asks the server about itself, and compiles every statement again.
+    """
+    engine = make_engine(postgres.url(TEMPLATE))
+
+    @event.listens_for(engine, "do_connect")
+    def _go_to(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        parameters["dbname"] = engine.url.database
+
+    return engine
+
+
 @pytest.fixture
-def engine(postgres: PostgresServer, database_name: str) -> Iterator[Engine]:
+def engine(arranging_engine: Engine, database_name: str) -> Iterator[Engine]:
     """An engine on the test's database that may do everything: for arranging and looking."""
-    engine = make_engine(postgres.url(database_name))
-    yield engine
-    engine.dispose()
+    arranging_engine.url = arranging_engine.url.set(database=database_name)
+    yield arranging_engine
+    arranging_engine.dispose()
 
 
 @pytest.fixture
@@ -263,16 +303,9 @@ def _connected(url: str) -> psycopg.Connection[Any]:
 
 
 @pytest.fixture
-def film_nos(engine: Engine) -> list[int]:
-    """Item numbers of thirty items named film-0 to film-29."""
-    with engine.begin() as connection:
-        rows = connection.execute(
-            text(
-                "insert into items (item_id, title) select 'film-' || n, 'Film ' || n"
-                " from generate_series(0, 29) as n order by n returning item_no"
-            )
-        )
-        return sorted(rows.scalars())
+def film_nos(films_template: tuple[str, list[int]]) -> list[int]:
+    """Item numbers of thirty items named film-0 to film-29, which the test's database has."""
+    return list(films_template[1])
 
 
 @pytest.fixture

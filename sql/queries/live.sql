@@ -120,6 +120,10 @@ select drop_run_partitions(:run_id);
 -- Times are in UTC from now on. For a connection through a pooler, which keeps this with the client and not the session.
 set timezone to 'UTC';
 
+-- name: find_vector_type
+-- The numbers of pgvector's type and of its arrays; no row before the database has it. Every new connection asks.
+select oid, typarray from pg_type where oid = to_regtype('vector');
+
 -- name: bound_idleness
 -- The transaction and its session end after so long between two statements.
 select set_config('idle_in_transaction_session_timeout', cast(:milliseconds as text), true);

@@ -20,7 +20,7 @@ SETTINGS = {
     "TANDEM_PREFECT_IDLE_SECONDS": "5",
     **SMALL_NIGHTS,
 }
-SOON = timedelta(seconds=45)
+SOON = timedelta(seconds=25)
 STARTS = 3
 """It is due so many starts of Prefect later besides: a busy machine takes longer to let it rest."""
 PATIENCE_SECONDS = 300

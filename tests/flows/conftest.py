@@ -58,14 +58,24 @@ def record() -> Record:
 
 
 @pytest.fixture(scope="session")
-def night_template(
-    postgres: PostgresServer, prefect_server: None, record: Record
-) -> Iterator[tuple[str, int]]:
-    """A database in which the shop's first night is over, to be cloned; and the run's number."""
-    with cloned_database(postgres) as name, pytest.MonkeyPatch.context() as environment:
+def shop_template(postgres: PostgresServer, record: Record) -> Iterator[str]:
+    """A database with the shop before its first night, to be cloned."""
+    with cloned_database(postgres) as name:
         engine = make_engine(postgres.url(name))
         open_shop(engine, record)
         engine.dispose()
+        yield name
+
+
+@pytest.fixture(scope="session")
+def night_template(
+    postgres: PostgresServer, prefect_server: None, shop_template: str
+) -> Iterator[tuple[str, int]]:
+    """A database in which the shop's first night is over, to be cloned; and the run's number."""
+    with (
+        cloned_database(postgres, shop_template) as name,
+        pytest.MonkeyPatch.context() as environment,
+    ):
         set_small_fits(environment, postgres.url(name, APP))
         yield name, int(run_now(lambda _step, _seconds: None))
 
@@ -85,8 +95,10 @@ def two_nights_template(
 
 @pytest.fixture
 def database_name(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[str]:
-    """A fresh migrated database; one with the shop's runs for a test that asks for them."""
+    """A fresh migrated database; one with the shop, or its runs, for a test that asks for them."""
     template = TEMPLATE
+    if "shop_template" in request.fixturenames:
+        template = request.getfixturevalue("shop_template")
     for run, made in (("second_run", "two_nights_template"), ("first_run", "night_template")):
         if run in request.fixturenames:
             template, _ = request.getfixturevalue(made)
@@ -109,16 +121,10 @@ def second_run(two_nights_template: tuple[str, int], first_run: int) -> int:
 
 @pytest.fixture
 def shop(
-    request: pytest.FixtureRequest,
-    engine: Engine,
-    database_url: str,
-    record: Record,
-    monkeypatch: pytest.MonkeyPatch,
+    shop_template: str, engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Engine:
     """Items in three groups, each user at home in one of them; small fits by the environment."""
     set_small_fits(monkeypatch, database_url)
-    if "first_run" not in request.fixturenames:
-        open_shop(engine, record)
     return engine
 
 

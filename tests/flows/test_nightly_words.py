@@ -16,7 +16,7 @@ from sql.role_names import APP
 from stack.local.servers.postgres import PostgresServer
 from tests.conftest import cloned_database
 from tests.flows.asking_prefect import artifacts_of
-from tests.flows.conftest import open_shop, set_small_fits
+from tests.flows.conftest import set_small_fits
 from tests.flows.test_nightly import ask_prefect, at, ignore, rows, value
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -76,11 +76,10 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def extended(postgres: PostgresServer, prefect_server: None, record: Record) -> Iterator[Shop]:
+def extended(postgres: PostgresServer, prefect_server: None, shop_template: str) -> Iterator[Shop]:
     """For tests that only look."""
-    with cloned_database(postgres) as name:
+    with cloned_database(postgres, shop_template) as name:
         engine = make_engine(postgres.url(name))
-        open_shop(engine, record)
         new, silent = add_item(engine, "Something else", "group 1"), add_item(engine, "")
         with pytest.MonkeyPatch.context() as environment:
             set_small_fits(environment, postgres.url(name, APP))

@@ -204,7 +204,8 @@ async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterato
             given = {
                 "database_url": database_url,
                 "redis_url": redis_url,
-                "live_run_poll_seconds": 0.05,
+                # A promotion is told at once; polling makes up for what is not.
+                "live_run_poll_seconds": 0.25,
                 "impression_flush_seconds": 0.05,
                 # Time is short only where a test is about it: the machine may be busy.
                 "request_budget_seconds": 20.0,

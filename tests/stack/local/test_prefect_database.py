@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from flows.prefect_template import make_template
 from stack.local import prefect_database
 from stack.local.prefect_database import ensure_prefect_database
 
@@ -18,6 +17,9 @@ def revisions(path: Path) -> list[str]:
 def test_a_new_home_gets_a_copy_and_one_with_a_database_keeps_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # It brings Prefect's server, which every process that finds tests would load.
+    from flows.prefect_template import make_template  # noqa: PLC0415
+
     template = tmp_path / "environment" / "template.db"
     monkeypatch.setattr(prefect_database, "prefect_template", lambda: template)
     home = tmp_path / "home"
