@@ -1,9 +1,10 @@
 """Events as they came, checked against what is known, on their way into the log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
@@ -22,6 +23,7 @@ from serving.events.event_checks import (
 from serving.events.item_numbers import ItemNumbers
 from serving.events.kinds import Kinds
 from serving.events.new_events import new_event, sent_event, sent_id_of
+from serving.events.plain_events import is_plain, plain_event
 from serving.events.scales import Scales
 from serving.events.schemas import EventBody
 from serving.http.entries import RefusedEntry, refuse_all
@@ -63,7 +65,7 @@ class CheckedBatch:
 
     sent: list[SentEvent]
     new: list[NewEvent]
-    kinds: Iterable[EventKind]
+    kinds: Mapping[str, EventKind]
     event_ids: list[str]
     """Of all events, those with a fault too."""
     faults: dict[int, list[Fault]]
@@ -87,6 +89,28 @@ class EventChecker:
 
         FaultyInputError names each bad event, unless the batch is wanted in part.
         """
+        return self._plain(given, wanted) or await self._checked(given, wanted)
+
+    def _plain(
+        self, given: Sequence[EventBody | RefusedEntry], wanted: Wanted
+    ) -> CheckedBatch | None:
+        """One plain event that is good, as most requests have; None: it takes all checks."""
+        kinds = self.kinds.at_hand
+        if len(given) != 1 or wanted != ALL_OR_NONE or not is_plain(given[0], kinds):
+            return None
+        (event,) = cast("Sequence[EventBody]", given)
+        item_no = self.items.at_hand(event.item_id)
+        if item_no is None:
+            return None
+        made = plain_event(event, kinds[event.kind], item_no, future_seconds=self.future_seconds)
+        if made is None:
+            return None
+        sent, new = made
+        return CheckedBatch([sent], [new], kinds, [sent.sent_id], {})
+
+    async def _checked(
+        self, given: Sequence[EventBody | RefusedEntry], wanted: Wanted
+    ) -> CheckedBatch:
         # Another word for a known kind is no reason to look for new kinds.
         kinds = await self.kinds.including(())
         batch = [in_our_words(event, kinds) for event in given]
@@ -127,7 +151,7 @@ class EventChecker:
             )
             for each, as_sent in zip(good, sent, strict=True)
         ]
-        return CheckedBatch(sent, new, known.kinds.values(), ids, faults)
+        return CheckedBatch(sent, new, known.kinds, ids, faults)
 
     async def _look_up(self, events: Sequence[EventBody], *, create_items: bool) -> Known:
         now = datetime.now(UTC)

@@ -14,7 +14,7 @@ from serving.http.entries import RefusedEntry, faults_of_entry
 from serving.runtime.faults import MOST_FAULTS, ConflictingEventsError, Fault
 
 _LONGEST_REPORTED_KIND = 80
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _time_faults(occurred_at: datetime, known: Known) -> list[Fault]:
             f"This is {ahead:.0f} seconds in the future; the server's time is {known.now:%FT%TZ}."
         )
         return [Fault("/occurred_at", detail)]
-    if occurred_at < _EARLIEST:
+    if occurred_at < EARLIEST:
         return [Fault("/occurred_at", "Events before 1970-01-01 are not accepted.")]
     return []
 

@@ -2,12 +2,13 @@
 
 A write takes a few milliseconds, most of them the disk's. Whoever comes while one is under way
 waits for it, and is taken with the next: one statement, one commit, one drop of cached answers for
-all of them. Nobody waits when nothing is under way.
+all of them. When nothing is under way, a write waits for others only where there were several at
+once just before (`Gathering`).
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from domain.errors import StoreUnavailableError
 from domain.interactions import EventKind
 from serving.events.event_log import ConflictError, Events, Recorded
+from serving.events.gathering import Gathering
 from serving.events.invalidation import Invalidation, RecordedEvents
 from serving.runtime.budget import Budget, current, spending
 from serving.runtime.metrics import ServingMetrics
@@ -48,10 +50,11 @@ class _Request:
     """The events of a request, checked, on their way into the log."""
 
     events: Sequence[NewEvent]
-    kinds: Iterable[EventKind]
+    kinds: Mapping[str, EventKind]
     partial: bool
     budget: Budget | None
     committed: asyncio.Future[Committed] = field(default_factory=asyncio.Future)
+    is_waiting: bool = False
 
     def settle(self, outcome: Committed | Exception) -> None:
         """Tell who waits, unless nobody does any more."""
@@ -85,10 +88,14 @@ class GroupCommit:
         self._waiting: deque[_Request] = deque()
         metrics.events_waiting.set_function(lambda: len(self._waiting))
         self._is_writing = False
+        self._gathering = Gathering()
+        self._timer: asyncio.TimerHandle | None = None
+        self._at_hand = 0
+        """Requests that wait, are written or are made known."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def record(
-        self, events: Sequence[NewEvent], kinds: Iterable[EventKind], *, partial: bool
+        self, events: Sequence[NewEvent], kinds: Mapping[str, EventKind], *, partial: bool
     ) -> Committed:
         """Record the events of a request, all or none, or all but conflicts (`partial`).
 
@@ -99,29 +106,56 @@ class GroupCommit:
         request = _Request(events, kinds, partial, current())
         if len(events) > _MOST_SHARED:
             self._run(self._write([request]))
-        else:
-            self._enqueue(request)
+            return await self._outcome(request)
+        self._enqueue(request)
+        self._at_hand += 1
+        try:
+            return await self._outcome(request)
+        finally:
+            self._at_hand -= 1
+
+    async def _outcome(self, request: _Request) -> Committed:
+        """What became of a request, in time."""
         left = None if request.budget is None else request.budget.left() + _RESERVE_SECONDS
         try:
             async with asyncio.timeout(left):
                 return await request.committed
         except TimeoutError as error:
-            reason = "busy" if request in self._waiting else "timeout"
+            reason = "busy" if request.is_waiting else "timeout"
             raise StoreUnavailableError(_LATE, reason=reason) from error
         finally:
-            if request in self._waiting:
+            if request.is_waiting:
                 self._waiting.remove(request)
 
     async def close(self) -> None:
         """Return when all that was taken is written."""
-        while self._tasks:
+        while self._tasks or self._waiting:
+            self._begin_at_once()
             await asyncio.wait(self._tasks)
 
     def _enqueue(self, request: _Request) -> None:
         if len(self._waiting) >= self._most_waiting:
             raise StoreUnavailableError(_FULL, reason="busy")
+        request.is_waiting = True
         self._waiting.append(request)
-        if not self._is_writing:
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin to write what waits, unless others are likely to come in a moment."""
+        if self._is_writing or not self._waiting:
+            return
+        seconds = self._gathering.seconds(len(self._waiting))
+        if not seconds:
+            self._begin_at_once()
+        elif self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(seconds, self._begin_at_once, context=Context())
+
+    def _begin_at_once(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting and not self._is_writing:
             self._is_writing = True
             self._run(self._write_next())
 
@@ -131,16 +165,18 @@ class GroupCommit:
         events = 0
         while self._waiting and events + len(self._waiting[0].events) <= _MOST_EVENTS:
             request = self._waiting.popleft()
+            request.is_waiting = False
             # Whoever has just gone away has not left the queue yet.
             if not request.committed.done():
                 group.append(request)
                 events += len(request.events)
+        self._gathering.note_begun(self._at_hand)
         await self._write(group, then=self._go_on)
 
     def _go_on(self) -> None:
-        self._is_writing = bool(self._waiting)
-        if self._is_writing:
-            self._run(self._write_next())
+        self._gathering.note_committed()
+        self._is_writing = False
+        self._begin()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         # Neither the budget nor the id of the request that happens to begin it are its own.
@@ -214,6 +250,15 @@ def _longest(group: Sequence[_Request]) -> Budget | None:
 
 def _divided(together: Recorded, group: Sequence[_Request]) -> list[Recorded | Exception]:
     """What became of each of several requests; of events with one id the first counts."""
+    if not together.duplicates:
+        return [
+            replace(
+                together,
+                accepted=len(request.events),
+                stored=frozenset(event.event_id for event in request.events),
+            )
+            for request in group
+        ]
     stored = set(together.stored)
     divided: list[Recorded | Exception] = []
     for request in group:

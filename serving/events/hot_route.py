@@ -8,7 +8,7 @@ them. So they are passed by, as those of cached lists are
 1.  `_asked`: method, path and headers are what most requests have, the body is announced and short.
 2.  The route's own requirement (`RequiredScope.grants`) knows the key and counts the request
     against its limit; there is a slot for the body (`BodySlots`).
-3.  The body has come in within its time, and `parsed` and `EventBatch` find nothing wrong with it.
+3.  The body has come in within its time, and `parsed` and `good_events` find nothing wrong with it.
 4.  `EventRecorder.record`: checked, written with others in one commit, made known, counted.
 5.  The answer, or what is wrong, is the document that the route itself gives.
 
@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
@@ -31,8 +32,8 @@ from domain.errors import TandemError
 from serving.access.requirements import required_scope
 from serving.events.own_events import of_app
 from serving.events.record_events import EventRecorder
-from serving.events.routes import answer_of, router
-from serving.events.schemas import EventBatch, EventBody
+from serving.events.routes import router
+from serving.events.schemas import EventBody, good_events
 from serving.http.bodies import BodySlots, parsed, shares_of
 from serving.http.direct_route import (
     ACCEPT_ENCODING,
@@ -175,7 +176,16 @@ async def _recorded(
 ) -> DirectAnswer:
     """What became of the events, as the route says it."""
     try:
-        said = answer_of(await recorder.record(events)).model_dump_json().encode()
+        recorded = await recorder.record(events)
+        said = orjson.dumps(
+            {
+                "accepted": recorded.accepted,
+                "duplicates": recorded.duplicates,
+                "event_ids": recorded.event_ids,
+                "refused": 0,
+                "results": None,
+            }
+        )
     except TandemError as error:
         return problem_answer(problem_of(_PATH, request_id, error))
     except Exception:  # as RequestRecord does, the last of the middleware
@@ -191,10 +201,10 @@ def _events(body: bytes) -> list[EventBody] | None:
     Or with us: whatever fails here goes the whole way, which counts it, logs it and answers it.
     """
     with suppress(Exception):
-        batch = EventBatch.model_validate(parsed(body))
-        events = [of_app(event) for event in batch.events if isinstance(event, EventBody)]
-        good = [event for event in events if isinstance(event, EventBody)]
-        return good if len(good) == len(batch.events) else None
+        events = good_events(parsed(body))
+        if events is not None:
+            good = [event for event in map(of_app, events) if isinstance(event, EventBody)]
+            return good if len(good) == len(events) else None
     return None
 
 

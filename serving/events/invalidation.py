@@ -1,7 +1,8 @@
 """What is done after events were recorded and before anybody is told so."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId
@@ -19,18 +20,19 @@ class RecordedEvents:
     """The events of a request, and what became of them."""
 
     events: Sequence[NewEvent]
-    kinds: Iterable[EventKind]
+    kinds: Mapping[str, EventKind]
     recorded: Recorded
 
-    def exclusions(self) -> dict[UserId, UserExclusions]:
-        """What they exclude from their users' lists, as far as they are in the log."""
+    def in_log(self) -> Sequence[NewEvent]:
+        """Those that are in the log."""
         left_out, gone = set(self.recorded.conflicts), self.recorded.gone
-        in_log = [
+        if not left_out and not gone:
+            return self.events
+        return [
             event
             for index, event in enumerate(self.events)
             if index not in left_out and event.event_id not in gone
         ]
-        return exclusions_by(in_log, self.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,7 @@ class Invalidation:
 
         False: not all of these may have been reached.
         """
-        found: dict[UserId, UserExclusions] = {}
-        for request in requests:
-            for user_id, excluded in request.exclusions().items():
-                found[user_id] = found.get(user_id, _NOTHING) | excluded
+        found = _exclusions(requests)
         self.exclusion_cache.add(found)
         touched = {user_no for request in requests for user_no in request.recorded.touched}
         if touched:
@@ -60,4 +59,14 @@ class Invalidation:
         return True
 
 
-_NOTHING = UserExclusions()
+def _exclusions(requests: Sequence[RecordedEvents]) -> dict[UserId, UserExclusions]:
+    """What the events exclude from their users' lists, as far as they are in the log."""
+    found: dict[UserId, UserExclusions] = {}
+    # Of requests that come together nearly all know the same kinds.
+    for _, alike in groupby(requests, key=lambda request: id(request.kinds)):
+        first, *others = alike
+        events = chain(first.in_log(), *(request.in_log() for request in others))
+        for user_id, excluded in exclusions_by(events, first.kinds).items():
+            known = found.get(user_id)
+            found[user_id] = excluded if known is None else known | excluded
+    return found

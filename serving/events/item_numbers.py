@@ -38,6 +38,10 @@ class ItemNumbers:
             found.update(looked_up)
         return found
 
+    def at_hand(self, item_id: str) -> ItemNo | None:
+        """The number of an item if it is known here."""
+        return self._numbers.get(item_id)
+
     def forget(self, item_ids: Iterable[str]) -> None:
         """Look these up again when they are next asked for."""
         for item_id in item_ids:

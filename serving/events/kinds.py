@@ -20,6 +20,11 @@ class Kinds:
         """Whether any kind is known."""
         return bool(self._by_name)
 
+    @property
+    def at_hand(self) -> Mapping[str, EventKind]:
+        """All that are known."""
+        return self._by_name
+
     async def refresh(self) -> None:
         """Read all kinds."""
         self._by_name = await self._runs.load_kinds()

@@ -20,10 +20,10 @@ from sql.log import NewEvent
 
 
 def exclusions_by(
-    events: Iterable[NewEvent], kinds: Iterable[EventKind]
+    events: Iterable[NewEvent], kinds: Mapping[str, EventKind]
 ) -> dict[UserId, UserExclusions]:
     """What events exclude from their users' lists; users without anything excluded are absent."""
-    by_no = {kind.kind_no: kind for kind in kinds}
+    by_no = {kind.kind_no: kind for kind in kinds.values()}
     seen, disliked = defaultdict(set), defaultdict(set)
     for event in events:
         strength = 1.0 if event.strength is None else event.strength

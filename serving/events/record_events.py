@@ -135,12 +135,14 @@ class EventRecorder:
 
 def count_recorded(metrics: ServingMetrics, batch: CheckedBatch, recorded: Recorded) -> None:
     """Count what became of events that are committed."""
-    metrics.events.labels("accepted").inc(recorded.accepted)
-    metrics.events.labels("duplicate").inc(recorded.duplicates)
-    names = {kind.kind_no: kind.kind for kind in batch.kinds}
+    metrics.events_that_were("accepted").inc(recorded.accepted)
+    metrics.events_that_were("duplicate").inc(recorded.duplicates)
+    if len(batch.new) == 1 and not recorded.conflicts:
+        metrics.events_of(batch.sent[0].content.kind).inc()
+        return
     left_out = set(recorded.conflicts)
     taken = Counter(
-        names[event.kind_no] for index, event in enumerate(batch.new) if index not in left_out
+        event.content.kind for index, event in enumerate(batch.sent) if index not in left_out
     )
     for name, events in taken.items():
-        metrics.events_of_kind.labels(name).inc(events)
+        metrics.events_of(name).inc(events)

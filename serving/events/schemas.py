@@ -132,6 +132,17 @@ class EventBatch(BaseModel):
         return list(self.events)
 
 
+def good_events(said: Any) -> list[EventBody] | None:
+    """The events of a body, as `EventBatch` reads them; None: anything is wrong with it."""
+    if not isinstance(said, dict) or said.keys() != {"events"}:
+        return None
+    given = said["events"]
+    if isinstance(given, list) and 0 < len(given) <= MOST_ENTRIES:
+        with suppress(ValidationError):
+            return _GOOD_ENTRIES.validate_python(given)
+    return None
+
+
 class RecordingQuery(BaseModel):
     """How a batch is recorded."""
 

@@ -160,7 +160,8 @@ class RedisExclusions:
         keys = (CHANGES, *map(exclusions_key, user_ids))
         payload = orjson.dumps(payload_by_user) if payload_by_user else b""
         # An event is acknowledged after this: the other processes must know what it excludes.
-        done = await self._link.ask_with_retry(
+        # Twice is harmless: what stands there twice counts once.
+        done = await self._link.ask_twice(
             "EVAL", script + _PUBLISH, len(keys), *keys,
             self._seconds, _MOST_BYTES, payload, _CHANGES_MILLISECONDS, self._me, *packed,
         )  # fmt: skip

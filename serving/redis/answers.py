@@ -128,7 +128,7 @@ class Answers:
         """
         keys = keys_to_drop(user_nos)
         command = ("EVAL", DROP_ANSWERS, len(keys), *keys, VERSION_SECONDS, WAKE_CHANNEL)
-        dropped: int | None = await self._link.ask_with_retry(*command)
+        dropped: int | None = await self._link.ask_twice(*command)
         if dropped is None:
             self._link.add_pending_invalidation()
         return dropped

@@ -186,6 +186,9 @@ class ServingMetrics:
         for reason in ("too_many", "connections"):
             self.requests_shed.labels(reason)
         self.hits = self.cache.labels("hit")
+        # Looking a series up takes longer than counting.
+        self.events_that_were = lru_cache(_MOST_SERIES)(self.events.labels)
+        self.events_of = lru_cache(_MOST_SERIES)(self.events_of_kind.labels)
         self.answers_from = lru_cache(_MOST_SERIES)(self.answers.labels)
         self._of_request = lru_cache(_MOST_SERIES)(self._series_of_request)
         self.performance = Performance(self._counters)

@@ -377,11 +377,9 @@ select position, user_no from user_interests;
 -- positions that transaction draws are higher. The upper half of the key's 64 bits names the lock.
 create function hold_event_horizon() returns void
 language plpgsql as $$
-declare
-    last_given bigint;
 begin
-    select case when is_called then last_value else 0 end into last_given from interaction_positions;
-    perform pg_advisory_xact_lock_shared((31309::bigint << 48) | last_given);
+    perform pg_advisory_xact_lock_shared((31309::bigint << 48) | case when is_called then last_value else 0 end)
+    from interaction_positions;
 end
 $$;
 
@@ -466,7 +464,8 @@ create function record_events(
 language plpgsql as $$
 #variable_conflict use_column
 declare
-    new_user_ids  text[];
+    has_kinds     boolean;
+    has_items     boolean;
     needed        text[];
     held          bigint;
     stored_users  integer[];
@@ -481,57 +480,59 @@ begin
             from unnest(given_contexts, adding_contexts) with ordinality as said (context, may_add, ordinal)
             order by ordinal);
     end if;
-    if exists (select from unnest(kind_nos) as given (kind_no)
-               where not exists (select from event_kinds where event_kinds.kind_no = given.kind_no)) then
+    -- Few statements, as each costs more than an event. Whoever takes items out again waits for us, or we find them gone.
+    select kind_nos <@ array(select kind_no from event_kinds),
+           (select count(*) from (select from items where item_no = any(item_nos) order by item_no for key share) as locked)
+               = (select count(distinct item_no) from unnest(item_nos) as given (item_no))
+    into has_kinds, has_items;
+    if not has_kinds then
         raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
     end if;
-    if exists (select from unnest(scale_nos) as given (scale_no)
-               where scale_no is not null
-                 and not exists (select from rating_scales where rating_scales.scale_no = given.scale_no)) then
-        raise exception 'an event has an unknown scale number' using errcode = 'foreign_key_violation';
-    end if;
-
-    -- Whoever takes items out again waits for us, or we find them gone.
-    select count(*) into held
-    from (select from items where item_no = any(item_nos) order by item_no for key share) as locked;
-    if held < (select count(distinct item_no) from unnest(item_nos) as given (item_no)) then
+    if not has_items then
         raise exception 'an event has an unknown item number' using errcode = 'foreign_key_violation';
+    end if;
+    if array_remove(scale_nos, null) <> '{}' then
+        if not array_remove(scale_nos, null) <@ array(select scale_no from rating_scales) then
+            raise exception 'an event has an unknown scale number' using errcode = 'foreign_key_violation';
+        end if;
     end if;
 
     perform hold_event_horizon();
 
-    -- Events sent again make no user: one who was forgotten would come back by a late retry.
-    new_user_ids := array(
-        select given.user_id
-        from unnest(event_ids, user_ids) as given (event_id, user_id)
-        where not exists (select from event_receipts where event_receipts.event_id = given.event_id));
-    needed := array(select distinct user_id from unnest(new_user_ids) as given (user_id));
-
     -- Whoever is held here cannot be forgotten before the commit. One who was forgotten while we waited is not held
     -- but made anew; one whom somebody else made meanwhile is held in the next round. Rows are locked in one order
     -- by everybody, so that two batches cannot wait for each other.
+    -- Events sent again make no user: one who was forgotten would come back by a late retry.
+    select wanted.ids,
+           (select count(*) from (select from users where user_id = any(wanted.ids) order by user_id for key share) as locked)
+    into needed, held
+    from (select array(
+              select distinct given.user_id
+              from unnest(event_ids, user_ids) as given (event_id, user_id)
+              where not exists (select from event_receipts where event_receipts.event_id = given.event_id))
+          offset 0) as wanted (ids);
     loop
-        select count(*) into held
-        from (select from users where user_id = any(needed) order by user_id for key share) as locked;
         exit when held = cardinality(needed);
         if exists (select from merged_users where from_user_id = any(needed)) then
             -- Whom we may have made while they were merged.
             delete from users where user_id in (select from_user_id from merged_users where from_user_id = any(needed));
             user_ids := ids_after_merging(user_ids);
-            needed := array(select distinct user_id from unnest(ids_after_merging(new_user_ids)) as given (user_id));
-            continue;
+            needed := array(select distinct user_id from unnest(ids_after_merging(needed)) as given (user_id));
+        else
+            with made as (
+                insert into users (user_id)
+                select missing.user_id from unnest(needed) as missing (user_id)
+                where not exists (select from users where users.user_id = missing.user_id)
+                order by missing.user_id
+                on conflict do nothing
+                returning 1
+            )
+            select held + count(*) into held from made;
+            exit when held = cardinality(needed)
+                  and not exists (select from merged_users where from_user_id = any(needed));
         end if;
-        with made as (
-            insert into users (user_id)
-            select missing.user_id from unnest(needed) as missing (user_id)
-            where not exists (select from users where users.user_id = missing.user_id)
-            order by missing.user_id
-            on conflict do nothing
-            returning 1
-        )
-        select held + count(*) into held from made;
-        exit when held = cardinality(needed)
-              and not exists (select from merged_users where from_user_id = any(needed));
+        select count(*) into held
+        from (select from users where user_id = any(needed) order by user_id for key share) as locked;
     end loop;
 
     with given as (

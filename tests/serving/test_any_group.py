@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ async def test_any_requests_at_once_leave_the_log_as_one_by_one(
 ) -> None:
     assert film_nos[:3] == [1, 2, 3]
     with engine.connect() as connection:
-        kinds = load_kinds(connection).kinds
+        kinds = {kind.kind: kind for kind in load_kinds(connection).kinds}
     given_settings = ServingSettings(
         database_url=database_url, redis_url=redis_url, startup_wait_seconds=0.0
     )
@@ -91,7 +91,7 @@ async def test_any_requests_at_once_leave_the_log_as_one_by_one(
 
 
 async def _compared(
-    group: GroupCommit, engine: Engine, kinds: Sequence[EventKind], sent: Sequence[Sent]
+    group: GroupCommit, engine: Engine, kinds: Mapping[str, EventKind], sent: Sequence[Sent]
 ) -> None:
     await asyncio.to_thread(_begin, engine)
     alone = [await _recorded(group, kinds, each, turns=0) for each in sent]
@@ -105,7 +105,7 @@ async def _compared(
 
 
 async def _recorded(
-    group: GroupCommit, kinds: Sequence[EventKind], sent: Sent, *, turns: int
+    group: GroupCommit, kinds: Mapping[str, EventKind], sent: Sent, *, turns: int
 ) -> Any:
     """How many events of a request are in the log now, and which conflict; or why none is."""
     for _ in range(turns):
