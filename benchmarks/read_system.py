@@ -60,7 +60,8 @@ def running_system(
         ports = {f"api-{n}": free_port() for n in range(1, apis + 1)}
         stack.enter_context(process_of("speed", folder / "speed.log", stores))
         for name, port in ports.items():
-            settings = stores | {"TANDEM_API_PORT": str(port)}
+            # What an API is here is one process, whatever is usual.
+            settings = stores | {"TANDEM_API_PORT": str(port), "TANDEM_API_WORKERS": "1"}
             stack.enter_context(process_of("serving", folder / f"{name}.log", settings))
         yield url, ports, key
 
