@@ -58,6 +58,13 @@ class Transitions:
         cells, _ = self.cells(np.array([item_no], dtype=np.int32))
         return self.next_item_nos[cells], self.scores[cells]
 
+    def of_items(self, item_nos: NDArray[np.int32]) -> "Transitions":
+        """The rows of some items, those that there are."""
+        chosen = np.sort(item_nos[np.isin(item_nos, self.item_nos)])
+        cells, lengths = self.cells(chosen)
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return Transitions(chosen, starts, self.next_item_nos[cells], self.scores[cells])
+
     def cells(self, item_nos: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where the rows of items (k,) stand: indexes (m,) of the following, and how many of each.
 
@@ -96,6 +103,11 @@ def following(
     row of these that the run has. Items of the history are among the answer.
     """
     return _following(transitions, *sequence_weights(parameters, known_history(items, history)))
+
+
+def following_of(transitions: Transitions, weighed: WeighedHistory) -> Ranking:
+    """The same of a history that is weighed already."""
+    return _following(transitions, weighed.newest_liked, weighed.shares)
 
 
 def _following(
@@ -141,4 +153,4 @@ def live_vector_and_following(
     vector = live_vector_of(space, items, weighed)
     if vector is None:
         return None, Ranking.empty()
-    return vector, _following(transitions, weighed.newest_liked, weighed.shares)
+    return vector, following_of(transitions, weighed)
