@@ -80,8 +80,8 @@ def test_without_weight_or_pairs_there_is_nothing() -> None:
 def test_rows_are_added_cell_by_cell(seed: int) -> None:
     first = random_transitions([1, 2, 5], range(1, 20), seed, longest=15)
     second = random_transitions([2, 3, 5], range(1, 20), seed + 1000, longest=15)
-    one, other = cells_of(first), cells_of(second)
-    expected = {cell: one.get(cell, 0.0) + other.get(cell, 0.0) for cell in one | other}
+    ours, theirs = cells_of(first), cells_of(second)
+    expected = {cell: ours.get(cell, 0.0) + theirs.get(cell, 0.0) for cell in ours | theirs}
     assert cells_of(added(first, second)) == pytest.approx(expected, rel=1e-6)
     assert added(first, NO_TRANSITIONS) is first
     assert added(NO_TRANSITIONS, second) is second
@@ -89,5 +89,5 @@ def test_rows_are_added_cell_by_cell(seed: int) -> None:
 
 def test_rows_of_some_items_are_those_there_are() -> None:
     rows = random_transitions([1, 2, 5], range(1, 20), 3, longest=15)
-    some = rows.of_items(np.array([5, 4, 1], dtype=np.int32))
-    assert cells_of(some) == {cell: gain for cell, gain in cells_of(rows).items() if cell[0] != 2}
+    chosen = rows.of_items(np.array([5, 4, 1], dtype=np.int32))
+    assert cells_of(chosen) == {cell: gain for cell, gain in cells_of(rows).items() if cell[0] != 2}

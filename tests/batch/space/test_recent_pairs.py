@@ -39,8 +39,11 @@ TEN = np.array([10], dtype=np.int32)
 def test_a_pair_is_known_after_its_later_item() -> None:
     recent = RecentPairs.of(LOG, 2, ITEMS)
     assert not len(recent.as_of(TEN, at(2), 1.0))
-    one = recent.as_of(TEN, at(3), 1.0).row(10)
-    assert (one[0].tolist(), one[1].tolist()) == ([20], [np.float32(1.0 / (PSEUDO_COUNT + 1.0))])
+    known = recent.as_of(TEN, at(3), 1.0).row(10)
+    assert (known[0].tolist(), known[1].tolist()) == (
+        [20],
+        [np.float32(1.0 / (PSEUDO_COUNT + 1.0))],
+    )
     both = recent.as_of(TEN, at(5), 1.0).row(10)
     assert sorted(both[0].tolist()) == [20, 30]
 
