@@ -98,8 +98,10 @@ class TransitionsLearner:
             return None
         run = self._spaces.of(connection, run_id)
         weight = run.space.parameters.recent_weight
+        if weight == 0.0:
+            return None
         horizon = event_horizon(connection)
-        if weight == 0.0 or self._known == (run_id, horizon):
+        if self._known == (run_id, horizon):
             return None
         if not try_lock(connection, RECENT_TRANSITIONS, run_id):
             return None
