@@ -141,6 +141,8 @@ class LiveWeights:
     transitions: float = 0.0
     ridge: float = RIDGES[0]
     """The penalty the transitions are learned with."""
+    recent: float = 0.0
+    """What the transitions since the cut-off count (`domain.recent_transitions`)."""
 
     @property
     def trend(self) -> float:
@@ -197,6 +199,7 @@ def live_vector_parameters(
         regularization=space.regularization,
         taste_weight=weights.taste,
         trend_weight=weights.trend,
+        recent_weight=weights.recent,
     )
 
 

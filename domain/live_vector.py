@@ -43,6 +43,8 @@ class LiveVectorParameters:
     """How many of the newest distinct liked items the sequence part looks at."""
     trend_weight: float = 0.1
     """The live vector's number against the items' trend."""
+    recent_weight: float = 0.0
+    """What the transitions since the run's cut-off count (`domain.recent_transitions`)."""
     interest_weight: float = 3.0
     """Weight of a declared interest; that of a like."""
     most_interests: float = 4.0

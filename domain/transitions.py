@@ -58,6 +58,13 @@ class Transitions:
         cells, _ = self.cells(np.array([item_no], dtype=np.int32))
         return self.next_item_nos[cells], self.scores[cells]
 
+    def of_items(self, item_nos: NDArray[np.int32]) -> "Transitions":
+        """The rows of some items, those that there are."""
+        chosen = np.sort(item_nos[np.isin(item_nos, self.item_nos)])
+        cells, lengths = self.cells(chosen)
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return Transitions(chosen, starts, self.next_item_nos[cells], self.scores[cells])
+
     def cells(self, item_nos: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where the rows of items (k,) stand: indexes (m,) of the following, and how many of each.
 

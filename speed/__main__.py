@@ -23,6 +23,7 @@ with not_installed("rich", "opentelemetry"):
     from speed.exclusions import KeptExclusions
     from speed.popular import keep_popular_fresh
     from speed.readiness import notify_ready
+    from speed.recent_transitions import learn_transitions
     from speed.settings import RedisSettings, SpeedSettings
     from speed.store_figures import StoreFigures
     from speed.waking import Wakes, keep_listening, wake_on_changes
@@ -86,6 +87,7 @@ def main() -> None:
     in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
     in_background("changes", partial(wake_on_changes, database_url, wakes, stopping), stopping)
     keep_popular_fresh(connect(), settings, stopping)
+    learn_transitions(connect(), settings, stopping)
     seconds = settings.exclusion_cache_seconds
     exclusions = KeptExclusions(connect(), client, seconds=seconds)
     in_background("exclusions", partial(exclusions.run, stopping), stopping)

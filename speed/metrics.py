@@ -38,6 +38,15 @@ POPULAR_SECONDS = Histogram(
 POPULAR_FAILURES = Counter(
     "speed_popular_failures_total", "Refreshes of popular lists that PostgreSQL did not let end"
 )
+TRANSITIONS_SECONDS = Histogram(
+    "speed_transitions_seconds",
+    "Time of learning anew what has followed what since the night",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+TRANSITIONS_FAILURES = Counter(
+    "speed_transitions_failures_total",
+    "Times PostgreSQL did not let be learned what has followed what since the night",
+)
 UNUSABLE_RUNS = Counter(
     "speed_unusable_run_total",
     "Passes that could not begin because the run was made by another version of Tandem",
@@ -50,6 +59,6 @@ BACKGROUND_FAILURES = Counter(
     "Failures nobody foresaw of the work beside the worker, which is begun again",
     ["work"],
 )
-for work in ("redis_wakes", "changes", "popular", "exclusions"):
+for work in ("redis_wakes", "changes", "popular", "exclusions", "transitions"):
     BACKGROUND_FAILURES.labels(work)
 DROP_FAILURES = Counter("speed_drop_failures_total", "Times Redis could not drop cached answers")

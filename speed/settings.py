@@ -55,6 +55,13 @@ class SpeedSettings(LayerSettings):
         description="how often popular lists are made anew at the most, if there are new events;"
         " never more than a twentieth of the time",
     )
+    transitions_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="how often it is learned at the most what has followed what since the night, if"
+        " there are new events; never more than a twentieth of the time; 0: not at all",
+    )
     exclusion_cache_seconds: ExclusionSeconds = Field(
         EXCLUSION_SECONDS,
         validation_alias="TANDEM_EXCLUSION_CACHE_SECONDS",

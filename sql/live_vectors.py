@@ -13,6 +13,7 @@ from domain.errors import UnknownRunError
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, ItemVectors, LiveSpace, LiveVectorParameters
 from domain.rankings import Ranking
+from domain.recent_transitions import added
 from domain.transitions import (
     NO_TRANSITIONS,
     Transitions,
@@ -136,12 +137,13 @@ def item_vectors(item_nos: Sequence[int], rows: Sequence[Row[Any]]) -> ItemVecto
 def load_transitions(
     connection: Connection, run: RunSpace, items: ItemVectors, histories: Iterable[History]
 ) -> Transitions:
-    """The rows of a run that say what comes next after these histories.
+    """The rows that say what comes next after these histories: the run's, and those since.
 
     `items` must hold every item of the histories that the run has a vector for.
     """
     item_nos = find_items_followed(run, items, histories)
-    return load_transitions_of_items(connection, run.run_id, item_nos)
+    of_run = load_transitions_of_items(connection, run.run_id, item_nos)
+    return added(of_run, load_recent_transitions(connection, run, item_nos))
 
 
 def find_items_followed(
@@ -158,10 +160,25 @@ def load_transitions_of_items(
     connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo]
 ) -> Transitions:
     """The rows of some items, those that the run has."""
+    return _load_rows(connection, "load_transitions", run_id, item_nos)
+
+
+def load_recent_transitions(
+    connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]
+) -> Transitions:
+    """The rows of some items since the run's cut-off; not asked for where they count nothing."""
+    if run.space.parameters.recent_weight == 0.0:
+        return NO_TRANSITIONS
+    return _load_rows(connection, "load_recent_transitions", run.run_id, item_nos)
+
+
+def _load_rows(
+    connection: Connection, statement: str, run_id: RunId, item_nos: Sequence[ItemNo]
+) -> Transitions:
     if not item_nos:
         return NO_TRANSITIONS
     asked = {"run_id": run_id, "item_nos": as_array(item_nos)}
-    (row,) = ask(connection, Question(_LIVE["load_transitions"], asked))
+    (row,) = ask(connection, Question(_LIVE[statement], asked))
     if row.item_nos is None:
         return NO_TRANSITIONS
     return Transitions(

@@ -64,6 +64,9 @@ LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has i
 UPLOADS = AdvisoryLock(31323, None, "session", "an upload that is loaded; each has its own")
 IMPORTS = AdvisoryLock(31324, None, "session", "an import: one run of each name at a time")
 ITEM_EMBEDDINGS = AdvisoryLock(31321, None, "transaction", "embedding the new items of a run")
+RECENT_TRANSITIONS = AdvisoryLock(
+    31325, None, "transaction", "what has followed what since the cut-off of a run"
+)
 
 EVENT_HORIZON = 31309
 """Writers of events share a lock each to the end of their transaction: this, in the upper 16 of 64
@@ -87,6 +90,7 @@ LOCKS = (
     UPLOADS,
     IMPORTS,
     ITEM_EMBEDDINGS,
+    RECENT_TRANSITIONS,
 )
 
 

@@ -8,11 +8,13 @@ from sqlalchemy import Connection
 
 from domain.identifiers import ItemNo
 from domain.live_vector import History, ItemVectors
+from domain.recent_transitions import added
 from domain.transitions import Transitions
 from sql.live_vectors import (
     RunSpace,
     find_items_followed,
     load_item_vectors_and_makers,
+    load_recent_transitions,
     load_transitions_of_items,
 )
 
@@ -23,7 +25,8 @@ class RunItems:
     """Vectors and transitions of a run's items; those of `most` items are kept.
 
     Kept are vectors that the night made of the items' users: no embedding between nights touches
-    them (`store_cold_items`). The others are read each time. A run's transitions never change.
+    them (`store_cold_items`). The others are read each time. A run's transitions never change;
+    those since its cut-off do, and are read each time.
     Once there are too many, all are let go: to note who was used last would cost more than to read
     them again.
     """
@@ -63,7 +66,8 @@ class RunItems:
             self._transitions.clear()
         if len(missing) <= self._most:
             self._transitions.update((no, rows[no]) for no in missing)
-        return _joined({no: rows[no] for no in item_nos if len(rows[no][0])})
+        of_run = _joined({no: rows[no] for no in item_nos if len(rows[no][0])})
+        return added(of_run, load_recent_transitions(connection, self.run, item_nos))
 
     def _of(self, item_nos: Sequence[ItemNo]) -> ItemVectors:
         rows = np.concatenate([self._vectors[no] for no in item_nos]).reshape(len(item_nos), -1)

@@ -11,8 +11,10 @@ from scipy.sparse import csr_matrix
 from batch.choosing.validation import Validation
 from batch.parameters import LiveWeights, SpaceParameters
 from batch.space.composing import ItemComponents, ItemSpace, item_space
+from batch.space.recent_pairs import RecentPairs
 from batch.space.validation_events import ValidationEvent
 from domain.live_vector import WeighedHistory, live_vector_of
+from domain.transitions import following
 
 _SCORES_AT_ONCE = 4_000_000
 """Of events and items, of each part: memory is a few times that, however many items there are."""
@@ -44,6 +46,8 @@ class LiveParts:
     sequence: Floats
     transitions: dict[float, Floats]
     """By ridge."""
+    recent: Floats
+    """What comes next by the transitions since the split, with weight 1."""
 
     def gains(self, weights: LiveWeights) -> NDArray[np.float64]:
         """(n,) 1 / log2(rank + 2) of the wanted item; items with its score share their ranks."""
@@ -55,6 +59,8 @@ class LiveParts:
         if weights.trend:
             lately = weights.trend * self.components.trend(weights)
             scores += lately.astype(np.float32).take(self.columns)
+        if weights.recent:
+            scores += weights.recent * self.recent
         wanted = scores[:, :1]
         ties = (scores == wanted).sum(axis=1) - 1
         ranks = (scores > wanted).sum(axis=1) + ties / 2.0
@@ -70,7 +76,7 @@ def parts_of(validation: Validation, parameters: SpaceParameters) -> LiveParts |
     at_once = max(_SCORES_AT_ONCE // len(components.item_nos), 1)
     for start in range(0, len(validation.events), at_once):
         events = validation.events[start : start + at_once]
-        parts = _some_parts(space, components, scales, events)
+        parts = _some_parts(space, components, scales, validation.recent, events)
         if parts is not None:
             found.append(parts)
     return _joined(found) if found else None
@@ -80,6 +86,7 @@ def _some_parts(
     space: ItemSpace,
     components: ItemComponents,
     scales: Sequence[Floats],
+    recent: RecentPairs,
     events: Sequence[ValidationEvent],
 ) -> LiveParts | None:
     parameters = space.space.parameters
@@ -95,6 +102,9 @@ def _some_parts(
     taste = users[:, :f] @ items[:, :f].T
     sequence = users[:, f:end] @ items[:, f:end].T
     used = _used(space, [weighed[index] for index in saying])
+    coming = _recent(
+        space, recent, [weighed[index] for index in saying], [events[index] for index in saying]
+    )
     transitions = {
         ridge: np.asarray((used @ matrix).toarray(), dtype=np.float32)
         for ridge, matrix in components.transitions.items()
@@ -103,7 +113,7 @@ def _some_parts(
     candidates = np.zeros(taste.shape, dtype=bool)
     lately = components.trends.astype(np.float32)[:, None]
     multiplied = ((taste + sequence) * each for each in scales)
-    for scores in (taste, sequence, *transitions.values(), *lately, *multiplied):
+    for scores in (taste, sequence, coming, *transitions.values(), *lately, *multiplied):
         best = min(_BEST_OF_EACH, taste.shape[1])
         columns = np.argpartition(-scores, best - 1, axis=1)[:, :best]
         np.put_along_axis(candidates, np.broadcast_to(columns, (len(users), best)), True, axis=1)
@@ -124,7 +134,23 @@ def _some_parts(
             ridge: np.take_along_axis(scores, columns, axis=1)
             for ridge, scores in transitions.items()
         },
+        np.take_along_axis(coming, columns, axis=1),
     )
+
+
+def _recent(
+    space: ItemSpace,
+    recent: RecentPairs,
+    histories: Sequence[WeighedHistory],
+    events: Sequence[ValidationEvent],
+) -> Floats:
+    """(n, i) what each item gains by what was known when the event's user last did something."""
+    found = np.zeros((len(events), len(space.items.item_nos)), dtype=np.float32)
+    for scores, weighed, event in zip(found, histories, events, strict=True):
+        rows = recent.as_of(weighed.newest_liked, event.last_at, 1.0)
+        coming = following(rows, weighed.newest_liked, weighed.shares)
+        scores[space.items.rows_of(coming.item_nos)] = coming.scores
+    return found
 
 
 def _used(space: ItemSpace, histories: Sequence[WeighedHistory]) -> csr_matrix:
@@ -175,4 +201,5 @@ def _joined(found: Sequence[LiveParts]) -> LiveParts:
             ridge: stacked([part.transitions[ridge] for part in found])
             for ridge in found[0].transitions
         },
+        stacked([part.recent for part in found]),
     )

@@ -21,6 +21,7 @@ TREND_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 TRANSITION_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 POPULARITY_EXPONENTS = (0.0, -0.1, -0.2, -0.3)
 TREND_EXPONENTS = (0.0, 0.25, 0.5, 0.75)
+RECENT_WEIGHTS = (0.0, 5.0, 10.0, 20.0, 40.0)
 DEFAULT = LiveWeights()
 _MOST_ROUNDS = 4
 _STANDARD_ERRORS = 0.5
@@ -83,6 +84,11 @@ def _transitions(weights: LiveWeights) -> Iterator[LiveWeights]:
             yield replace(weights, transitions=weight, ridge=ridge if weight else RIDGES[0])
 
 
+def _recent(weights: LiveWeights) -> Iterator[LiveWeights]:
+    for weight in RECENT_WEIGHTS:
+        yield replace(weights, recent=weight)
+
+
 def _trend(index: int) -> _Moves:
     def moves(weights: LiveWeights) -> Iterator[LiveWeights]:
         for weight in TREND_WEIGHTS:
@@ -109,4 +115,4 @@ def _with(three: _Three, index: int, number: float) -> _Three:
 
 
 _EACH_TREND = range(len(TREND_HALF_LIVES_DAYS))
-_MOVES = (_taste, _transitions, *map(_scales, _EACH_TREND), *map(_trend, _EACH_TREND))
+_MOVES = (_taste, _transitions, *map(_scales, _EACH_TREND), *map(_trend, _EACH_TREND), _recent)

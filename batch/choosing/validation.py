@@ -1,6 +1,6 @@
 """What a night chooses by: a sample of its held-out future, and what the past says of the items."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from batch.history.slicing import occurrences, taken
 from batch.history.splitting import Split
 from batch.parameters import SpaceParameters
 from batch.space.composing import ItemComponents, fit_item_components
+from batch.space.recent_pairs import RecentPairs
 from batch.space.validation_events import Timeline, ValidationEvent
 
 MOST_EVENTS = 2_000
@@ -33,6 +34,8 @@ class Validation:
     past: InteractionMatrix
     """Of the interactions before the split."""
     components: ItemComponents
+    recent: RecentPairs = field(default_factory=RecentPairs.none)
+    """What followed what since the split."""
 
 
 def make_validation(
@@ -46,14 +49,25 @@ def make_validation(
     """Learn from the past alone; `past` is its matrix. None if too little of the future counts."""
     if not len(split.past):
         return None
-    events = _sample(split, seed)
-    if len(events) < FEWEST_EVENTS:
+    sample = _sample(split, seed)
+    if len(sample.events) < FEWEST_EVENTS:
         return None
     components = fit_item_components(past, split.past, split.moment, parameters, engine=engine)
-    return Validation(tuple(events), split, past, components)
+    log = sample.timeline.interactions
+    recent = RecentPairs.of(log, sample.cut_off, components.item_nos)
+    return Validation(tuple(sample.events), split, past, components, recent)
 
 
-def _sample(split: Split, seed: int) -> list[ValidationEvent]:
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    events: list[ValidationEvent]
+    timeline: Timeline
+    """Of all users, or of those the events are drawn from."""
+    cut_off: int
+    """What is before the split, in rows of the timeline."""
+
+
+def _sample(split: Split, seed: int) -> _Sample:
     past, future = split.past, split.future
     known_items = None
     if len(past) + len(future) > MOST_INTERACTIONS:
@@ -64,7 +78,7 @@ def _sample(split: Split, seed: int) -> list[ValidationEvent]:
     timeline, cut_off = Timeline(past.followed_by(future)), len(past)
     rows = timeline.foreseeable(cut_off, len(timeline), known_items)
     chosen = np.random.default_rng(seed).permutation(rows)[:MOST_EVENTS]
-    return list(timeline.events(np.sort(chosen), cut_off))
+    return _Sample(list(timeline.events(np.sort(chosen), cut_off)), timeline, cut_off)
 
 
 def _used_items(past: Interactions, future: Interactions) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from batch.replay.choosing_policy import choose_policy
 from batch.replay.sources import FittedNight
 from batch.settings import BatchSettings
 from batch.space.composing import fit_item_components, item_space
+from batch.space.recent_pairs import RecentPairs
 from batch.space.validation_events import Timeline
 from domain.blend import BlendPolicy
 
@@ -97,6 +98,7 @@ def night_of_past(
         space=item_space(validation.components, parameters.space, weights),
         popular=popular_scores(split.past, matrix, split.moment, settings),
         past=split.past,
+        recent=validation.recent,
     )
 
 
@@ -120,6 +122,9 @@ def night_with(
         ridges=weights.ridges,
         engine=ImplicitEngine(threads),
     )
+    recent = RecentPairs.none()
+    if weights.recent:
+        recent = RecentPairs.of(timeline.interactions, cut_off, matrix.item_nos)
     return FittedNight(
         cut_off=cut_off,
         matrix=matrix,
@@ -134,6 +139,7 @@ def night_with(
         space=item_space(components, parameters.space, weights),
         popular=popular_scores(past, matrix, as_of, choices.popular or default_settings()),
         past=past,
+        recent=recent,
         policy=choices.policy,
     )
 

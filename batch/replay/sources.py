@@ -4,7 +4,7 @@ Each ranks as its namesake in `serving/candidates/` does; the blend of them is t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,11 +15,13 @@ from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix
 from batch.replay.neighbours import Neighbourhood, fit_neighbourhood
 from batch.space.composing import ItemSpace
+from batch.space.recent_pairs import RecentPairs
 from batch.space.validation_events import ValidationEvent
 from domain.blend import BATCH, CANDIDATES, NEIGHBOURS, SPEED, BlendPolicy
 from domain.live_vector import live_vector
 from domain.rankings import Ranking
-from domain.transitions import live_vector_and_following
+from domain.recent_transitions import added
+from domain.transitions import Transitions, items_followed, live_vector_and_following
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class FittedNight:
     """(i,) the scores of the popular list."""
     past: Interactions
     """What it has read."""
+    recent: RecentPairs = field(default_factory=RecentPairs.none)
+    """What followed what since."""
     policy: BlendPolicy | None = None
     """The blend that foresaw the newest part best; None: none was chosen."""
 
@@ -56,13 +60,27 @@ def speed_list(night: FittedNight, event: ValidationEvent) -> Ranking:
     """The items nearest to the user's live vector as of the event, and what comes next."""
     space = night.space
     vector, coming = live_vector_and_following(
-        space.space, space.items, space.transitions, event.history
+        space.space, space.items, _transitions_as_of(night, event), event.history
     )
     if vector is None:
         return Ranking.empty()
     scores = (space.items.vectors @ vector).astype(np.float64)
     scores[space.items.rows_of(coming.item_nos)] += coming.scores
     return best(night, event, scores)
+
+
+def _transitions_as_of(night: FittedNight, event: ValidationEvent) -> Transitions:
+    """Those of the night and since, as they were when the event's user last did something.
+
+    Then the speed layer writes what comes next for this user.
+    """
+    space = night.space
+    parameters = space.space.parameters
+    if not parameters.recent_weight:
+        return space.transitions
+    used = items_followed(parameters, space.items, event.history)
+    recent = night.recent.as_of(used, event.last_at, parameters.recent_weight)
+    return added(space.transitions.of_items(used), recent)
 
 
 def neighbours_list(night: FittedNight, event: ValidationEvent) -> Ranking:

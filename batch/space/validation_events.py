@@ -24,6 +24,8 @@ class ValidationEvent:
     """All the user did before."""
     since_cut_off: int
     """How much of it was after the cut-off."""
+    last_at: np.datetime64 | None = None
+    """When the newest of it occurred; None: nothing is known of what others did since."""
 
 
 class Timeline:
@@ -82,6 +84,7 @@ class Timeline:
                 ItemNo(int(self.interactions.item_nos[row])),
                 self._history(past),
                 len(past) - int(np.searchsorted(past, cut_off)),
+                self.interactions.occurred_at[past[-1]],
             )
 
     def history_of(self, user_no: UserNo) -> History:

@@ -21,14 +21,25 @@ select string_agg(int4send(item_no), '' order by item_no) as item_nos,
 from item_embeddings
 where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 
+-- part: rows_of_transitions
+array_agg(item_no order by item_no) as item_nos,
+array_agg(cardinality(next_item_nos) order by item_no) as lengths,
+string_agg(substring(array_send(next_item_nos) from 21), '' order by item_no) as next_item_nos,
+string_agg(substring(array_send(scores) from 21), '' order by item_no) as scores
+
 -- name: load_transitions
 -- The rows of some items, those that the run has, one after the other in rising order of item number. Numbers as array_send
 -- gives them after its 20 bytes of heading: each after four bytes with its length, the highest byte first.
-select array_agg(item_no order by item_no) as item_nos,
-       array_agg(cardinality(next_item_nos) order by item_no) as lengths,
-       string_agg(substring(array_send(next_item_nos) from 21), '' order by item_no) as next_item_nos,
-       string_agg(substring(array_send(scores) from 21), '' order by item_no) as scores
+select
+{rows_of_transitions}
 from item_transitions
+where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
+
+-- name: load_recent_transitions
+-- The same of what has come after what since the run's cut-off.
+select
+{rows_of_transitions}
+from recent_transitions
 where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 
 -- name: store_user_embeddings

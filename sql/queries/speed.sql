@@ -114,3 +114,33 @@ where run_id = :run_id and updated_at > clock_timestamp() - make_interval(secs =
 union all
 select user_no from forgotten_users
 where forgotten_at > clock_timestamp() - make_interval(secs => :seconds);
+
+-- name: find_users_since
+-- Whose are the newest :events events in (:cut_off, :horizon]; the canary is nobody.
+select distinct user_no
+from (
+    select user_no from interactions
+    where position > :cut_off and position <= :horizon and user_no <> 0
+    order by position desc
+    limit :events
+) as newest
+order by user_no;
+
+-- name: store_recent_transitions
+-- What has come after what since a run's cut-off, instead of what is there; a row that stays the same is left alone. The
+-- rows are given one after another, each with its length and its end.
+with given as (
+    select item_no, (cast(:next_item_nos as integer[]))[next_end - next_length + 1 : next_end] as next_item_nos,
+           (cast(:scores as real[]))[next_end - next_length + 1 : next_end] as scores
+    from unnest(cast(:item_nos as integer[]), cast(:lengths as integer[]), cast(:ends as integer[]))
+        as row (item_no, next_length, next_end)
+),
+gone as (
+    delete from recent_transitions where run_id = :run_id and item_no <> all(cast(:item_nos as integer[]))
+)
+insert into recent_transitions (run_id, item_no, next_item_nos, scores)
+select run_id, item_no, next_item_nos, scores
+from given join model_runs on run_id = :run_id
+on conflict (run_id, item_no) do update
+set next_item_nos = excluded.next_item_nos, scores = excluded.scores
+where (recent_transitions.next_item_nos, recent_transitions.scores) is distinct from (excluded.next_item_nos, excluded.scores);

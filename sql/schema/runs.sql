@@ -155,6 +155,16 @@ create table item_transitions (
     primary key (run_id, item_no)
 ) partition by list (run_id);
 
+-- And of what has come after what since the run's cut-off, made again and again by the speed worker; none where that counts
+-- nothing in the run.
+create table recent_transitions (
+    run_id         integer not null references model_runs on delete cascade,
+    item_no        integer not null,
+    next_item_nos  integer[] not null,
+    scores         real[] not null,
+    primary key (run_id, item_no)
+);
+
 -- How far the events of a run's users are folded in; users are dealt out to shards by their number. `first_position`: live
 -- events up to here have gone before those of a load, which `position` has not reached.
 create table speed_progress (

@@ -169,6 +169,8 @@ def _add_workers(
     own_pace = {
         # Often, so that outages fall into refreshes of popular lists.
         "TANDEM_SPEED_POPULAR_SECONDS": "5",
+        # Scores are compared with what each user's own log makes of them.
+        "TANDEM_SPEED_TRANSITIONS_SECONDS": "0",
         # No API process reads at its start whom it may be asked for: the users' histories were
         # loaded in bulk, and only PostgreSQL and what the speed workers store know them.
         "TANDEM_EXCLUSION_CACHE_RECENT_USERS": "1",

@@ -8,7 +8,8 @@ from domain.identifiers import RunId
 _TABLES = (
     "users, interactions, event_receipts, event_deletions, forgotten_users, history_changes,"
     " impressions, replaced_items,"
-    " promotions, live_run, speed_progress, popular_refreshes, item_changes,"
+    " promotions, live_run, speed_progress, popular_refreshes, recent_transitions,"
+    " item_changes,"
     " item_embedding_progress,"
     " user_interests, model_runs"
 )

@@ -59,7 +59,7 @@ OF_NOBODY = {
     "catalogue_changes", "catalogue_words", "filtered_attributes",
     "item_changes", "item_embedding_progress", "item_embeddings",
     "item_similarity_embeddings", "item_transitions", "items", "popular_items",
-    "popular_refreshes", "replaced_items", "term_embeddings",
+    "popular_refreshes", "recent_transitions", "replaced_items", "term_embeddings",
     # Words of apps about where lists are shown, which hold nothing of anybody.
     "context_values", "contexts",
     # Kinds and receipts of events, and how far what was read.

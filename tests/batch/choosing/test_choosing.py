@@ -87,6 +87,17 @@ def test_what_follows_what_is_found_and_gets_weight() -> None:
     assert choose_weights(None, SMALL.space).weights == DEFAULT
 
 
+def test_what_follows_what_only_since_the_split_gets_weight() -> None:
+    rows, items, step = list[tuple[int, int, float]](), 60, 7
+    for user in range(600):
+        # Of the last users, who are held out, each item is followed by another than before.
+        next_of = step if user >= 540 else 1
+        rows += [(user + 1, (user + k * next_of) % items + 1, 12.0 * user + k) for k in range(12)]
+    chosen = choose_weights(validation_of(interactions(rows)), SMALL.space)
+    assert chosen.weights.recent > 0.0
+    assert chosen.evidence.gain > chosen.evidence.default_gain
+
+
 def test_what_is_in_fashion_counts_more_where_it_is_liked_anyway() -> None:
     chosen = choose_weights(validation_of(fashions()), SMALL.space)
     assert max(chosen.weights.trend_exponents) > 0.0
@@ -163,7 +174,7 @@ def test_rare_items_are_as_often_foreseen_of_users_drawn(monkeypatch: pytest.Mon
     shares = []
     for most in (events, events // 10):
         monkeypatch.setattr("batch.choosing.validation.MOST_INTERACTIONS", most)
-        sample = _sample(split, seed=1)
+        sample = _sample(split, seed=1).events
         assert len(sample) > 1_500
         shares.append(np.mean([event.item_no < rare for event in sample]))
     assert shares[1] == pytest.approx(shares[0], abs=0.05)

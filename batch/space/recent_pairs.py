@@ -1,0 +1,72 @@
+"""What followed what after a cut-off, as it was known at any moment later, for replays."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.history.interactions import Interactions
+from domain.recent_transitions import DISTANCE_EXPONENT, WINDOW, Pairs, recent_transitions
+from domain.transitions import NO_TRANSITIONS, Transitions
+
+
+@dataclass(frozen=True, slots=True)
+class RecentPairs:
+    """Pairs by item and, of one item, in time order.
+
+    The speed worker learns them once a minute at the most; here each is known from the next instant
+    on.
+    """
+
+    pairs: Pairs
+    known_at: NDArray[np.datetime64]
+    """(n,) when the later of each pair occurred."""
+
+    @classmethod
+    def none(cls) -> Self:
+        """Before anything has happened."""
+        return cls(Pairs(), np.empty(0, dtype="datetime64[us]"))
+
+    @classmethod
+    def of(cls, interactions: Interactions, cut_off: int, item_nos: NDArray[np.int32]) -> Self:
+        """Those since row `cut_off` of interactions in time order, between items (i,) of a run."""
+        counts = (interactions.weights() > 0.0) & np.isin(interactions.item_nos, item_nos)
+        active = np.unique(interactions.user_nos[cut_off:])
+        rows = np.flatnonzero(counts & np.isin(interactions.user_nos, active))
+        rows = rows[np.argsort(interactions.user_nos[rows], kind="stable")]
+        users, items = interactions.user_nos[rows], interactions.item_nos[rows]
+        found, later = [], []
+        for distance in range(1, min(WINDOW, len(rows) - 1) + 1):
+            kept = np.flatnonzero(
+                (users[:-distance] == users[distance:])
+                & (rows[distance:] >= cut_off)
+                & (items[:-distance] != items[distance:])
+            )
+            weights = np.full(len(kept), distance**-DISTANCE_EXPONENT)
+            found.append(Pairs(items[kept], items[kept + distance], weights))
+            later.append(interactions.occurred_at[rows[kept + distance]])
+        pairs = Pairs.joined(found)
+        if not len(pairs.item_nos):
+            return cls.none()
+        known_at = np.concatenate(later)
+        order = np.lexsort((known_at, pairs.item_nos))
+        return cls(_taken(pairs, order), known_at[order])
+
+    def as_of(
+        self, item_nos: NDArray[np.int32], at: np.datetime64 | None, weight: float
+    ) -> Transitions:
+        """The rows of items by what was known before a moment; None: nothing was."""
+        if not len(self.known_at) or at is None:
+            return NO_TRANSITIONS
+        chosen = []
+        for item_no in item_nos.tolist():
+            start, end = np.searchsorted(self.pairs.item_nos, [item_no, item_no + 1])
+            known = int(np.searchsorted(self.known_at[start:end], at))
+            chosen.append(np.arange(start, start + known))
+        rows = np.concatenate([np.empty(0, dtype=np.intp), *chosen])
+        return recent_transitions(_taken(self.pairs, rows), weight)
+
+
+def _taken(pairs: Pairs, rows: NDArray[np.intp]) -> Pairs:
+    return Pairs(pairs.item_nos[rows], pairs.next_item_nos[rows], pairs.counts[rows])

@@ -1,0 +1,144 @@
+"""What has followed what since the night, learned anew beside the folding of events.
+
+What is learned counts for a user from the user's next event on, like all that a live vector is made
+of.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from domain.errors import UnknownRunError
+from domain.identifiers import Position, RunId, UserNo
+from domain.recent_transitions import Pairs, recent_transitions
+from domain.transitions import Transitions
+from speed import metrics
+from speed.background import in_background
+from speed.settings import SpeedSettings
+from speed.spaces import Spaces
+from sql.engine import reason_of
+from sql.live_vectors import RunSpace, find_live_run
+from sql.locks import RECENT_TRANSITIONS, try_lock
+from sql.log import count_events_since, event_horizon, load_histories, load_kinds
+from sql.statements import as_array, statements
+from sql.vectors import IntegerArray, RealArray
+
+log = structlog.get_logger()
+
+_SPEED = statements("speed")
+
+_POLL_SECONDS = 1.0
+_RESTS = 20
+"""So many times what it took is waited before it is learned again."""
+_MOST_EVENTS = 50_000
+"""So many events since the cut-off are learned from, the newest."""
+_EVENTS_OF_USER = 100
+_USERS_AT_ONCE = 500
+
+
+def learn_transitions(engine: Engine, settings: SpeedSettings, stopping: threading.Event) -> None:
+    """Learn in a thread of its own, on an engine of its own; not at all if nobody wants it."""
+    if settings.transitions_seconds > 0.0:
+        learner = TransitionsLearner(engine, settings, stopping)
+        in_background("transitions", learner.run, stopping)
+
+
+class TransitionsLearner:
+    """Learns for the served run whenever there is something new and enough time has passed."""
+
+    def __init__(self, engine: Engine, settings: SpeedSettings, stopping: threading.Event) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._stopping = stopping
+        self._spaces = Spaces()
+        self._known: tuple[RunId, Position] | None = None
+        self._due = 0.0
+        self._failing = False
+
+    def run(self) -> None:
+        """Work until `stopping` is set; an unreachable PostgreSQL is waited for."""
+        while not self._stopping.is_set():
+            if time.monotonic() >= self._due:
+                self.learn_once()
+            self._stopping.wait(min(_POLL_SECONDS, self._settings.transitions_seconds))
+
+    def learn_once(self) -> RunId | None:
+        """Learn what is new; None if nothing is, others are at it, or PostgreSQL is away."""
+        began = time.perf_counter()
+        try:
+            with self._engine.begin() as connection:
+                learned = self._learn(connection)
+        except DBAPIError as error:
+            metrics.TRANSITIONS_FAILURES.inc()
+            if not self._failing:
+                reason = reason_of(error)
+                log.warning("transitions_not_learned", reason=reason, error=str(error.orig))
+            self._failing = True
+            return None
+        except UnknownRunError:
+            # The worker says so.
+            return None
+        self._failing = False
+        if learned is None:
+            return None
+        self._known = learned
+        seconds = time.perf_counter() - began
+        self._due = time.monotonic() + max(self._settings.transitions_seconds, _RESTS * seconds)
+        metrics.TRANSITIONS_SECONDS.observe(seconds)
+        return learned[0]
+
+    def _learn(self, connection: Connection) -> tuple[RunId, Position] | None:
+        run_id = find_live_run(connection)
+        if run_id is None:
+            return None
+        run = self._spaces.of(connection, run_id)
+        weight = run.space.parameters.recent_weight
+        if weight == 0.0:
+            return None
+        horizon = event_horizon(connection)
+        if self._known == (run_id, horizon):
+            return None
+        if not try_lock(connection, RECENT_TRANSITIONS, run_id):
+            return None
+        pairs = Pairs.joined(_pairs_since(connection, run, horizon))
+        _store(connection, run_id, recent_transitions(pairs, weight))
+        return run_id, horizon
+
+
+def _pairs_since(connection: Connection, run: RunSpace, horizon: Position) -> Iterator[Pairs]:
+    """Those of the users of the newest events since the cut-off of a run."""
+    kinds = load_kinds(connection)
+    for user_nos in _users_since(connection, run, horizon):
+        histories = load_histories(
+            connection, kinds, user_nos, horizon=horizon, events=_EVENTS_OF_USER
+        )
+        counts = count_events_since(connection, user_nos, cut_off=run.cut_off, horizon=horizon)
+        for user_no, history in histories.items():
+            yield Pairs.of(history, counts.get(user_no, 0))
+
+
+def _users_since(
+    connection: Connection, run: RunSpace, horizon: Position
+) -> Iterator[Sequence[UserNo]]:
+    asked = {"cut_off": run.cut_off, "horizon": horizon, "events": _MOST_EVENTS}
+    user_nos = connection.execute(_SPEED["find_users_since"], asked).scalars().all()
+    for first in range(0, len(user_nos), _USERS_AT_ONCE):
+        yield [UserNo(no) for no in user_nos[first : first + _USERS_AT_ONCE]]
+
+
+def _store(connection: Connection, run_id: RunId, rows: Transitions) -> None:
+    lengths = np.diff(rows.starts)
+    parameters = {
+        "run_id": run_id,
+        "item_nos": as_array(rows.item_nos.tolist()),
+        "lengths": as_array(lengths.tolist()),
+        "ends": as_array(np.cumsum(lengths).tolist()),
+        "next_item_nos": IntegerArray(rows.next_item_nos),
+        "scores": RealArray(rows.scores),
+    }
+    connection.execute(_SPEED["store_recent_transitions"], parameters)
