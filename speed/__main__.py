@@ -86,8 +86,10 @@ def main() -> None:
         signal.signal(number, stop)
     in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
     in_background("changes", partial(wake_on_changes, database_url, wakes, stopping), stopping)
-    keep_popular_fresh(connect(), settings, stopping)
-    learn_transitions(connect(), settings, stopping)
+    # Both can wait for each other, and a connection takes memory.
+    refreshing = connect()
+    keep_popular_fresh(refreshing, settings, stopping)
+    learn_transitions(refreshing, settings, stopping)
     seconds = settings.exclusion_cache_seconds
     exclusions = KeptExclusions(connect(), client, seconds=seconds)
     in_background("exclusions", partial(exclusions.run, stopping), stopping)

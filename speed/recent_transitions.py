@@ -24,7 +24,15 @@ from speed.spaces import Spaces
 from sql.engine import reason_of
 from sql.live_vectors import RunSpace, find_live_run
 from sql.locks import RECENT_TRANSITIONS, try_lock
-from sql.log import count_events_since, event_horizon, load_histories, load_kinds
+from sql.log import (
+    counts_of,
+    counts_question,
+    event_horizon,
+    histories_of,
+    histories_question,
+    load_kinds,
+)
+from sql.pipelining import ask
 from sql.statements import as_array, statements
 from sql.vectors import IntegerArray, RealArray
 
@@ -42,7 +50,7 @@ _USERS_AT_ONCE = 500
 
 
 def learn_transitions(engine: Engine, settings: SpeedSettings, stopping: threading.Event) -> None:
-    """Learn in a thread of its own, on an engine of its own; not at all if nobody wants it."""
+    """Learn in a thread of its own; not at all if nobody wants it."""
     if settings.transitions_seconds > 0.0:
         learner = TransitionsLearner(engine, settings, stopping)
         in_background("transitions", learner.run, stopping)
@@ -114,12 +122,11 @@ def _pairs_since(connection: Connection, run: RunSpace, horizon: Position) -> It
     """Those of the users of the newest events since the cut-off of a run."""
     kinds = load_kinds(connection)
     for user_nos in _users_since(connection, run, horizon):
-        histories = load_histories(
-            connection, kinds, user_nos, horizon=horizon, events=_EVENTS_OF_USER
-        )
-        counts = count_events_since(connection, user_nos, cut_off=run.cut_off, horizon=horizon)
-        for user_no, history in histories.items():
-            yield Pairs.of(history, counts.get(user_no, 0))
+        histories = histories_question(user_nos, horizon=horizon, events=_EVENTS_OF_USER)
+        counts = counts_question(user_nos, cut_off=run.cut_off, horizon=horizon)
+        events_since = counts_of(ask(connection, counts))
+        for user_no, history in histories_of(kinds, ask(connection, histories)).items():
+            yield Pairs.of(history, events_since.get(user_no, 0))
 
 
 def _users_since(
