@@ -7,13 +7,14 @@ from shlex import quote
 import duckdb
 
 from domain.event_words import LEFT_OUT, kind_of_word
+from loading.findings import ORDER_KIND
 from loading.kinds_plan import QUESTION_OF_NOTHING
 from loading.options import AmbiguousInputError, Choice
 from loading.tables import Table
 from loading.words import last_part
 
 _DONE = re.compile(r"(?P<word>[a-z]+?)(at|on|date|time|datetime|timestamp|ts|dt)(utc|gmt|ms)?")
-_MOMENT = re.compile(r"\d{9,}(\.\d+)?|.*\d[-/:]\d.*")
+_MOMENT = re.compile(r"\d{9,}(\.\d+)?|.*\d[-/]\d.*|(?=.*\d{4}).*\d:\d.*")
 """A date, a time or a number since 1970, and not for how long something was watched."""
 _OTHERS = {
     "visit",
@@ -62,13 +63,15 @@ def ask_about_times(
 ) -> None:
     """AmbiguousInputError if one of the columns is empty where another time is not.
 
-    Then something was done, and nothing else, or was not done at all.
+    Then something was done, and nothing else, or was not done at all. Where all rows have the time
+    of a purchase, each is one, whatever else was done.
     """
     others = [column for column in found if column != time]
     if not others or (len({*found.values()}) == 1 and time in found):
         return
     texts = {column: f"coalesce(trim({table.expressions[column]}), '')" for column in found}
-    blank = " or ".join(f"{texts[column]} = ''" for column in found)
+    bought = [column for column in found if column == time and found[column] == ORDER_KIND]
+    blank = " or ".join(f"{texts[column]} = ''" for column in bought or found)
     (is_blank,) = duck.execute(
         f"select exists (select 1 from {table.view} where fault is null and ({blank}))"
     ).fetchall()[0]

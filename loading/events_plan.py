@@ -9,7 +9,7 @@ from loading.fields import JOINT, USER
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
 from loading.guests import find_guests
 from loading.kind_planner import KindPlanner
-from loading.mistaken_columns import ask_about_time, is_of_item
+from loading.mistaken_columns import ask_about_time, is_of_item, may_be_of_items
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.order_status import OrderStatus, ask_about_status, find_order_status
 from loading.plans import Column, EventsPlan, IdForm, id_form, is_given, sample_of
@@ -20,6 +20,8 @@ from loading.words import EVENT_MEANINGS, candidates, last_part, part_of
 
 _ZONES = {"timezone", "tz", "usertimezone", "utcoffset", "timezoneoffset", "tzoffset"}
 _HALVES = {"ampm", "meridiem", "meridian"}
+_WHOLE = r"(^|[ T])(1[3-9]|2[0-3]):|\d ?[ap]\.?m\b"
+"""Times of the second half of the day, or with a half of their own."""
 _SHARED_IDS = 0.1
 """Of ids of events at most this share is by mistake that of several users."""
 
@@ -128,6 +130,7 @@ class EventsPlanner:
             self.seen.table,
             self.seen.fields["item_id"],
             self.seen.fields.get("event_id"),
+            is_order=kind != DEFAULT_KIND,
         )
         if found is None or found.column in self.seen.fields.values():
             return None
@@ -161,8 +164,8 @@ class EventsPlanner:
             is_said="time" in self.seen.options.columns,
         )
         is_said = self.seen.layout is not None or "time" in self.seen.options.columns
-        item = self.seen.fields["item_id"]
-        if not is_said and is_of_item(self.seen.duck, self.seen.table, column, item):
+        is_asked = not is_said and may_be_of_items(column)
+        if is_asked and is_of_item(self.seen.duck, self.seen.table, column, self.seen.fields):
             raise ask_about_time(column)
         zone = (
             ""
@@ -180,7 +183,7 @@ class EventsPlanner:
         InvalidInputError for a column of AM and PM, without which times are half a day wrong.
         """
         for column in self.seen.table.columns:
-            if last_part(column) in _HALVES and "time" not in self.seen.options.columns:
+            if last_part(column) in _HALVES and self._are_halves():
                 raise InvalidInputError(
                     f"{column} has the half of the day, which stands in no other column: write it"
                     " behind the time, or say --column time=NAME for a column that is whole."
@@ -190,6 +193,18 @@ class EventsPlanner:
                 self.seen.notes.append(
                     f"{column} is not read: times that name no zone are in {zone}"
                 )
+
+    def _are_halves(self) -> bool:
+        """Whether times of day are up to twelve, and do not say themselves of which half."""
+        if "time" in self.seen.options.columns:
+            return False
+        text = self.seen.expression("time")
+        has_clock, is_whole = self.seen.duck.execute(
+            f"select bool_or(contains({text}, ':')),"
+            f" bool_or(regexp_matches({text}, '(?i){_WHOLE}'))"
+            f" from {self.seen.table.view} where fault is null"
+        ).fetchall()[0]
+        return bool(has_clock and not is_whole)
 
     def _order_ids(self) -> bool:
         if "event_id" not in self.seen.fields:

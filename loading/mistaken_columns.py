@@ -1,11 +1,12 @@
 """Columns that are not what their names say, as the rows show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import quote
 
 import duckdb
 
 from domain.event_words import normalized
+from loading.kinds_plan import column_of_orders
 from loading.options import AmbiguousInputError, Choice
 from loading.tables import Table
 from loading.words import last_part
@@ -20,9 +21,15 @@ _MAKERS = {
     *("year", "releaseyear", "movieyear", "yearofrelease"),
 }
 """Beside a name, they say which of those that are called so is meant."""
+_TIMES_OF_ITEMS = {
+    *("createdat", "created", "createdtime", "createtime", "creationtime", "creationdate"),
+    *("datecreated", "date", "dateadded", "addedat", "updatedat", "dateupdated", "lastupdated"),
+}
+"""Times that catalogues have too; others, as `order_date`, say that somebody did something."""
 _FEW = 3
+_MANY_NAMES = 10
 _ENOUGH = 20
-"""So many rows beyond the first of each item show whether something is the item's."""
+"""So many users beyond the first of each item show whether something is the item's."""
 _LOOKED_AT = 100_000
 _MOST_ALIKE = 0.8
 """If more are alike, they are alike for all items."""
@@ -33,10 +40,12 @@ def ask_about_row_numbers(
 ) -> None:
     """AmbiguousInputError if `item_id` differs in all rows while a `product_id` beside it does not.
 
-    Then it counts the lines of orders, as shops have it.
+    Then it counts the lines of orders, as shops have it. What is no order may be of many items.
     """
     others = [each for each in found[1:] if normalized(each) != normalized(found[0])]
     if normalized(found[0]) != "itemid" or not others or table.rows < _FEW:
+        return
+    if column_of_orders(table) is None:
         return
     texts = [table.expressions[each] for each in (found[0], others[0])]
     rows, items, products = duck.execute(
@@ -51,19 +60,28 @@ def ask_about_row_numbers(
         )
 
 
-def ask_about_makers(duck: duckdb.DuckDBPyConnection, table: Table, item: str) -> None:
-    """AmbiguousInputError if items are names, of which one is that of several things."""
-    makers = [each for each in table.columns if last_part(each) in _MAKERS and each != item]
+def ask_about_makers(
+    duck: duckdb.DuckDBPyConnection, table: Table, fields: Mapping[str, str]
+) -> None:
+    """AmbiguousInputError if items are names, of which one is that of several things.
+
+    If most names stand beside several, these are not the items' makers: who wrote a review, or the
+    year in which a film was watched.
+    """
+    item = fields["item_id"]
+    read = {part.strip() for each in fields.values() for part in (each, *each.split(" + "))}
+    makers = [each for each in table.columns if last_part(each) in _MAKERS and each not in read]
     if last_part(item) not in _TITLES or not makers:
         return
     name, maker = (f"trim({table.expressions[each]})" for each in (item, makers[0]))
-    several = duck.execute(
-        f"select {name} from {table.view} where fault is null and {maker} <> '' and {name} <> ''"
-        f" group by {name} having min({maker}) < max({maker}) limit 1"
-    ).fetchall()
-    if several:
+    one, several, names = duck.execute(
+        "select any_value(name) filter (differs), count(*) filter (differs), count(*) from"
+        f" (select {name} as name, min(lower({maker})) < max(lower({maker})) as differs"
+        f" from {table.view} where fault is null and {maker} <> '' and {name} <> '' group by name)"
+    ).fetchall()[0]
+    if several and (2 * several <= names or names < _MANY_NAMES):
         raise AmbiguousInputError(
-            f"{several[0][0]} stands in {item} beside more than one {makers[0]}: several things"
+            f"{one} stands in {item} beside more than one {makers[0]}: several things"
             " may have one name.",
             [_item(f"{makers[0]}+{item}"), _item(item)],
         )
@@ -77,27 +95,36 @@ def _item(column: str) -> Choice:
     )
 
 
-def is_of_item(duck: duckdb.DuckDBPyConnection, table: Table, column: str, item: str) -> bool:
-    """Whether a column has one value for each item, and other ones for others, in many rows.
+def is_of_item(
+    duck: duckdb.DuckDBPyConnection, table: Table, column: str, fields: Mapping[str, str]
+) -> bool:
+    """Whether a column has one value for each item, and other ones for others, of many users.
 
     Then it is known of the item, as the mean of its ratings or the day of its release, and not of
-    what somebody did.
+    what somebody did. Rows of one user say nothing: they may be repetitions.
     """
-    text, own = (f"trim({table.expressions[each]})" for each in (column, item))
+    names = (column, fields["item_id"], fields["user_id"])
+    text, own, user = (f"trim({table.expressions[each]})" for each in names)
     if table.rows < _ENOUGH:
         return False
-    several, rows, items, most, values = duck.execute(
-        f"with rows as (select {own} as item, {text} as text from {table.view} where fault is null"
-        f" and {text} <> '' and {own} <> '' limit {_LOOKED_AT}),"
-        " items as (select count(*) as rows, min(text) < max(text) as differs from rows group by"
-        " item),"
+    several, rows, users, items, most, values = duck.execute(
+        f"with rows as (select {own} as item, {text} as text, {user} as user_id from {table.view}"
+        f" where fault is null and {text} <> '' and {own} <> '' limit {_LOOKED_AT}),"
+        " items as (select count(*) as rows, count(distinct user_id) as users,"
+        " min(text) < max(text) as differs from rows group by item),"
         " values as (select count(*) as rows from rows group by text)"
         " select (select exists (select 1 from items where differs)),"
-        " (select coalesce(sum(rows), 0) from items), (select count(*) from items),"
+        " (select coalesce(sum(rows), 0) from items),"
+        " (select coalesce(sum(users), 0) from items), (select count(*) from items),"
         " (select coalesce(max(rows), 0) from values), (select count(*) from values)"
     ).fetchall()[0]
     is_spread = values >= _FEW and most <= _MOST_ALIKE * rows
-    return not several and rows - items >= _ENOUGH and is_spread
+    return not several and users - items >= _ENOUGH and is_spread
+
+
+def may_be_of_items(time: str) -> bool:
+    """Whether a time of this name may be when an item was made."""
+    return last_part(time) in _TIMES_OF_ITEMS
 
 
 def ask_about_rating(column: str) -> AmbiguousInputError:

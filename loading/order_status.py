@@ -31,9 +31,11 @@ _NOTHING = re.compile(
     r"|annullat[oa]|rimborsat[oa]|geannuleerd|terugbetaald|geretourneerd|anulowane|zwr[óo]cone)(?!\w)"
 )
 _UNPAID = re.compile(
-    r"\b(unpaid|not (yet )?paid|expired|drafts?|(pending|awaiting) payment|payment (pending|due)"
+    r"\b(unpaid|not (yet )?paid|(?<!not )(?<!non )expired|drafts?"
+    r"|(pending|awaiting) payment|payment (pending|due)"
     r"|nicht bezahlt|unbezahlt|impay[ée]e?)(?!\w)"
 )
+"""Of orders only: a job may be expired too, and an article a draft."""
 _YET = re.compile(
     r"\b(part(ial(ly)?|ly)?|teilweise|partiel(lement)?|parcial(mente)?|not?|non|un|nicht|pas)\b"
 )
@@ -63,7 +65,12 @@ class OrderStatus:
 
 
 def find_order_status(
-    duck: duckdb.DuckDBPyConnection, table: Table, item: str, order_id: str | None
+    duck: duckdb.DuckDBPyConnection,
+    table: Table,
+    item: str,
+    order_id: str | None,
+    *,
+    is_order: bool,
 ) -> OrderStatus | None:
     """The column that tells orders that came to nothing; None: there is no such column or order.
 
@@ -74,7 +81,7 @@ def find_order_status(
         if name not in _STATES | _FLAGS:
             continue
         words = list(words_of(duck, table, column, item) or ())
-        gone = _words_for_nothing(words, is_flag=name in _FLAGS)
+        gone = _words_for_nothing(words, is_flag=name in _FLAGS, is_order=is_order)
         if gone:
             others = tuple(word for word in words if word not in gone)
             status = OrderStatus(column, tuple(gone), others)
@@ -102,7 +109,7 @@ def ask_about_status(status: OrderStatus, kind: str) -> AmbiguousInputError:
     )
 
 
-def _words_for_nothing(words: list[str], *, is_flag: bool) -> list[str]:
+def _words_for_nothing(words: list[str], *, is_flag: bool, is_order: bool) -> list[str]:
     if is_flag:
         either = yes_and_no(dict.fromkeys(words, True))
         return either[0] if either is not None else []
@@ -110,7 +117,7 @@ def _words_for_nothing(words: list[str], *, is_flag: bool) -> list[str]:
     return [
         word
         for word, text in spoken.items()
-        if _UNPAID.search(text) or (_NOTHING.search(text) and not _YET.search(text))
+        if (is_order and _UNPAID.search(text)) or (_NOTHING.search(text) and not _YET.search(text))
     ]
 
 

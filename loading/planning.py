@@ -75,7 +75,7 @@ def make_plan(
             table = with_split_items(duck, table, fields, options)
         if layout is None and "item_id" not in options.columns:
             _refuse_one_item(duck, table, fields["item_id"])
-            ask_about_makers(duck, table, fields["item_id"])
+            ask_about_makers(duck, table, fields)
         seen = Findings(duck, table, layout, options, tuple(kinds), dict(fields))
         return EventsPlanner(seen).plan()
     if layout is not None and layout.content is Content.EVENTS:

@@ -78,8 +78,8 @@ class ScalePlanner:
         """AmbiguousInputError if the ratings are known of items, and not given by users."""
         options = self.seen.options
         is_said = self.seen.layout or options.kind or options.scale or "value" in options.columns
-        item = self.seen.fields["item_id"]
-        if not is_said and is_of_item(self.seen.duck, self.seen.table, column, item):
+        fields = self.seen.fields
+        if not is_said and is_of_item(self.seen.duck, self.seen.table, column, fields):
             raise ask_about_rating(column)
 
     def _found_scale(self, column: str, values: Values) -> Scale:

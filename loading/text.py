@@ -5,6 +5,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from charset_normalizer import from_bytes
 from charset_normalizer.utils import is_multi_byte_encoding
@@ -36,24 +37,37 @@ _WESTERN = {
 _BEYOND = re.compile(rb"[\x80-\xff]")
 _ALONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _NEARLY_ALL = 0.9
+_OTHER_LETTERS = re.compile("[\u0370-\u1dff\ufb1d-\ufefc]")
+"""Of no Latin alphabet."""
 _KOREAN = {"cp949", "euc_kr", "johab"}
 _IDEOGRAPHS = re.compile("[\u3400-\u9fff]")
 _SIGNS = "[\u00b3\u00b9\u00bf\u00be\u00bc]"
 _SIGNS_IN_WORDS = re.compile(
-    rf"(?<=[^\W\d_]{{2}}){_SIGNS}|(?<=[^\W\d_]){_SIGNS}(?=[^\W\d_])"
+    rf"(?<=[^\W\d_]{{2}})(?<![cdkm]m){_SIGNS}|(?<=[^\W\d_]){_SIGNS}(?=[^\W\d_])"
     r"|[\u00a3\u00af\u00a5](?=[a-z])"
 )
 """`\u00b3` and the like are letters of Polish and its neighbours in their own code page."""
 _ICELANDIC = re.compile("[\u00fd\u00fe\u00f0\u00dd\u00de\u00d0]")
+_TURKISH = re.compile("[\u00fd\u00e7\u00fc\u00dd\u00c7\u00dc]")
+"""Letters that nearly all Turkish texts have, read as Western."""
 _ACCENTS = re.compile("[\u00e1\u00e9\u00ed\u00f3\u00fa\u00e6\u00c1\u00c9\u00cd\u00d3\u00da\u00c6]")
 _SOME = 0.1
 _ALPHABETS = {
-    "cp1251": ("\u0400", "\u04ff"),
-    "koi8_r": ("\u0400", "\u04ff"),
-    "cp1253": ("\u0370", "\u03ff"),
+    "cp1251": ("\u0400", "\u04ff", "оеаинтсрвл"),
+    "koi8_r": ("\u0400", "\u04ff", "оеаинтсрвл"),
+    "cp1253": ("\u0370", "\u03ff", "αοιετσνηυρς"),
+    "cp1255": ("\u05d0", "\u05ea", "ויהלאמרתבשםן"),
 }
-"""Encodings of alphabets with small and large letters, and the first and the last of these."""
+"""Encodings of alphabets: the first and the last of their letters, and those of most texts."""
+_USUAL = 0.45
+"""At least this share of letters is of the ten most frequent ones: they are two of three."""
+_LAST = set("ςםןךףץ")
+"""Letters of Greek and Hebrew that stand at the ends of words alone."""
+_OF_CAPITALS = 0.75
+"""Of two readings, that in capitals is the less likely."""
 _FEWEST_WORDS = 2
+_SHORTEST_WORD = 3
+"""`à` and `è` are words of their own, and letters of other alphabets in other encodings."""
 _WIDE = ("utf_16", "utf_32")
 _NOT_GUESSED = ["utf_7", *(f"{name}{order}" for name in _WIDE for order in ("", "_be", "_le"))]
 """What has no zeros is in none of these."""
@@ -201,24 +215,34 @@ def _guess(path: Path, name: str) -> str | None:
 def _alphabet_of(lines: list[bytes]) -> str | None:
     """The encoding in which nearly all words are of one alphabet, small behind the first letter.
 
-    None: there is no such encoding.
+    Of several the one with the most of its usual letters: capitals of one alphabet are small
+    letters of another. None: there is no such encoding.
     """
-    for encoding, (first, last) in _ALPHABETS.items():
-        if not _decodes(lines, encoding):
-            continue
-        text = b"\n".join(lines).decode(encoding)
-        words = [word for word in re.findall(r"\w+", text) if not word.isascii()]
-        good = [
-            word for word in words if first <= min(word) and max(word) <= last and _is_cased(word)
-        ]
-        beyond = sum(character > "\x7f" for character in text)
-        if len(good) >= _FEWEST_WORDS and sum(map(len, good)) >= _NEARLY_ALL * beyond:
-            return encoding
-    return None
+    usual = {
+        encoding: _usual_letters(b"\n".join(lines).decode(encoding), *alphabet)
+        for encoding, alphabet in _ALPHABETS.items()
+        if _decodes(lines, encoding)
+    }
+    best = max(usual, key=lambda encoding: usual[encoding], default=None)
+    return best if best is not None and usual[best] >= _USUAL else None
 
 
-def _is_cased(word: str) -> bool:
-    return word[1:] == word[1:].lower()
+def _usual_letters(text: str, first: str, last: str, usual: str) -> float:
+    """The share of usual letters; 0: hardly all words are of the alphabet from first to last."""
+    words = [word for word in re.findall(r"\w+", text) if not word.isascii()]
+    good = [word for word in words if first <= min(word) and max(word) <= last and _is_word(word)]
+    long = [word for word in good if len(word) >= _SHORTEST_WORD]
+    beyond = sum(character > "\x7f" for character in text)
+    if len(long) < _FEWEST_WORDS or sum(map(len, good)) < _NEARLY_ALL * beyond:
+        return 0
+    letters = [normalize("NFD", letter)[0] for letter in "".join(good).lower()]
+    share = sum(letter in usual for letter in letters) / len(letters)
+    return share * (_OF_CAPITALS if sum(map(str.isupper, long)) * 2 > len(long) else 1)
+
+
+def _is_word(word: str) -> bool:
+    """Whether a word is in capitals, or small behind its first letter; letters of ends end it."""
+    return (word.isupper() or word[1:] == word[1:].lower()) and not _LAST.intersection(word[:-1])
 
 
 def _code_page_of(lines: list[bytes]) -> str:
@@ -230,10 +254,11 @@ def _code_page_of(lines: list[bytes]) -> str:
     western = b"\n".join(lines).decode("cp1252")
     beyond = sum(character > "\x7f" for character in western)
     signs = len(_SIGNS_IN_WORDS.findall(western))
-    if signs >= 2 * _SOME * beyond and _decodes(lines, "cp1250"):
+    if signs >= max(_FEWEST_WORDS, 2 * _SOME * beyond) and _decodes(lines, "cp1250"):
         return "cp1250"
     icelandic = len(_ICELANDIC.findall(western))
-    if icelandic >= 2 * _SOME * beyond and not _ACCENTS.search(western):
+    is_turkish = _TURKISH.search(western) and not _ACCENTS.search(western)
+    if icelandic >= 2 * _SOME * beyond and is_turkish:
         return "cp1254"
     return "cp1252"
 
@@ -248,11 +273,15 @@ def _is_chinese(lines: list[bytes], encoding: str) -> bool:
 def _stand_alone(lines: list[bytes], encoding: str) -> bool:
     """Whether nearly all bytes beyond ASCII have ASCII on both sides, as the ñ of `niño`.
 
-    Asian encodings of two bytes a character have them side by side, and can read accents as well.
+    Asian encodings of two bytes a character have them side by side, and can read accents as well;
+    so have other alphabets.
     """
     data = b"\n".join(lines)
     beyond = len(_BEYOND.findall(data))
-    return is_multi_byte_encoding(encoding) and len(_ALONE.findall(data)) >= _NEARLY_ALL * beyond
+    is_other = is_multi_byte_encoding(encoding) or _OTHER_LETTERS.search(
+        data.decode(encoding, errors="ignore")
+    )
+    return bool(is_other) and len(_ALONE.findall(data)) >= _NEARLY_ALL * beyond
 
 
 def _decodes(lines: list[bytes], encoding: str) -> bool:

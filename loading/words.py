@@ -205,7 +205,8 @@ def last_part(name: str) -> str:
 
 def _is_of_itself(outer: str, inner: str) -> bool:
     """Whether an object names its own id with its own name, as `user.user_id` does."""
-    whose = _MEANING_BY_NAME.get(_ABOUT.sub("", normalized(outer)))
+    own = _ABOUT.sub("", normalized(outer))
+    whose = _MEANING_BY_NAME.get(own) if normalized(inner).startswith(own) else None
     which = _MEANING_BY_NAME.get(normalized(inner))
     is_known = normalized(outer + inner) in _MEANING_BY_NAME or normalized(inner) in _SECOND
     return not is_known and whose is not None and which is not None and whose[0] == which[0]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.loading.exported_files import SECONDS, event, lines
-from tests.loading.understood import Case, rate, view
+from tests.loading.understood import SECOND, Case, rate, view
 
 AT = "2020-09-13 12:26:40"
 DAY = "2020-09-13T00:00:00+00:00"
@@ -270,6 +270,103 @@ STRANGE = [
             "cp1252"
         ),
         [view(item="¿Qué? ½ niño n°1"), view(item="m³ año")],
+    ),
+    *(
+        Case(
+            f"a few letters in {encoding}, {users[0]} and {users[1]}",
+            f"{LOG}\n{users[0]},a,{SECONDS}\n{users[1]},a,{SECONDS}\n".encode(encoding),
+            [view(user) for user in users],
+            mentions=(f"encoding {encoding}",),
+        )
+        for encoding, *users in (
+            *(("cp1252", "sac à dos", "pot à lait"), ("cp1252", "La vita è bella", "Chi è")),
+            *(("cp1252", "125 cm³", "50 cm³"), ("cp1252", "Borð", "Þing")),
+            *(("cp1251", "ИВАНОВ", "МОЛОКО"), ("cp1251", "молоко", "хлеб")),
+            *(("koi8_r", "ИВАНОВ", "МОЛОКО"), ("koi8_r", "молоко", "хлеб")),
+            *(("cp1253", "κόσμος", "όνομα"), ("cp1255", "שלום", "ספר ילדים")),
+            ("cp1252", "100 €", "20 €"),
+        )
+    ),
+    # ------------------------------------------------------------ no question without need
+    *(
+        Case(
+            f"items that one user has once each, with {column}",
+            f"{LOG},{column}\nu1,a,{SECONDS},x\nu1,b,{SECONDS},x\nu1,c,{SECONDS},y\n",
+            [view(), view(item="b"), view(item="c")],
+        )
+        for column in ("artist_id", "product", "sku")
+    ),
+    Case(
+        "people who wrote of films",
+        "user_id,film,author,ts\n"
+        + "".join(f"u1,f{n % 10},{'ab'[n // 10]},{SECONDS + n}\n" for n in range(20)),
+        [
+            view(
+                item=f"f{n % 10}",
+                at=f"2020-09-13T12:{26 + (40 + n) // 60}:{(40 + n) % 60:02}+00:00",
+            )
+            for n in range(20)
+        ],
+    ),
+    Case(
+        "one song whose artist is written in two ways",
+        f"user,artist,song,ts\nu1,Adele,Hello,{SECONDS}\nu2,ADELE,Hello,{SECONDS}\n",
+        [view(item="Hello"), view("u2", "Hello")],
+    ),
+    Case(
+        "items that are ordered on one day each",
+        of_items("order_date", *ITEM_DAYS),
+        [
+            (
+                f"u{row}",
+                f"i{row % 6}",
+                "purchase",
+                None,
+                None,
+                f"2020-0{row % 6 + 1}-01T10:00:00+00:00",
+            )
+            for row in range(30)
+        ],
+    ),
+    Case(
+        "how long something was watched, as a clock shows it",
+        flagged("watch_time", "00:12:40", ""),
+        [view(), view(item="b")],
+    ),
+    Case(
+        "orders, of which some were read of",
+        f"order_id,user_id,item_id,order_date,read_at\n1,u1,a,{AT},{AT}\n2,u1,b,{AT},\n",
+        [event("purchase"), event("purchase", "b")],
+    ),
+    *(
+        Case(
+            f"views of what is {state}",
+            flagged("status", "active", state),
+            [view(), view(item="b")],
+        )
+        for state in ("expired", "draft")
+    ),
+    Case(
+        "orders that are not expired",
+        ordered("paid", "not expired"),
+        [event("purchase"), event("purchase", "b")],
+    ),
+    *(
+        Case(
+            f"halves of the day beside {first}",
+            f"user_id,item_id,date,am/pm\nu1,a,{first},PM\n",
+            [view(at=at)],
+        )
+        for first, at in (
+            (AT.replace("12:26", "15:26"), SECOND.replace("12:26", "15:26")),
+            (DAY[:10], DAY),
+        )
+    ),
+    Case(
+        "an object with ids of another sort than its own",
+        lines({"user_id": "u1", "book": {"id": "a", "isbn": "9"}, "ts": SECONDS}),
+        [view()],
+        file="e.json",
     ),
     # ------------------------------------------------------------ services
     Case(
