@@ -247,6 +247,8 @@ class EventWriter:
         with self._connection.cursor() as cursor:
             cursor.execute(_LOADING["commit_unhurried"].text)
             cursor.execute(_LOADING["wait_briefly"].text)
+            cursor.execute(_LOADING["allow_long_transaction"].text)
+            cursor.fetchall()
             cursor.execute(_LOADING["begin_parts"].text)
             try:
                 cursor.execute(_LOADING["begin_detached_load"].text, (self._store.load_no,))

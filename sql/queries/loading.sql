@@ -136,6 +136,12 @@ select unnest(number_staged_users(cast($1 as integer)));
 -- The number of a scale of ratings, which is made; no row: there are too many.
 select scale_no from add_rating_scales(array[cast($1 as double precision)], array[cast($2 as double precision)]);
 
+-- name: allow_long_transaction
+-- Whatever the server's operator has set for others: that of the load lasts as long as its file is read.
+select set_config(name, '0', false)
+from pg_settings
+where name in ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout');
+
 -- name: begin_parts
 begin;
 

@@ -21,6 +21,7 @@ from loading.options import LoadOptions
 from loading.reasons import Reason
 from loading.report import LoadReport, Progress
 from sql.loads import Undone, undo_load
+from sql.statements import statements
 from tests.events import event, record
 from tests.waiting import statements_waiting, wait_until
 
@@ -278,6 +279,15 @@ def test_of_two_loads_at_once_each_event_is_stored_once(
     assert count_of(engine, "select count(distinct position) from interactions") == events_in_files
 
 
+def test_settings_for_short_transactions_do_not_end_a_load(engine: Engine) -> None:
+    names = ("statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout")
+    with engine.connect() as connection:
+        for name in names:
+            connection.execute(text(f"set {name} = '1h'"))
+        connection.execute(statements("loading")["allow_long_transaction"])
+        assert {connection.execute(text(f"show {name}")).scalar_one() for name in names} == {"0"}
+
+
 def test_partitions_that_somebody_has_made_something_of_stay(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
@@ -360,5 +370,7 @@ def test_a_killed_load_leaves_no_event_and_is_completed_by_loading_again(
     assert count_of(engine, "select count(*) from interactions") == 0
     report = loaded(path, database_url)
     assert (report.load_no, report.resumed, report.events_stored) == (1, True, ROWS)
+    # What has ended it once is not to end it again.
+    assert count_of(engine, "select max(position) from interactions") < 2_000_000
     assert rows_of(engine, SCHEMA) == before
     assert rows_of(engine, WITHOUT_RECEIPTS) == [(0,)]
