@@ -84,8 +84,8 @@ begin
                where not exists (select from event_kinds where event_kinds.kind_no = cast(given.kind_no as smallint))) then
         raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
     end if;
-    execute format('select min(position), max(position) from %I', parent) into first, last;
     perform index_detached_load(parent);
+    execute format('select min(position), max(position) from %I', parent) into first, last;
     perform hold_users_of_detached_load(parent);
     perform insert_detached_rows(parent, false);
     if lock_log_for_attaching(patience) then
