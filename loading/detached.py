@@ -6,7 +6,7 @@ already, is left to `loading.store`, as is all that comes after it.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ _MOST_USERS = 500_000
 """Whose numbers are remembered at once."""
 _NOT_PLAIN = {"23505", "55P03", "40P01"}
 """SQLSTATE of an id that was stored before, of who waited too long, and of who was waited for."""
+_PATIENCE = 40
+"""How often the log's lock is asked for, half a minute in all, before events go in one by one."""
 _CONTENT = ("user_at", "item_at", "kind_no", "value", "least", "greatest", "occurred_at")
 
 Numbers = npt.NDArray[np.int32]
@@ -47,6 +49,8 @@ class DetachedEvents:
     """Makes users and items, each batch in a transaction of its own: events of others wait."""
     after_position: int
     written: int = 0
+    items_new: int = 0
+    """Items that the last batch made, even if nothing else came of it."""
     _items: dict[str, int] = field(default_factory=dict)
     _users: dict[str, int] = field(default_factory=dict)
     _scales: dict[tuple[float, float], int] = field(default_factory=dict)
@@ -54,9 +58,12 @@ class DetachedEvents:
 
     def add(self, staged: StagedEvents, *, create_items: bool) -> StoredEvents:
         """Copy a batch; raises NotPlainError, with nothing copied of it, if that does not do."""
+        self.items_new = 0
         if not _says_same_again(staged.events) or self.written >= MOST_EVENTS:
             raise NotPlainError
         try:
+            if self._is_to_be_attached():
+                raise NotPlainError
             return self._add(staged, create_items=create_items)
         except dbapi.Error as error:
             if error.sqlstate not in _NOT_PLAIN:
@@ -70,13 +77,19 @@ class DetachedEvents:
             kinds = json.dumps(sorted(self._kinds))
             with self.connection.cursor() as cursor:
                 query = _LOADING["attach_detached_load"].text
-                cursor.execute(query, (self.store.load_no, kinds))
+                cursor.execute(query, (self.store.load_no, kinds, _PATIENCE))
                 cursor.fetchall()
                 cursor.execute(_LOADING["commit_parts"].text)
 
+    def _is_to_be_attached(self) -> bool:
+        """Whether others send an event that this load has, or very many."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(_LOADING["is_to_be_attached"].text, (self.after_position,))
+            return bool(cursor.fetchone()[0])
+
     def _add(self, staged: StagedEvents, *, create_items: bool) -> StoredEvents:
         events, not_kept = self.store.with_context_numbers(staged)
-        items_new, item_nos = self._item_numbers(staged.items["item_id"], create_items=create_items)
+        item_nos = self._item_numbers(staged.items["item_id"], create_items=create_items)
         of_events = item_nos[events["item_at"].to_numpy() - 1]
         is_known = of_events > 0
         unknown = events["row_no"].to_numpy()[~is_known]
@@ -88,7 +101,7 @@ class DetachedEvents:
         return StoredEvents(
             rows.num_rows,
             int((is_known & ~is_first).sum()),
-            items_new,
+            self.items_new,
             sorted(unknown.tolist()),
             [],
             not_kept,
@@ -115,19 +128,16 @@ class DetachedEvents:
         self.written += rows.num_rows
         self._kinds.update(pc.unique(rows["kind_no"]).to_pylist())
 
-    def _item_numbers(
-        self, item_ids: pa.ChunkedArray, *, create_items: bool
-    ) -> tuple[int, Numbers]:
-        """How many items were made, and the numbers of all; 0: the catalogue lacks it."""
+    def _item_numbers(self, item_ids: pa.ChunkedArray, *, create_items: bool) -> Numbers:
+        """The number of each item, which is made; 0: the catalogue lacks it."""
         ids = item_ids.to_pylist()
         missing = [each for each in ids if each not in self._items]
-        items_new = 0
         if missing:
-            items_new, found = self.store.number_items(missing, create=create_items)
+            self.items_new, found = self.store.number_items(missing, create=create_items)
             self._items.update(
                 (each, number) for each, number in zip(missing, found, strict=True) if number
             )
-        return items_new, np.array([self._items.get(each, 0) for each in ids], np.int32)
+        return np.array([self._items.get(each, 0) for each in ids], np.int32)
 
     def _user_numbers(self, user_ids: pa.ChunkedArray, user_ats: Numbers) -> Numbers:
         """The number of each event's user; those whom there are not are made."""
@@ -207,12 +217,15 @@ class EventWriter:
 
     def store_events(self, staged: StagedEvents, *, create_items: bool) -> StoredEvents:
         """Store a batch, as `Store.store_events` does, or see to it that `end` does."""
+        items_new = 0
         if self._detached is not None and staged.events.num_rows:
             try:
                 return self._detached.add(staged, create_items=create_items)
             except NotPlainError:
+                items_new = self._detached.items_new
                 self.end()
-        return self._store.store_events(staged, create_items=create_items)
+        stored = self._store.store_events(staged, create_items=create_items)
+        return replace(stored, items_new=stored.items_new + items_new)
 
     def end(self) -> None:
         """Have all in the log that was stored."""
@@ -234,6 +247,8 @@ class EventWriter:
         with self._connection.cursor() as cursor:
             cursor.execute(_LOADING["commit_unhurried"].text)
             cursor.execute(_LOADING["wait_briefly"].text)
+            cursor.execute(_LOADING["allow_long_transaction"].text)
+            cursor.fetchall()
             cursor.execute(_LOADING["begin_parts"].text)
             try:
                 cursor.execute(_LOADING["begin_detached_load"].text, (self._store.load_no,))

@@ -75,6 +75,7 @@ def _snapshot(database_url: str) -> Iterator[Any]:
     with closing(connection), closing(connection.cursor()) as cursor:
         with _errors_as_ours():
             cursor.execute(_EXPORT["begin_export"].text)
+            cursor.execute(_EXPORT["hold_partitions"].text)
             cursor.execute(_EXPORT["name_export_connection"].text)
         yield cursor
 

@@ -110,7 +110,9 @@ def load_into(
                 mapping_of(opened.plans, options),
             )
             creates_items = _creates_items(store, opened, options)
-            with closing(EventWriter(store, events=_event_rows(opened))) as writer:
+            # What was interrupted once goes on batch by batch, whatever it was that did it.
+            events = 0 if resumed else _event_rows(opened)
+            with closing(EventWriter(store, events=events)) as writer:
                 loading = _Loading(
                     store, writer, opened, kinds, rejects, on_progress, creates_items
                 )

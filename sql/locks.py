@@ -59,6 +59,7 @@ FILTERED_ATTRIBUTES = AdvisoryLock(
 )
 FRESHNESS = AdvisoryLock(31310, 11, "transaction", "a check of freshness: one process begins it")
 CONTEXTS = AdvisoryLock(31310, 12, "transaction", "contexts: one at a time adds some")
+DETACHED_LOAD = AdvisoryLock(31310, 13, "transaction", "a load into an empty log: one at a time")
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
 LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has its own")
 UPLOADS = AdvisoryLock(31323, None, "session", "an upload that is loaded; each has its own")
@@ -85,6 +86,7 @@ LOCKS = (
     FILTERED_ATTRIBUTES,
     FRESHNESS,
     CONTEXTS,
+    DETACHED_LOAD,
     POPULAR_LISTS,
     LOADS,
     UPLOADS,

@@ -5,6 +5,10 @@
 -- One snapshot for all statements of the transaction that this begins.
 set transaction isolation level repeatable read, read only;
 
+-- name: hold_partitions
+-- Before the snapshot is taken: a partition of the log that a load exchanges after that would seem to have no rows.
+lock table interactions in access share mode;
+
 -- name: name_export_connection
 -- By this name others see the connection.
 set application_name = 'tandem-export';

@@ -107,7 +107,16 @@ select stored, repeated, unknown_rows, conflict_rows from store_staged_events(ca
 select begin_detached_load(cast($1 as integer));
 
 -- name: attach_detached_load
-select attach_detached_load(cast($1 as integer), cast($2 as jsonb));
+select attach_detached_load(cast($1 as integer), cast($2 as jsonb), cast($3 as integer));
+
+-- name: is_to_be_attached
+-- Whether somebody waits for this transaction to end, as an event does that has the id of one of its events; or others have
+-- taken half of the positions that were left to them.
+select exists (
+           select from pg_locks
+           where locktype = 'transactionid' and not granted and transactionid = cast(pg_current_xact_id_if_assigned() as xid))
+       or last_value > cast($1 as bigint) - 1000000
+from interaction_positions;
 
 -- name: wait_briefly
 set lock_timeout = '500ms';
@@ -126,6 +135,12 @@ select unnest(number_staged_users(cast($1 as integer)));
 -- name: number_scale
 -- The number of a scale of ratings, which is made; no row: there are too many.
 select scale_no from add_rating_scales(array[cast($1 as double precision)], array[cast($2 as double precision)]);
+
+-- name: allow_long_transaction
+-- Whatever the server's operator has set for others: that of the load lasts as long as its file is read.
+select set_config(name, '0', false)
+from pg_settings
+where name in ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout');
 
 -- name: begin_parts
 begin;
