@@ -74,14 +74,14 @@ def ask_about_makers(
     if last_part(item) not in _TITLES or not makers:
         return
     name, maker = (f"trim({table.expressions[each]})" for each in (item, makers[0]))
-    one, several, names = duck.execute(
+    ambiguous, several, names = duck.execute(
         "select any_value(name) filter (differs), count(*) filter (differs), count(*) from"
         f" (select {name} as name, min(lower({maker})) < max(lower({maker})) as differs"
         f" from {table.view} where fault is null and {maker} <> '' and {name} <> '' group by name)"
     ).fetchall()[0]
     if several and (2 * several <= names or names < _MANY_NAMES):
         raise AmbiguousInputError(
-            f"{one} stands in {item} beside more than one {makers[0]}: several things"
+            f"{ambiguous} stands in {item} beside more than one {makers[0]}: several things"
             " may have one name.",
             [_item(f"{makers[0]}+{item}"), _item(item)],
         )
