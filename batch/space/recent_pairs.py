@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.history.interactions import Interactions
-from domain.recent_transitions import DISTANCE_EXPONENT, WINDOW, Pairs, recent_transitions
+from domain.recent_transitions import Pairs, pairs_of, recent_transitions
 from domain.transitions import NO_TRANSITIONS, Transitions
 
 
@@ -36,20 +36,10 @@ class RecentPairs:
         rows = np.flatnonzero(counts & np.isin(interactions.user_nos, active))
         rows = rows[np.argsort(interactions.user_nos[rows], kind="stable")]
         users, items = interactions.user_nos[rows], interactions.item_nos[rows]
-        found, later = [], []
-        for distance in range(1, min(WINDOW, len(rows) - 1) + 1):
-            kept = np.flatnonzero(
-                (users[:-distance] == users[distance:])
-                & (rows[distance:] >= cut_off)
-                & (items[:-distance] != items[distance:])
-            )
-            weights = np.full(len(kept), distance**-DISTANCE_EXPONENT)
-            found.append(Pairs(items[kept], items[kept + distance], weights))
-            later.append(interactions.occurred_at[rows[kept + distance]])
-        pairs = Pairs.joined(found)
+        pairs, later = pairs_of(users, items, rows >= cut_off)
         if not len(pairs.item_nos):
             return cls.none()
-        known_at = np.concatenate(later)
+        known_at = interactions.occurred_at[rows[later]]
         order = np.lexsort((known_at, pairs.item_nos))
         return cls(_taken(pairs, order), known_at[order])
 
