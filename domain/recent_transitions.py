@@ -21,6 +21,8 @@ from domain.transitions import NO_TRANSITIONS, Transitions
 
 WINDOW = 5
 """How many positions apart two items of a history still are a pair."""
+MOST_EVENTS = 50_000
+"""So many events since the cut-off are learned from, the newest."""
 DISTANCE_EXPONENT = 0.5
 PSEUDO_COUNT = 30.0
 MOST_NEXT = 100

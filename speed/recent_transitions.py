@@ -15,7 +15,13 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.errors import UnknownRunError
 from domain.identifiers import Position, RunId
-from domain.recent_transitions import WINDOW, Pairs, pairs_of, recent_transitions
+from domain.recent_transitions import (
+    MOST_EVENTS,
+    WINDOW,
+    Pairs,
+    pairs_of,
+    recent_transitions,
+)
 from domain.transitions import Transitions
 from speed import metrics
 from speed.background import in_background
@@ -36,10 +42,8 @@ _SPEED = statements("speed")
 _POLL_SECONDS = 1.0
 _RESTS = 20
 """So many times what it took is waited before it is learned again."""
-_MOST_EVENTS = 50_000
-"""So many events since the cut-off are learned from, the newest."""
 _EVENTS_OF_USER = 100
-"""And from so many of one user."""
+"""From so many of one user is learned at the most."""
 _USERS_AT_ONCE = 500
 
 
@@ -121,7 +125,7 @@ class TransitionsLearner:
 
 def _pairs_since(connection: Connection, run: RunSpace, horizon: Position) -> Iterator[Pairs]:
     """Those whose later event is among the newest since the cut-off of a run."""
-    asked = {"cut_off": run.cut_off, "horizon": horizon, "events": _MOST_EVENTS}
+    asked = {"cut_off": run.cut_off, "horizon": horizon, "events": MOST_EVENTS}
     active = ask(connection, Question(_SPEED["find_users_since"], asked))
     for first in range(0, len(active), _USERS_AT_ONCE):
         users = active[first : first + _USERS_AT_ONCE]

@@ -110,7 +110,7 @@ def test_old_events_that_come_late_make_nothing_new_of_what_the_run_knows(
 def test_only_the_newest_events_count(
     engine: Engine, film_nos: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recent_transitions, "_MOST_EVENTS", 2)
+    monkeypatch.setattr(recent_transitions, "MOST_EVENTS", 2)
     publish(engine, film_nos)
     two_likes(engine, "ann", film_nos, 0, 9)
     with engine.begin() as connection:
