@@ -152,8 +152,8 @@ cross join lateral (
 ) as newest;
 
 -- name: store_recent_transitions
--- What has come after what since a run's cut-off, instead of what is there; a row that stays the same is left alone. The
--- rows are given one after another, each with its length and its end.
+-- What has come after what since a run's cut-off, instead of what is there; a row that stays the same is left alone, and a
+-- run that was retired meanwhile gets none. The rows are given one after another, each with its length and its end.
 with given as (
     select item_no, (cast(:next_item_nos as integer[]))[next_end - next_length + 1 : next_end] as next_item_nos,
            (cast(:scores as real[]))[next_end - next_length + 1 : next_end] as scores
@@ -165,7 +165,7 @@ gone as (
 )
 insert into recent_transitions (run_id, item_no, next_item_nos, scores)
 select run_id, item_no, next_item_nos, scores
-from given join model_runs on run_id = :run_id
+from given join model_runs on run_id = :run_id and state = 'published'
 on conflict (run_id, item_no) do update
 set next_item_nos = excluded.next_item_nos, scores = excluded.scores
 where (recent_transitions.next_item_nos, recent_transitions.scores) is distinct from (excluded.next_item_nos, excluded.scores);

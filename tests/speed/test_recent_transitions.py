@@ -14,13 +14,16 @@ from sqlalchemy import Engine, text
 from batch.history.event_file import USED
 from batch.history.interactions import Interactions
 from batch.space.recent_pairs import RecentPairs
+from domain.identifiers import RunId
 from domain.recent_transitions import PSEUDO_COUNT
 from speed import recent_transitions
 from speed.recent_transitions import TransitionsLearner
 from speed.settings import SpeedSettings
 from sql.locks import RECENT_TRANSITIONS, try_lock
+from sql.partitions import drop_partitions
 from tests.events import event, record, user_no_of
 from tests.passes import fold_all
+from tests.removals import forget
 from tests.small_run import PARAMETERS, publish_small_run
 from tests.small_transitions import transitions_of
 
@@ -214,7 +217,37 @@ def test_rows_go_with_their_run(engine: Engine, film_nos: list[int]) -> None:
     run_id = publish(engine, film_nos)
     two_likes(engine, "ann", film_nos, 0, 9)
     learner(engine).learn_once()
+    publish(engine, film_nos)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
+        drop_partitions(session, RunId(run_id))
+    assert rows(engine) == {}
+
+
+def test_a_run_that_is_retired_meanwhile_gets_no_rows(
+    engine: Engine, film_nos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = publish(engine, film_nos)
+    two_likes(engine, "ann", film_nos, 0, 9)
+    publish(engine, film_nos)
     with engine.begin() as connection:
-        connection.execute(text("delete from live_run"))
-        connection.execute(text("delete from model_runs where run_id = :r"), {"r": run_id})
+        connection.execute(
+            text("update model_runs set state = 'retired' where run_id = :run_id"),
+            {"run_id": run_id},
+        )
+    # It was served when the pass began.
+    monkeypatch.setattr(recent_transitions, "find_live_run", lambda _connection: run_id)
+    learner(engine).learn_once()
+    assert rows(engine) == {}
+
+
+def test_of_who_is_forgotten_nothing_is_learned_next_time(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    publish(engine, film_nos)
+    work = learner(engine)
+    two_likes(engine, "ann", film_nos, 0, 9)
+    work.learn_once()
+    with engine.begin() as connection:
+        forget(connection, "ann")
+    assert work.learn_once() is not None
     assert rows(engine) == {}
