@@ -17,11 +17,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.live_vector import History
 from domain.transitions import NO_TRANSITIONS, Transitions
 
 WINDOW = 5
 """How many positions apart two items of a history still are a pair."""
+MOST_EVENTS = 50_000
+"""So many events since the cut-off are learned from, the newest."""
 DISTANCE_EXPONENT = 0.5
 PSEUDO_COUNT = 30.0
 MOST_NEXT = 100
@@ -41,20 +42,6 @@ class Pairs:
     counts: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     @classmethod
-    def of(cls, history: History, new: int) -> Self:
-        """Those of a history whose later item is among its `new` newest interactions."""
-        liked = np.flatnonzero(history.weights > 0.0)
-        is_new = liked >= len(history.item_nos) - new
-        item_nos = history.item_nos[liked]
-        found = []
-        for distance in range(1, min(WINDOW, len(item_nos) - 1) + 1):
-            items, nexts = item_nos[:-distance], item_nos[distance:]
-            kept = is_new[distance:] & (items != nexts)
-            counts = np.full(int(kept.sum()), distance**-DISTANCE_EXPONENT)
-            found.append(cls(items[kept], nexts[kept], counts))
-        return cls.joined(found)
-
-    @classmethod
     def joined(cls, pairs: Iterable["Pairs"]) -> Self:
         """All of them."""
         several = [each for each in pairs if len(each.item_nos)]
@@ -65,6 +52,26 @@ class Pairs:
             np.concatenate([each.next_item_nos for each in several]),
             np.concatenate([each.counts for each in several]),
         )
+
+
+def pairs_of(
+    user_nos: NDArray[np.int32], item_nos: NDArray[np.int32], is_new: NDArray[np.bool_]
+) -> tuple[Pairs, NDArray[np.intp]]:
+    """Pairs (n,) whose later item is new, and where that item stands.
+
+    Given (m,) are items that users liked, one user's after another's, each user's oldest first.
+    """
+    found, places = [], [np.empty(0, dtype=np.intp)]
+    for distance in range(1, min(WINDOW, len(item_nos) - 1) + 1):
+        kept = np.flatnonzero(
+            (user_nos[:-distance] == user_nos[distance:])
+            & is_new[distance:]
+            & (item_nos[:-distance] != item_nos[distance:])
+        )
+        counts = np.full(len(kept), distance**-DISTANCE_EXPONENT)
+        found.append(Pairs(item_nos[kept], item_nos[kept + distance], counts))
+        places.append(kept + distance)
+    return Pairs.joined(found), np.concatenate(places)
 
 
 def recent_transitions(pairs: Pairs, weight: float) -> Transitions:

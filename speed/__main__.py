@@ -86,8 +86,8 @@ def main() -> None:
         signal.signal(number, stop)
     in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
     in_background("changes", partial(wake_on_changes, database_url, wakes, stopping), stopping)
-    # Both can wait for each other, and a connection takes memory.
-    refreshing = connect()
+    # Both can wait for each other, however long one takes, and a connection takes memory.
+    refreshing = connect(pool_timeout=None)
     keep_popular_fresh(refreshing, settings, stopping)
     learn_transitions(refreshing, settings, stopping)
     seconds = settings.exclusion_cache_seconds

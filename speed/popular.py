@@ -20,7 +20,7 @@ _POLL_SECONDS = 1.0
 
 
 def keep_popular_fresh(engine: Engine, settings: SpeedSettings, stopping: threading.Event) -> None:
-    """Refresh popular lists in a thread of their own, on an engine of its own.
+    """Refresh popular lists in a thread of their own, on an engine that folds nothing in.
 
     A refresh of a long log takes seconds, and no event is to wait that long for its fold-in.
     """
@@ -44,9 +44,10 @@ class PopularRefresher:
 
     def refresh_once(self) -> Part | None:
         """Refresh what is due; None if nothing is, or PostgreSQL is away."""
-        started = time.perf_counter()
         try:
             with self._engine.begin() as connection:
+                # The connection may have been another's for long.
+                started = time.perf_counter()
                 done = self._refresh_due(connection)
         except DBAPIError as error:
             self._note_failure(error)

@@ -6,7 +6,7 @@ of.
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import structlog
@@ -14,8 +14,14 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import UnknownRunError
-from domain.identifiers import Position, RunId, UserNo
-from domain.recent_transitions import Pairs, recent_transitions
+from domain.identifiers import Position, RunId
+from domain.recent_transitions import (
+    MOST_EVENTS,
+    WINDOW,
+    Pairs,
+    pairs_of,
+    recent_transitions,
+)
 from domain.transitions import Transitions
 from speed import metrics
 from speed.background import in_background
@@ -24,15 +30,8 @@ from speed.spaces import Spaces
 from sql.engine import reason_of
 from sql.live_vectors import RunSpace, find_live_run
 from sql.locks import RECENT_TRANSITIONS, try_lock
-from sql.log import (
-    counts_of,
-    counts_question,
-    event_horizon,
-    histories_of,
-    histories_question,
-    load_kinds,
-)
-from sql.pipelining import ask
+from sql.log import event_horizon
+from sql.pipelining import Question, ask
 from sql.statements import as_array, statements
 from sql.vectors import IntegerArray, RealArray
 
@@ -43,9 +42,8 @@ _SPEED = statements("speed")
 _POLL_SECONDS = 1.0
 _RESTS = 20
 """So many times what it took is waited before it is learned again."""
-_MOST_EVENTS = 50_000
-"""So many events since the cut-off are learned from, the newest."""
 _EVENTS_OF_USER = 100
+"""From so many of one user is learned at the most."""
 _USERS_AT_ONCE = 500
 
 
@@ -80,6 +78,8 @@ class TransitionsLearner:
         began = time.perf_counter()
         try:
             with self._engine.begin() as connection:
+                # The connection may have been another's for long.
+                began = time.perf_counter()
                 learned = self._learn(connection)
         except DBAPIError as error:
             metrics.TRANSITIONS_FAILURES.inc()
@@ -87,6 +87,7 @@ class TransitionsLearner:
                 reason = reason_of(error)
                 log.warning("transitions_not_learned", reason=reason, error=str(error.orig))
             self._failing = True
+            self._rest(time.perf_counter() - began)
             return None
         except UnknownRunError:
             # The worker says so.
@@ -96,9 +97,13 @@ class TransitionsLearner:
             return None
         self._known = learned
         seconds = time.perf_counter() - began
-        self._due = time.monotonic() + max(self._settings.transitions_seconds, _RESTS * seconds)
+        self._rest(max(seconds, self._settings.transitions_seconds / _RESTS))
         metrics.TRANSITIONS_SECONDS.observe(seconds)
         return learned[0]
+
+    def _rest(self, seconds: float) -> None:
+        """After work of so long, in vain or not."""
+        self._due = time.monotonic() + _RESTS * seconds
 
     def _learn(self, connection: Connection) -> tuple[RunId, Position] | None:
         run_id = find_live_run(connection)
@@ -119,23 +124,25 @@ class TransitionsLearner:
 
 
 def _pairs_since(connection: Connection, run: RunSpace, horizon: Position) -> Iterator[Pairs]:
-    """Those of the users of the newest events since the cut-off of a run."""
-    kinds = load_kinds(connection)
-    for user_nos in _users_since(connection, run, horizon):
-        histories = histories_question(user_nos, horizon=horizon, events=_EVENTS_OF_USER)
-        counts = counts_question(user_nos, cut_off=run.cut_off, horizon=horizon)
-        events_since = counts_of(ask(connection, counts))
-        for user_no, history in histories_of(kinds, ask(connection, histories)).items():
-            yield Pairs.of(history, events_since.get(user_no, 0))
-
-
-def _users_since(
-    connection: Connection, run: RunSpace, horizon: Position
-) -> Iterator[Sequence[UserNo]]:
-    asked = {"cut_off": run.cut_off, "horizon": horizon, "events": _MOST_EVENTS}
-    user_nos = connection.execute(_SPEED["find_users_since"], asked).scalars().all()
-    for first in range(0, len(user_nos), _USERS_AT_ONCE):
-        yield [UserNo(no) for no in user_nos[first : first + _USERS_AT_ONCE]]
+    """Those whose later event is among the newest since the cut-off of a run."""
+    asked = {"cut_off": run.cut_off, "horizon": horizon, "events": MOST_EVENTS}
+    active = ask(connection, Question(_SPEED["find_users_since"], asked))
+    for first in range(0, len(active), _USERS_AT_ONCE):
+        users = active[first : first + _USERS_AT_ONCE]
+        likings = {
+            "user_nos": as_array([user.user_no for user in users]),
+            # Of the older ones those that the first new one can come after.
+            "events": as_array([min(user.events, _EVENTS_OF_USER) + WINDOW for user in users]),
+            "first": active[0].first_position,
+            "horizon": horizon,
+        }
+        (row,) = ask(connection, Question(_SPEED["load_newest_likings"], likings))
+        if row.user_nos is not None:
+            yield pairs_of(
+                np.frombuffer(row.user_nos, dtype=">i4").astype(np.int32),
+                np.frombuffer(row.item_nos, dtype=">i4").astype(np.int32),
+                np.frombuffer(row.is_new, dtype=np.bool_),
+            )[0]
 
 
 def _store(connection: Connection, run_id: RunId, rows: Transitions) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.history.interactions import Interactions
-from domain.recent_transitions import DISTANCE_EXPONENT, WINDOW, Pairs, recent_transitions
+from domain.recent_transitions import MOST_EVENTS, Pairs, pairs_of, recent_transitions
 from domain.transitions import NO_TRANSITIONS, Transitions
 
 
@@ -22,11 +22,14 @@ class RecentPairs:
     pairs: Pairs
     known_at: NDArray[np.datetime64]
     """(n,) when the later of each pair occurred."""
+    events_at: NDArray[np.datetime64]
+    """(m,) when each event since the cut-off occurred, rising."""
 
     @classmethod
     def none(cls) -> Self:
         """Before anything has happened."""
-        return cls(Pairs(), np.empty(0, dtype="datetime64[us]"))
+        never = np.empty(0, dtype="datetime64[us]")
+        return cls(Pairs(), never, never)
 
     @classmethod
     def of(cls, interactions: Interactions, cut_off: int, item_nos: NDArray[np.int32]) -> Self:
@@ -36,34 +39,29 @@ class RecentPairs:
         rows = np.flatnonzero(counts & np.isin(interactions.user_nos, active))
         rows = rows[np.argsort(interactions.user_nos[rows], kind="stable")]
         users, items = interactions.user_nos[rows], interactions.item_nos[rows]
-        found, later = [], []
-        for distance in range(1, min(WINDOW, len(rows) - 1) + 1):
-            kept = np.flatnonzero(
-                (users[:-distance] == users[distance:])
-                & (rows[distance:] >= cut_off)
-                & (items[:-distance] != items[distance:])
-            )
-            weights = np.full(len(kept), distance**-DISTANCE_EXPONENT)
-            found.append(Pairs(items[kept], items[kept + distance], weights))
-            later.append(interactions.occurred_at[rows[kept + distance]])
-        pairs = Pairs.joined(found)
+        pairs, later = pairs_of(users, items, rows >= cut_off)
         if not len(pairs.item_nos):
             return cls.none()
-        known_at = np.concatenate(later)
+        known_at = interactions.occurred_at[rows[later]]
         order = np.lexsort((known_at, pairs.item_nos))
-        return cls(_taken(pairs, order), known_at[order])
+        return cls(_taken(pairs, order), known_at[order], interactions.occurred_at[cut_off:])
 
     def as_of(
         self, item_nos: NDArray[np.int32], at: np.datetime64 | None, weight: float
     ) -> Transitions:
-        """The rows of items by what was known before a moment; None: nothing was."""
-        if not len(self.known_at) or at is None:
+        """The rows of items by what was known before a moment; None: nothing was.
+
+        Like the worker's they are of the newest `MOST_EVENTS` before it, whoever's they are.
+        """
+        events = 0 if at is None else int(np.searchsorted(self.events_at, at))
+        if not len(self.known_at) or not events:
             return NO_TRANSITIONS
+        oldest = self.events_at[max(events - MOST_EVENTS, 0)]
         chosen = []
         for item_no in item_nos.tolist():
             start, end = np.searchsorted(self.pairs.item_nos, [item_no, item_no + 1])
-            known = int(np.searchsorted(self.known_at[start:end], at))
-            chosen.append(np.arange(start, start + known))
+            first, last = np.searchsorted(self.known_at[start:end], [oldest, at])
+            chosen.append(np.arange(start + first, start + last))
         rows = np.concatenate([np.empty(0, dtype=np.intp), *chosen])
         return recent_transitions(_taken(self.pairs, rows), weight)
 

@@ -84,7 +84,8 @@ def because(
     The history must be the one the live vector was made of, and must say something in this space;
     every one of `item_nos` must be in `items`, and `transitions` must hold every row that the run
     has of the history. The scores are then the inner products of the live vector and the items'
-    vectors, and what the items gain by coming next, up to rounding.
+    vectors, and what the items gain by coming next, up to rounding: but for what others did since,
+    where recent transitions count (`domain.recent_transitions`).
     """
     known = known_history(items, history)
     causes = np.unique(known.item_nos)

@@ -116,19 +116,44 @@ select user_no from forgotten_users
 where forgotten_at > clock_timestamp() - make_interval(secs => :seconds);
 
 -- name: find_users_since
--- Whose are the newest :events events in (:cut_off, :horizon]; the canary is nobody.
-select distinct user_no
-from (
-    select user_no from interactions
+-- Whose are the newest :events events in (:cut_off, :horizon], how many of each, and where the first of all is; the canary is
+-- nobody.
+with newest as materialized (
+    select user_no, position from interactions
     where position > :cut_off and position <= :horizon and user_no <> 0
     order by position desc
     limit :events
-) as newest
+)
+select user_no, count(*) as events, (select min(position) from newest) as first_position
+from newest
+group by user_no
 order by user_no;
 
+-- part: of_likings
+'' order by asked.user_no, newest.occurred_at, newest.item_no, newest.kind_no, newest.event_id
+
+-- name: load_newest_likings
+-- The newest :events of what each user liked up to the horizon, as `load_histories` answers and orders them, and whether each
+-- is from :first on.
+select string_agg(int4send(asked.user_no),
+{of_likings}
+) as user_nos, string_agg(int4send(newest.item_no),
+{of_likings}
+) as item_nos, string_agg(boolsend(newest.position >= :first),
+{of_likings}
+) as is_new
+from unnest(cast(:user_nos as integer[]), cast(:events as integer[])) as asked (user_no, events)
+cross join lateral (
+    select occurred_at, item_no, kind_no, event_id, position
+    from likings
+    where likings.user_no = asked.user_no and position <= :horizon
+    order by occurred_at desc, item_no desc, kind_no desc, event_id desc
+    limit asked.events
+) as newest;
+
 -- name: store_recent_transitions
--- What has come after what since a run's cut-off, instead of what is there; a row that stays the same is left alone. The
--- rows are given one after another, each with its length and its end.
+-- What has come after what since a run's cut-off, instead of what is there; a row that stays the same is left alone, and a
+-- run that was retired meanwhile gets none. The rows are given one after another, each with its length and its end.
 with given as (
     select item_no, (cast(:next_item_nos as integer[]))[next_end - next_length + 1 : next_end] as next_item_nos,
            (cast(:scores as real[]))[next_end - next_length + 1 : next_end] as scores
@@ -140,7 +165,7 @@ gone as (
 )
 insert into recent_transitions (run_id, item_no, next_item_nos, scores)
 select run_id, item_no, next_item_nos, scores
-from given join model_runs on run_id = :run_id
+from given join model_runs on run_id = :run_id and state = 'published'
 on conflict (run_id, item_no) do update
 set next_item_nos = excluded.next_item_nos, scores = excluded.scores
 where (recent_transitions.next_item_nos, recent_transitions.scores) is distinct from (excluded.next_item_nos, excluded.scores);

@@ -264,7 +264,7 @@ begin
 end
 $$;
 
--- Drops a run's partitions and progress; its row stays, for the history of runs. The run being served is kept. Whoever
+-- Drops a run's partitions, progress and recent transitions; its row stays, for the history of runs. The run being served is kept. Whoever
 -- does not want to lock out the readers of all runs detaches them first.
 create function drop_run_partitions(old_run_id integer) returns void
 language plpgsql security definer
@@ -279,6 +279,7 @@ begin
     end if;
     -- A worker that folds events into this run holds these rows until it is done.
     delete from speed_progress where run_id = old_run_id;
+    delete from recent_transitions where run_id = old_run_id;
     foreach parent in array run_tables() loop
         execute format('drop table if exists %I', parent || '_' || old_run_id);
     end loop;

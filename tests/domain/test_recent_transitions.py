@@ -5,26 +5,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.live_vector import History
 from domain.recent_transitions import (
     MOST_NEXT,
     PSEUDO_COUNT,
     WINDOW,
     Pairs,
     added,
+    pairs_of,
     recent_transitions,
 )
 from domain.transitions import NO_TRANSITIONS, Transitions
 from tests.small_transitions import random_transitions
 
-steps = st.lists(st.tuples(st.integers(1, 6), st.sampled_from([1.0, 3.0, -1.0])), max_size=15)
-
-
-def history_of(pairs: list[tuple[int, float]]) -> History:
-    return History(
-        np.array([item for item, _ in pairs], dtype=np.int32),
-        np.array([weight for _, weight in pairs], dtype=float),
-    )
+likings = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 6), st.booleans()), max_size=20).map(
+    lambda rows: sorted(rows, key=lambda row: row[0])
+)
+"""(user, item, whether it is new), one user's after another's."""
 
 
 def cells_of(transitions: Transitions) -> dict[tuple[int, int], float]:
@@ -37,20 +33,21 @@ def cells_of(transitions: Transitions) -> dict[tuple[int, int], float]:
     }
 
 
-@given(pairs=steps, new=st.integers(0, 15))
-def test_pairs_are_of_liked_items_within_the_window_whose_later_one_is_new(
-    pairs: list[tuple[int, float]], new: int
+@given(rows=likings)
+def test_pairs_are_of_one_user_within_the_window_and_their_later_item_is_new(
+    rows: list[tuple[int, int, bool]],
 ) -> None:
-    liked = [(index, item) for index, (item, weight) in enumerate(pairs) if weight > 0.0]
     expected = sorted(
-        (item, later_item, (later - earlier) ** -0.5)
-        for earlier, (_, item) in enumerate(liked)
-        for later, (index, later_item) in enumerate(liked)
-        if 0 < later - earlier <= WINDOW and item != later_item and index >= len(pairs) - new
+        (item, later_item, (later - earlier) ** -0.5, later)
+        for earlier, (user, item, _) in enumerate(rows)
+        for later, (later_user, later_item, new) in enumerate(rows)
+        if 0 < later - earlier <= WINDOW and user == later_user and item != later_item and new
     )
-    found = Pairs.of(history_of(pairs), new)
-    columns = (found.item_nos.tolist(), found.next_item_nos.tolist(), found.counts.tolist())
-    assert sorted(zip(*columns, strict=True)) == expected
+    users = np.array([user for user, _, _ in rows], dtype=np.int32)
+    items = np.array([item for _, item, _ in rows], dtype=np.int32)
+    found, places = pairs_of(users, items, np.array([new for _, _, new in rows], dtype=np.bool_))
+    columns = (found.item_nos, found.next_item_nos, found.counts, places)
+    assert sorted(zip(*(each.tolist() for each in columns), strict=True)) == expected
 
 
 def test_a_score_is_the_share_of_the_counts_with_a_pseudo_count() -> None:

@@ -1,9 +1,11 @@
 """What followed what after a cut-off is known at a moment if it was over before."""
 
 import numpy as np
+import pytest
 
 from batch.history.event_file import USED
 from batch.history.interactions import Interactions
+from batch.space import recent_pairs
 from batch.space.recent_pairs import RecentPairs
 from batch.space.validation_events import Timeline
 from domain.recent_transitions import PSEUDO_COUNT
@@ -46,6 +48,13 @@ def test_a_pair_is_known_after_its_later_item() -> None:
     )
     both = recent.as_of(TEN, at(5), 1.0).row(10)
     assert sorted(both[0].tolist()) == [20, 30]
+
+
+def test_only_pairs_of_the_newest_events_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent_pairs, "MOST_EVENTS", 1)
+    recent = RecentPairs.of(LOG, 2, ITEMS)
+    assert recent.as_of(TEN, at(3), 1.0).row(10)[0].tolist() == [20]
+    assert recent.as_of(TEN, at(5), 1.0).row(10)[0].tolist() == [30]
 
 
 def test_items_the_run_does_not_know_are_passed_over() -> None:
