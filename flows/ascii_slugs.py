@@ -23,6 +23,7 @@ class _Transliteration(ModuleType):
         if text.isascii():
             return text
         if isinstance(sys.modules.get(_TABLES), _Transliteration):
-            del sys.modules[_TABLES]
+            # Another thread may be at it too.
+            sys.modules.pop(_TABLES, None)
         transliterated: str = import_module(_TABLES).unidecode(text)
         return transliterated

@@ -19,7 +19,7 @@ from asked join merged_users using (user_no)
 union all
 select user_no, 2, cast(json_build_object(
            'record', 'account', 'name', name, 'role', role, 'created_at', accounts.created_at,
-           'password_changed_at', password_changed_at, 'disabled_at', disabled_at) as text)
+           'password_changed_at', password_changed_at, 'link_requested_at', link_requested_at, 'disabled_at', disabled_at) as text)
 from asked join accounts using (user_id)
 union all
 select user_no, 3, cast(json_build_object(

@@ -153,7 +153,14 @@ begin
             on conflict do nothing
             returning user_no
         )
-        select made || coalesce(array_agg(user_no), '{}') into made from added;
+        select coalesce(array_agg(user_no), '{}') into found_no from added;
+        -- Whom we made while they were merged: their ids are nobody's.
+        with gone as (
+            delete from users using merged_users
+            where users.user_no = any(found_no) and from_user_id = users.user_id
+            returning users.user_no
+        )
+        select made || array(select unnest(found_no) except select user_no from gone) into made;
     end loop;
     user_nos := array(select user_no from unnest(held_ats, held_nos) as held (user_at, user_no) order by user_at);
 end

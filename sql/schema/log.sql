@@ -513,23 +513,25 @@ begin
           offset 0) as wanted (ids);
     loop
         exit when held = cardinality(needed);
+        with made as (
+            insert into users (user_id)
+            select missing.user_id from unnest(needed) as missing (user_id)
+            where not exists (select from users where users.user_id = missing.user_id)
+              and not exists (select from merged_users where from_user_id = missing.user_id)
+            order by missing.user_id
+            on conflict do nothing
+            returning 1
+        )
+        select held + count(*) into held from made;
         if exists (select from merged_users where from_user_id = any(needed)) then
-            -- Whom we may have made while they were merged.
+            -- Whom we made while they were merged: their ids are nobody's.
             delete from users where user_id in (select from_user_id from merged_users where from_user_id = any(needed));
-            user_ids := ids_after_merging(user_ids);
-            needed := array(select distinct user_id from unnest(ids_after_merging(needed)) as given (user_id));
+            -- By one statement: between two of them, the others may be merged in their turn.
+            select ids_after_merging(user_ids),
+                   array(select distinct user_id from unnest(ids_after_merging(needed)) as given (user_id))
+            into user_ids, needed;
         else
-            with made as (
-                insert into users (user_id)
-                select missing.user_id from unnest(needed) as missing (user_id)
-                where not exists (select from users where users.user_id = missing.user_id)
-                order by missing.user_id
-                on conflict do nothing
-                returning 1
-            )
-            select held + count(*) into held from made;
-            exit when held = cardinality(needed)
-                  and not exists (select from merged_users where from_user_id = any(needed));
+            exit when held = cardinality(needed);
         end if;
         select count(*) into held
         from (select from users where user_id = any(needed) order by user_id for key share) as locked;

@@ -132,8 +132,6 @@ begin
         end if;
         select * into known from merged_users where from_user_id = given_from;
         if found then
-            -- Whom we may have made while another call merged them.
-            delete from users where user_id = given_from;
             return query
             select case when user_id = given_id then 'known' else 'elsewhere' end, users.user_no, known.from_user_no,
                    0::bigint, user_id
@@ -154,6 +152,9 @@ begin
           and not exists (select from merged_users where from_user_id = missing.user_id)
         order by missing.user_id
         on conflict do nothing;
+        -- Whom we made while another call merged them: their ids are nobody's.
+        delete from users
+        where user_id in (select from_user_id from merged_users where from_user_id in (given_from, given_id));
     end loop;
 
     if (select count(*) from accounts where user_id in (given_from, given_id)) > 1 then

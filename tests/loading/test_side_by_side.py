@@ -100,3 +100,27 @@ def test_an_event_that_somebody_else_is_storing_is_waited_for_and_the_others_are
         assert stored.scalars().all() == [each for each in ids if each != ids[2]]
         users = connection.execute(text("select user_id from users order by user_id"))
         assert users.scalars().all() == ["user-0", "user-1", "user-3", "user-4"]
+
+
+def test_events_of_who_is_merged_while_a_load_would_make_them_are_the_other_users(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id,time\nann,film,1600000000\nzoe,film,1600000001\n")
+    reports = list[LoadReport]()
+    with engine.connect() as other:
+        other.execute(text("select merge_users('ann', 'bob')"))
+        thread = threading.Thread(
+            target=lambda: reports.append(load_path(path, database_url, create_items=True)),
+            daemon=True,
+        )
+        thread.start()
+        wait_until(lambda: statements_waiting(engine, "store_staged_events"))
+        other.commit()
+    thread.join(timeout=30)
+    assert [report.events_stored for report in reports] == [2]
+    with engine.connect() as connection:
+        query = "select user_id from interactions join users using (user_no) order by user_id"
+        assert connection.execute(text(query)).scalars().all() == ["bob", "zoe"]
+        query = "select user_id from users where user_no > 0 order by user_id"
+        assert connection.execute(text(query)).scalars().all() == ["bob", "zoe"]

@@ -7,6 +7,7 @@ import httpx
 from sqlalchemy import Engine, text
 
 from serving.users.exporting import DERIVED
+from tests import tables
 from tests.removals import rows_of_user
 from tests.serving.accounts.people import PASSWORD, People
 from tests.serving.conftest import Seeds, event, recommended, send, until
@@ -25,6 +26,9 @@ TABLES = {
 """The record that has what each table says of a user."""
 SEVERAL = {"user_interests"}
 """A record of another table has them too."""
+
+NOT_SAID = {"account_id", "user_id", "name_key", "password_hash"}
+"""Of an account: numbers and secrets of ours, and what other fields say."""
 
 
 async def test_an_export_has_all_that_every_table_says_of_the_user(
@@ -81,6 +85,8 @@ async def test_an_export_has_all_that_every_table_says_of_the_user(
     assert len(next(line for line in lines if line["record"] == "impression")["item_ids"]) == 3
     preferred = next(line for line in lines if line["record"] == "preference")
     assert (preferred["direction"], preferred["item_id"]) == ("more", "film-4")
+    (account,) = (line for line in lines if line["record"] == "account")
+    assert account.keys() - {"record"} == {*tables.accounts.columns.keys()} - NOT_SAID
     assert "film-25" not in {line.get("item_id") for line in lines}
     for secret in ("hash", "secret", "token"):
         assert secret not in answer.text
