@@ -84,7 +84,7 @@ class Timeline:
                 ItemNo(int(self.interactions.item_nos[row])),
                 self._history(past),
                 len(past) - int(np.searchsorted(past, cut_off)),
-                self.interactions.occurred_at[past[-1]],
+                self.interactions.occurred_at[past[-1]] if len(past) else None,
             )
 
     def history_of(self, user_no: UserNo) -> History:

@@ -17,11 +17,15 @@ from sql.migrate import migrate
 from sql.revisions import find_revisions
 from sql.role_names import APP, OWNER
 from stack.local.roles import ensure_embedded_roles
-from stack.local.servers import postgres as server_module
 from stack.local.servers.binaries import postgres_program
-from stack.local.servers.child_process import run_program
+from stack.local.servers.child_process import run_program, stop_child
 from stack.local.servers.databases import ensure_database
-from stack.local.servers.postgres import PostgresServer, prepare_postgres, wait_until_ready
+from stack.local.servers.postgres import (
+    SHUTDOWN,
+    PostgresServer,
+    prepare_postgres,
+    wait_until_ready,
+)
 from tests.events import event, record
 from tests.passes import fold_all
 from tests.words_run import open_cinema, publish, two_camps, write_night
@@ -176,7 +180,7 @@ def running(data: Path, settings: Mapping[str, str]) -> Iterator[PostgresServer]
         wait_until_ready(server, process, 120, log=log)
         yield server
     finally:
-        server_module.stop(process)
+        stop_child(process, SHUTDOWN)
 
 
 @pytest.fixture(autouse=True)
