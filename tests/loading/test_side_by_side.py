@@ -20,6 +20,19 @@ def items_file(folder: Path, titles: dict[str, str], name: str = "items") -> Pat
     return path
 
 
+def load_that_waits(
+    engine: Engine, path: Path, database_url: str, reports: list[LoadReport]
+) -> threading.Thread:
+    """Begin to load a file; return once the load waits for somebody as it stores events."""
+    thread = threading.Thread(
+        target=lambda: reports.append(load_path(path, database_url, create_items=True)),
+        daemon=True,
+    )
+    thread.start()
+    wait_until(lambda: statements_waiting(engine, "store_staged_events"))
+    return thread
+
+
 def test_a_load_that_is_ended_by_a_deadlock_goes_on(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
@@ -84,12 +97,7 @@ def test_an_event_that_somebody_else_is_storing_is_waited_for_and_the_others_are
     )
     with engine.connect() as other:
         other.execute(claim, {"event_id": ids[2]})
-        thread = threading.Thread(
-            target=lambda: reports.append(load_path(path, database_url, create_items=True)),
-            daemon=True,
-        )
-        thread.start()
-        wait_until(lambda: statements_waiting(engine, "store_staged_events"))
+        thread = load_that_waits(engine, path, database_url, reports)
         other.commit()
     thread.join(timeout=30)
     assert [(report.events_stored, report.events_repeated) for report in reports] == [(4, 1)]
@@ -110,12 +118,7 @@ def test_events_of_who_is_merged_while_a_load_would_make_them_are_the_other_user
     reports = list[LoadReport]()
     with engine.connect() as other:
         other.execute(text("select merge_users('ann', 'bob')"))
-        thread = threading.Thread(
-            target=lambda: reports.append(load_path(path, database_url, create_items=True)),
-            daemon=True,
-        )
-        thread.start()
-        wait_until(lambda: statements_waiting(engine, "store_staged_events"))
+        thread = load_that_waits(engine, path, database_url, reports)
         other.commit()
     thread.join(timeout=30)
     assert [report.events_stored for report in reports] == [2]
