@@ -13,6 +13,7 @@ import psutil
 import psycopg
 import pytest
 
+from loading.priority import NICENESS
 from tests.end_to_end.conftest import System
 from tests.prefect_api import ask_again
 from tests.waiting import wait_until
@@ -226,7 +227,11 @@ def _accepts(system: System, sent: dict[str, object]) -> bool:
 
 def test_nights_let_those_go_first_who_answer(system: System) -> None:
     usual = psutil.Process(system.pid("api")).nice()
-    assert psutil.Process(system.pid("prefect-worker")).nice() == usual + 10
+    worker = system.pid("prefect-worker")
+    assert psutil.Process(worker).nice() == usual + NICENESS
+    session = Path(f"/proc/{worker}/autogroup")
+    if session.exists():
+        assert session.read_text(encoding="ascii").endswith(f" nice {NICENESS}\n")
 
 
 @pytest.mark.parametrize("name", ["speed", "redis", "postgres"])
