@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ Nights of `tests/flows` choose; the first one of `tests/benchmarks/test_cold.py`
 """
 OFTEN = {"PREFECT_WORKER_QUERY_SECONDS": "1"}
 """What is due begins soon after."""
+
+SHARED = ExitStack()
+"""Ends the system that tests of this folder share."""
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
 
@@ -86,7 +89,9 @@ class System:
 
     def pid(self, name: str) -> int:
         """The number of a process of the system."""
-        return int(self.json("status")["processes"][name]["pid"])
+        number = self.state().processes[name].pid
+        assert number is not None
+        return number
 
     def started_again(self, name: str, killed: int) -> bool:
         """Whether another process of this name is running and ready."""
@@ -141,7 +146,22 @@ def running_system(
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One system for all tests of this folder: sample loaded, first night run, a key made."""
-    output = tmp_path_factory.mktemp("up") / "output"
+    with SHARED:
+        yield SHARED.enter_context(shared_system(tmp_path_factory.mktemp("up") / "output"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """End the system with the last test that uses it: beside others it would take their time."""
+    try:
+        return (yield)
+    finally:
+        if "system" not in getattr(nextitem, "fixturenames", ()):
+            SHARED.close()
+
+
+@contextmanager
+def shared_system(output: Path) -> Iterator[System]:
     with tempfile.TemporaryDirectory(prefix="tandem-") as home, recording_proxy() as proxy:
         with running_system(Path(home), output, proxy, **SMALL_NIGHTS) as started:
             arguments = ("--name", "end-to-end", "--scope", "read", "--scope", "write")
