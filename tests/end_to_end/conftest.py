@@ -17,6 +17,7 @@ import pytest
 
 from stack.local.ports import free_port
 from stack.local.supervision.state import StackState, find_state
+from tests.conftest import ALONE
 from tests.libpq_strangers import STRANGERS
 from tests.recording_proxy import RecordingProxy, recording_proxy
 from tests.waiting import wait_until
@@ -152,12 +153,17 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """End the system with the last test that uses it: beside others it would take their time."""
+    """End the system with the last test of those that share it: it would slow others down."""
     try:
         return (yield)
     finally:
-        if "system" not in getattr(nextitem, "fixturenames", ()):
+        if nextitem is None or not _shares_the_system(nextitem):
             SHARED.close()
+
+
+def _shares_the_system(item: pytest.Item) -> bool:
+    file = item.nodeid.split("::", maxsplit=1)[0]
+    return file.startswith("tests/end_to_end/") and file not in ALONE
 
 
 @contextmanager
