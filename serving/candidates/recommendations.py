@@ -205,6 +205,10 @@ class Recommendations:
             _ranking(list(scores), list(scores.values())).top(CANDIDATES),
         )
 
+    def at_hand(self, run_id: RunId) -> KeptItems | None:
+        """The items of a run if this process has them."""
+        return None if self._memory is None else self._memory.at_hand(run_id)
+
     def _kept(self, run_id: RunId) -> KeptItems | None:
         return None if self._memory is None else self._memory.of(run_id)
 
