@@ -1,4 +1,4 @@
-"""What the driver answers past SQLAlchemy, with a cursor that a connection keeps for a statement."""
+"""What the driver answers past SQLAlchemy, with cursors that a connection keeps for statements."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
