@@ -86,14 +86,17 @@ class BlendedRanking:
 
     def top(self, n: int) -> "BlendedRanking":
         """The first `n` items."""
-        return self.reordered(np.arange(min(n, len(self))))
+        return self._at(slice(n))
 
     def reordered(self, order: NDArray[np.integer]) -> "BlendedRanking":
         """The same items in another order; `order` are indexes into this one."""
+        return self._at(order)
+
+    def _at(self, places: NDArray[np.integer] | slice) -> "BlendedRanking":
         return BlendedRanking(
-            self.item_nos[order],
-            self.scores[order],
-            {name: scores[order] for name, scores in self.by_source.items()},
+            self.item_nos[places],
+            self.scores[places],
+            {name: scores[places] for name, scores in self.by_source.items()},
             self.weights,
         )
 

@@ -21,6 +21,11 @@ IN_BINARY = "rows_in_binary"
 
 A `real` then has all its digits as a Python number, and not the fewest that tell it from others."""
 
+ASKED_OFTEN = "asked_often"
+"""An execution option of statements that many requests send: a connection keeps the cursor of each
+for the next time, as it knows how to write the parameters and to read the columns. It holds the
+last answer too, so that should be small."""
+
 
 async def load_rows(
     engine: AsyncEngine, statement: TextClause, parameters: Mapping[str, Any] | None
@@ -51,10 +56,22 @@ async def load_rows(
 async def _ask(
     pooled: PoolProxiedConnection, statement: TextClause, text: str, values: Sequence[Any]
 ) -> Sequence[Any]:
-    cursor = AsyncRawCursor(_driver_of(pooled), row_factory=namedtuple_row)
-    in_binary = statement.get_execution_options().get(IN_BINARY, False)
-    await cursor.execute(text, values, binary=in_binary)
+    options = statement.get_execution_options()
+    cursor = _kept_cursor(pooled, text) if options.get(ASKED_OFTEN) else _new_cursor(pooled)
+    await cursor.execute(text, values, binary=options.get(IN_BINARY, False))
     return await cursor.fetchall()
+
+
+def _new_cursor(pooled: PoolProxiedConnection) -> AsyncRawCursor[Any]:
+    return AsyncRawCursor(_driver_of(pooled), row_factory=namedtuple_row)
+
+
+def _kept_cursor(pooled: PoolProxiedConnection, text: str) -> AsyncRawCursor[Any]:
+    """The cursor of a connection for a statement, made when it is first asked for."""
+    kept: AsyncRawCursor[Any] | None = pooled.info.get(text)
+    if kept is None or kept.connection is not _driver_of(pooled):
+        kept = pooled.info[text] = _new_cursor(pooled)
+    return kept
 
 
 def _driver_of(pooled: PoolProxiedConnection) -> AsyncConnection[Any]:

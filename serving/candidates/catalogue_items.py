@@ -174,12 +174,14 @@ class Named:
             self._places.update(zip(item_nos, range(start, self._count), strict=True))
 
     def __getitem__(self, item_no: int) -> CatalogueItem:
+        return CatalogueItem(ItemNo(item_no), *self.texts(item_no))
+
+    def texts(self, item_no: int) -> tuple[str, str, tuple[str, ...]]:
+        """Id, title and categories of an item."""
         place = self._places[item_no]
         source = bisect_right(self._starts, place) - 1
         columns, row = self._sources[source], place - self._starts[source]
-        categories = tuple(columns.categories[row] or ())
-        item_id, title = columns.item_ids[row], columns.titles[row]
-        return CatalogueItem(ItemNo(item_no), item_id, title, categories)
+        return columns.item_ids[row], columns.titles[row], tuple(columns.categories[row] or ())
 
     def __contains__(self, item_no: object) -> bool:
         return item_no in self._places

@@ -75,17 +75,21 @@ class ItemMemory:
 
     def of(self, run_id: RunId) -> KeptItems | None:
         """The items of a run; None: they are not there, or not yet, or too much has changed."""
-        is_kept = self._kept is not None and self._kept.run_id == run_id
-        if is_kept and not self._is_stale:
-            return self._kept
-        if run_id == self.served() and run_id != self._unkept:
-            if not is_kept:
+        found = self.at_hand(run_id)
+        if found is None and run_id == self.served() and run_id != self._unkept:
+            if self._kept is None or self._kept.run_id != run_id:
                 self._kept, self._in_vain = None, 0
             self._read_soon(run_id)
-        return None
+        return found
+
+    def at_hand(self, run_id: RunId) -> KeptItems | None:
+        """The same, and nothing is read if they are not there."""
+        kept = self._kept
+        return kept if kept is not None and kept.run_id == run_id and not self._is_stale else None
 
     def note(self, kept: KeptItems, beside: BesideMemory) -> None:
         """Read anew what has changed since it was read, if anything has."""
+        kept.note_embedded(beside.embedded.item_nos)
         if kept is not self._kept or self._is_stale:
             return
         if not kept.covers(beside):
@@ -147,7 +151,7 @@ class ItemMemory:
             return
         kept = self._kept
         if kept is not None and kept.run_id == run_id:
-            made = KeptItems.of(run_id, catalogue, kept.item_nos, kept.vectors)
+            made = kept.with_catalogue(catalogue)
         else:
             rows = await self._rows(_VECTORS, {"run_id": run_id, "most": self.most})
             if not rows or rows[0].item_nos is None:

@@ -4,7 +4,7 @@ PostgreSQL takes ten times as long to compare a live vector with ten thousand ot
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -123,6 +123,8 @@ class KeptItems:
     """(n, dimensions)"""
     hidden: NDArray[np.intp]
     """Rows of items that no list may show."""
+    outdated: NDArray[np.bool_]
+    """(n,) which of the items got another vector since; set by `note_embedded`."""
 
     @classmethod
     def of(
@@ -134,7 +136,13 @@ class KeptItems:
     ) -> Self:
         """The vectors with this catalogue."""
         hidden = np.flatnonzero(~catalogue.may_be_shown(item_nos))
-        return cls(run_id, catalogue, item_nos, vectors, hidden)
+        outdated = np.zeros(len(item_nos), dtype=np.bool_)
+        return cls(run_id, catalogue, item_nos, vectors, hidden, outdated)
+
+    def with_catalogue(self, catalogue: KeptCatalogue) -> "KeptItems":
+        """The same vectors with another catalogue."""
+        hidden = np.flatnonzero(~catalogue.may_be_shown(self.item_nos))
+        return replace(self, catalogue=catalogue, hidden=hidden)
 
     def parameters(self) -> dict[str, Any]:
         """Those of statements with the part `beside_memory`."""
@@ -154,6 +162,22 @@ class KeptItems:
         """Whether none of some items came unnoticed; those that are gone are known as such."""
         return not beside.came or self._know(np.array(item_nos, dtype=np.int32), beside)
 
+    def note_embedded(self, item_nos: Numbers) -> None:
+        """Remember which items got another vector than the night made."""
+        if len(item_nos):
+            self.outdated[_rows(self.item_nos, item_nos)] = True
+
+    def taste_and_sequence(
+        self, item_nos: Numbers
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Which of some items (m,) have a vector here, and its first parts (m, d); else zero."""
+        places = _places(self.item_nos, item_nos)
+        known = (places >= 0) & ~self.outdated[places]
+        # The last two numbers are the trend and the filler.
+        embeddings = self.vectors[places, :-2]
+        embeddings[~known] = 0.0
+        return known, embeddings
+
     def _know(self, item_nos: Numbers, beside: BesideMemory) -> bool:
         if not len(item_nos):
             return True
@@ -172,8 +196,9 @@ class KeptItems:
 
         What the statement `load_candidates` finds, which also says what a live score is.
         """
-        # Row by row and not by BLAS, which adds up equal vectors differently in different places.
-        scores = np.einsum("ij,j->i", self.vectors, live_vector).astype(np.float64)
+        # Row by row and not as one product, in which BLAS adds up equal vectors differently in
+        # different places.
+        scores = np.vecdot(self.vectors, live_vector).astype(np.float64)
         self._leave_out(scores, excluded, beside)
         _add_gains(scores, self.item_nos, following)
         rows = _best(scores, most)

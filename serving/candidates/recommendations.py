@@ -27,20 +27,17 @@ from serving.postgres.store import ReadStore
 from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
 from serving.runtime.faults import RunGoneError
-from sql.driver_rows import IN_BINARY
+from sql.driver_rows import ASKED_OFTEN, IN_BINARY
 from sql.live_vectors import vector_read
 from sql.statements import as_array, as_real_array, statements
 
 _SERVING = statements("serving")
 
-_USER_STATE = _SERVING["load_user_state"].execution_options(**{IN_BINARY: True})
-_STATE_AND_CANDIDATES = _SERVING["load_user_state_and_candidates"].execution_options(
-    **{IN_BINARY: True}
-)
-_STATE_BESIDE_MEMORY = _SERVING["load_user_state_beside_memory"].execution_options(
-    **{IN_BINARY: True}
-)
-_BESIDE_MEMORY = _SERVING["load_beside_memory"].execution_options(**{IN_BINARY: True})
+_OFTEN = {IN_BINARY: True, ASKED_OFTEN: True}
+_USER_STATE = _SERVING["load_user_state"].execution_options(**_OFTEN)
+_STATE_AND_CANDIDATES = _SERVING["load_user_state_and_candidates"].execution_options(**_OFTEN)
+_STATE_BESIDE_MEMORY = _SERVING["load_user_state_beside_memory"].execution_options(**_OFTEN)
+_BESIDE_MEMORY = _SERVING["load_beside_memory"].execution_options(**_OFTEN)
 
 # The planner finds a partition's index over an expression only where both numbers are constants.
 _CANDIDATES_BY_INDEX = _SERVING["load_candidates_by_index"].bindparams(
@@ -204,6 +201,10 @@ class Recommendations:
             # What gains nothing by coming next is among the best only if it is among the nearest.
             _ranking(list(scores), list(scores.values())).top(CANDIDATES),
         )
+
+    def at_hand(self, run_id: RunId) -> KeptItems | None:
+        """The items of a run if this process has them."""
+        return None if self._memory is None else self._memory.at_hand(run_id)
 
     def _kept(self, run_id: RunId) -> KeptItems | None:
         return None if self._memory is None else self._memory.of(run_id)

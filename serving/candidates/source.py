@@ -59,8 +59,11 @@ class ItemLookup:
 
     def eligible(self, ranking: Ranking) -> Ranking:
         """What may be shown of a ranking, in the same order."""
+        item_nos = ranking.item_nos.tolist()
+        if self._eligible.issuperset(item_nos):
+            return ranking
         # A list of a few hundred is gone through in less time than numpy takes to sort it.
-        return ranking.where([no in self._eligible for no in ranking.item_nos.tolist()])
+        return ranking.where([no in self._eligible for no in item_nos])
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,12 @@ class ListBuilder:
 
     def add(self, items: Iterable[RecommendedItem]) -> None:
         """Add what there is room for, best first; what a category has too many of is deferred."""
+        if self._most is None:
+            for item in items:
+                if len(self._items) == self._positions:
+                    return
+                self._items.setdefault(item.item_no, item)
+            return
         for item in items:
             if not self.missing:
                 return

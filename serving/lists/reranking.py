@@ -61,7 +61,10 @@ class _Kept:
 
 
 class EmbeddingCache:
-    """Taste and sequence parts of items' embeddings, of the run that was asked for last."""
+    """Taste and sequence parts of items' embeddings, of the run that was asked for last.
+
+    Kept are those of items that are not in the memory of the process anyway.
+    """
 
     def __init__(self, recommendations: Recommendations) -> None:
         self._recommendations = recommendations
@@ -72,6 +75,16 @@ class EmbeddingCache:
 
         RunGoneError if the run was dropped.
         """
+        in_memory = self._recommendations.at_hand(run_id)
+        if in_memory is None:
+            return await self._load(run_id, item_nos)
+        known, embeddings = in_memory.taste_and_sequence(item_nos)
+        if not known.all():
+            others = await self._load(run_id, item_nos[~known])
+            embeddings[~known] = others if others.size else 0.0
+        return embeddings
+
+    async def _load(self, run_id: RunId, item_nos: NDArray[np.integer]) -> NDArray[np.float32]:
         kept, asked = self._of_run(run_id), item_nos.tolist()
         rows = [kept.rows.get(no, -1) for no in asked]
         if -1 not in rows:
@@ -187,10 +200,8 @@ def candidate_items(candidates: Candidates, ranked: BlendedRanking) -> list[Reco
 def _item(
     candidates: Candidates, item_no: int, score: float, scores: Mapping[str, float]
 ) -> RecommendedItem:
-    named = candidates.items[item_no]
-    return RecommendedItem(
-        named.item_no, named.item_id, named.title, score, scores, categories=named.categories
-    )
+    item_id, title, categories = candidates.items.texts(item_no)
+    return RecommendedItem(ItemNo(item_no), item_id, title, score, scores, categories=categories)
 
 
 def _new_item(candidates: Candidates, ranked: BlendedRanking, item_no: ItemNo) -> RecommendedItem:

@@ -20,6 +20,7 @@ from serving.candidates.catalogue_items import CatalogueItem, Named, Nearest, Ne
 from serving.candidates.item_memory import ItemMemory
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.user_state import UserState
+from serving.lists.reranking import EmbeddingCache
 from serving.postgres.limits import StoreLimits
 from serving.postgres.store import Store
 from serving.runtime.faults import RunGoneError
@@ -257,6 +258,16 @@ async def assert_same_lists(
             assert all(names[no] == item for no, item in found_names.items())
 
 
+async def assert_same_vectors(
+    by_postgres: Recommendations, in_memory: Recommendations, run_id: RunId, items: Sequence[int]
+) -> None:
+    """Of what lists are made diverse by; the list before has told the memory what is outdated."""
+    item_nos = np.array(items)
+    expected = await by_postgres.load_taste_and_sequence(run_id, item_nos)
+    found = await EmbeddingCache(in_memory).load(run_id, item_nos)
+    assert found.tolist() == expected.tolist()
+
+
 def named(nearest: Nearest) -> dict[int, CatalogueItem]:
     """Of the state that is read at once, new items are among the others too."""
     columns = (nearest.near, nearest.following, nearest.listed)
@@ -296,6 +307,7 @@ async def test_whatever_happens_lists_are_those_that_postgres_finds(
             # What is being read may be older than what happens next.
             await memory.settle()
         await assert_same_lists(by_postgres, in_memory, served(shop), shop.user_nos)
+        await assert_same_vectors(by_postgres, in_memory, served(shop), shop.item_nos)
     await memory.settle()
     ranked = store.sent["load_user_state_beside_memory"] + store.sent["load_beside_memory"]
     assert ranked > 50

@@ -59,8 +59,8 @@ def check_nearest(
     gaining = random.choice(items.item_nos, len(items.item_nos) // 5, replace=False)
     following = Ranking.of(gaining, random.random(len(gaining)))
     gains = dict(zip(following.item_nos.tolist(), following.scores.tolist(), strict=True))
-    products = np.einsum("ij,j->i", items.vectors, vector).astype(np.float64)
-    known = dict(zip(items.item_nos.tolist(), products.tolist(), strict=True))
+    products = [float(row @ vector) for row in items.vectors]
+    known = dict(zip(items.item_nos.tolist(), products, strict=True))
     embedded = beside.embedded
     known |= zip(embedded.item_nos.tolist(), embedded.scores.tolist(), strict=True)
     shown = dict(zip(items.item_nos.tolist(), items.catalogue.shown.tolist(), strict=True))
