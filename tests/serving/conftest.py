@@ -214,6 +214,8 @@ async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterato
                 # As many as an app has; but a test seldom needs two at once, and each kept costs.
                 "postgres_connections": 1,
                 "postgres_overflow_connections": 19,
+                "postgres_background_connections": 1,
+                "postgres_exclusion_connections": 1,
                 "startup_wait_seconds": 0.0,
                 # All tests come from one address.
                 "limit_address_per_minute": 0,
