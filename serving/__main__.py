@@ -11,10 +11,12 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 # Loaded by the server otherwise: after the fork, and so once in every process.
 from uvicorn.lifespan import on as _lifespan  # noqa: F401
@@ -83,8 +85,19 @@ def _serve(
 ) -> None:
     """Serve in this process."""
     configure_logs(settings.log_level)
-    config = uvicorn.Config(
-        partial(app_of_process, settings, slot),
+    app = partial(app_of_process, settings, slot)
+    config = server_config(settings, app, None if heart is None else heart.beat)
+    uvicorn.Server(config).run([listener])
+
+
+def server_config(
+    settings: ServingSettings,
+    app: Callable[[], FastAPI],
+    beat: Callable[[], Awaitable[None]] | None = None,
+) -> uvicorn.Config:
+    """How the app that this makes is served; `beat` is called again and again."""
+    return uvicorn.Config(
+        app,
         factory=True,
         loop="uvloop",
         http=GuardedProtocol,
@@ -97,10 +110,9 @@ def _serve(
         proxy_headers=False,
         timeout_graceful_shutdown=settings.api_shutdown_seconds,
         timeout_keep_alive=settings.api_keep_alive_seconds,
-        callback_notify=None if heart is None else heart.beat,
+        callback_notify=beat,
         timeout_notify=0,
     )
-    uvicorn.Server(config).run([listener])
 
 
 def _allow_files(most: int) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from sql.first_connection import ask_once
 from sql.statements import statements
 from sql.vectors import register_vector_arrays
 
@@ -134,6 +135,7 @@ def make_engine(
     engine = create_engine(
         driver_url(database_url), connect_args=arguments, **_NO_HSTORE, **options
     )
+    ask_once(engine)
 
     @event.listens_for(engine, "connect")
     def _register(connection: Any, _record: Any) -> None:
@@ -184,6 +186,7 @@ def make_async_engine(
     engine = create_async_engine(
         driver_url(database_url), connect_args=arguments, **_NO_HSTORE, **options
     )
+    ask_once(engine.sync_engine)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _register(connection: Any, _record: Any) -> None:

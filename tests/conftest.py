@@ -71,7 +71,7 @@ WHOLE = (
     "tests/stack/",
 )
 """Where tests start programs."""
-WHOLE_FIXTURES = {"start", "client", "own_redis", "run_api", "speed_worker", "browser"}
+WHOLE_FIXTURES = {"start", "client", "own_redis", "run_api", "serve_api", "speed_worker", "browser"}
 """Fixtures that start an app, or a server or a browser for one test."""
 IN_MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 6 * 2**30

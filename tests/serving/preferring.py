@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import bindparam, insert, update
 
 from tests import tables
 from tests.serving.conftest import Seeds
@@ -26,12 +26,24 @@ def ann(seeds: Seeds) -> int:
     similar the nearer their numbers are, up to nine apart. Ann's sources have no film after 19.
     """
     f = seeds.film_nos
-    for n in range(30):
-        values = {
-            "categories": [GENRES[n % 3]],
-            "attributes": {"made": n // 10, "tags": [GENRES[n % 3], "film"], "short": n % 2 == 0},
-        }
-        seeds.write(update(tables.items).where(tables.items.c.item_no == f[n]).values(**values))
+    with seeds.engine.begin() as connection:
+        connection.execute(
+            update(tables.items)
+            .where(tables.items.c.item_no == bindparam("film"))
+            .values(categories=bindparam("genres"), attributes=bindparam("said")),
+            [
+                {
+                    "film": f[n],
+                    "genres": [GENRES[n % 3]],
+                    "said": {
+                        "made": n // 10,
+                        "tags": [GENRES[n % 3], "film"],
+                        "short": n % 2 == 0,
+                    },
+                }
+                for n in range(30)
+            ],
+        )
     user_no = seeds.user("ann")
     run_id = seeds.run(
         batch={user_no: [(f[n], 20.0 - n) for n in range(15)]},

@@ -86,7 +86,7 @@ NOT_DURABLE = {
     "synchronous_commit": "off",
     "max_wal_size": "256MB",
     # Whoever makes or drops a database looks at every buffer; here they come and go.
-    "shared_buffers": "128MB",
+    "shared_buffers": "32MB",
 }
 
 

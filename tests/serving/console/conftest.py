@@ -18,10 +18,10 @@ from tests.browser import browser
 from tests.serving.accounts.conftest import cheap_hashes, people
 from tests.serving.accounts.people import PASSWORD, People
 from tests.serving.conftest import Start
-from tests.serving.process import RunApi, RunningApi, run_api
+from tests.serving.threaded import ServeApi, serve_api
 from tests.waiting import wait_until
 
-__all__ = ["browser", "cheap_hashes", "people", "run_api"]
+__all__ = ["browser", "cheap_hashes", "people", "serve_api"]
 
 # The machine may be busy; what is fast is not waited for.
 _PATIENCE_MS = 120_000
@@ -76,7 +76,7 @@ class Visit:
     """A browser in which somebody of the team is signed in."""
 
     browser: Browser
-    api: RunningApi
+    port: int
     people: People
 
     def page(self, path: str, role: str = "operator", width: int = 1280) -> Page:
@@ -84,7 +84,7 @@ class Visit:
         if self.people.find(role) is None:
             self.people.add(role, role)
         context = self.browser.new_context(
-            base_url=f"http://127.0.0.1:{self.api.port}", viewport={"width": width, "height": 800}
+            base_url=f"http://127.0.0.1:{self.port}", viewport={"width": width, "height": 800}
         )
         context.set_default_timeout(_PATIENCE_MS)
         page = context.new_page()
@@ -119,7 +119,5 @@ def serious(page: Page) -> list[str]:
 
 
 @pytest.fixture
-def visit(browser: Browser, run_api: RunApi, people: People) -> Visit:
-    # The machine may be busy; what pages show is tested, not how soon.
-    api = run_api(limit_address_per_minute=0, request_budget_seconds=20.0)
-    return Visit(browser, api, people)
+def visit(browser: Browser, serve_api: ServeApi, people: People) -> Visit:
+    return Visit(browser, serve_api(), people)

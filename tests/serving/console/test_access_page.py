@@ -23,7 +23,7 @@ def test_a_key_is_made_shown_once_and_revoked(visit: Visit) -> None:
     key = page.locator("#secret-text")
     expect(key).to_have_text(re.compile("^tdm_"))
     headers = {"X-API-Key": key.inner_text()}
-    url = f"http://127.0.0.1:{visit.api.port}/v1/popular"
+    url = f"http://127.0.0.1:{visit.port}/v1/popular"
     assert httpx.get(url, headers=headers).status_code == 200
     page.click("text=Done")
     expect(page.locator(".keys")).to_contain_text("shop")
@@ -51,7 +51,7 @@ def test_somebody_is_invited_by_a_link_and_disabled(visit: Visit) -> None:
 
 def test_a_key_is_given_a_limit_and_loses_it(visit: Visit, seeds: Seeds) -> None:
     key = {"X-API-Key": seeds.key("read", name="shop")}
-    url = f"http://127.0.0.1:{visit.api.port}/v1/popular"
+    url = f"http://127.0.0.1:{visit.port}/v1/popular"
     page = visit.page("/console/access", "admin")
     limit = "[aria-label='Requests a minute of shop']"
     page.fill(limit, "7")

@@ -11,7 +11,7 @@ from tests.serving.accounts.people import People
 from tests.serving.conftest import Seeds, event
 from tests.serving.console.conftest import Visit, serious
 from tests.serving.experiments.test_whole_experiment import EIGHT_DAYS_AGO
-from tests.serving.process import RunApi
+from tests.serving.threaded import ServeApi
 from tests.waiting import wait_until
 
 USERS = 260
@@ -20,10 +20,9 @@ CLICKING = {"now": 0.35, "new": 0.95}
 
 
 @pytest.fixture
-def counting_visit(browser: Browser, run_api: RunApi, people: People) -> Visit:
+def counting_visit(browser: Browser, serve_api: ServeApi, people: People) -> Visit:
     """An API that counts what users of experiments did all the time."""
-    api = run_api(limit_address_per_minute=0, request_budget_seconds=20.0, experiment_seconds=0.5)
-    return Visit(browser, api, people)
+    return Visit(browser, serve_api(experiment_seconds=0.5), people)
 
 
 def add_rules(page: Page) -> None:
@@ -139,7 +138,7 @@ def test_a_placement_is_made_compared_and_adopted_by_forms(
     page = counting_visit.page("/console/placements")
     make_placement(page)
     start_experiment(page)
-    simulate(seeds, counting_visit.api.port)
+    simulate(seeds, counting_visit.port)
     page.reload()
     expect(page.locator(".finding")).to_contain_text("new brings more than now")
     expect(page.locator(".chart.wide .whisker")).to_have_count(1)

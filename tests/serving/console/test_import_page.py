@@ -9,8 +9,8 @@ from tests.browser import browser
 from tests.serving.accounts.people import People
 from tests.serving.conftest import Seeds
 from tests.serving.console.conftest import SignedIn, Visit, serious
-from tests.serving.process import RunApi
 from tests.serving.test_loads import Worker, upload, worker
+from tests.serving.threaded import ServeApi
 
 __all__ = ["browser", "worker"]
 
@@ -23,8 +23,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def visit(browser: object, run_api: RunApi, people: People, folder: Path) -> Visit:
-    return Visit(browser, run_api(limit_address_per_minute=0, uploads=folder), people)  # type: ignore[arg-type]
+def visit(browser: object, serve_api: ServeApi, people: People, folder: Path) -> Visit:
+    return Visit(browser, serve_api(uploads=folder), people)  # type: ignore[arg-type]
 
 
 async def test_who_may_only_look_imports_nothing(signed_in: SignedIn) -> None:

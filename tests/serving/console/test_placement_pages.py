@@ -13,7 +13,7 @@ def save(visit: Visit, seeds: Seeds, base_version: int, **definition: Any) -> ht
     """Save as an app does, while somebody looks at the page."""
     body = {"definition": definition, "base_version": base_version}
     headers = {"X-API-Key": seeds.key("admin", name=f"other-{base_version}")}
-    url = f"http://127.0.0.1:{visit.api.port}/v1/placements/home"
+    url = f"http://127.0.0.1:{visit.port}/v1/placements/home"
     return httpx.put(url, json=body, headers=headers, timeout=60)
 
 
