@@ -77,8 +77,6 @@ class TransitionParameters:
     """What each step back in time multiplies the weight of an item by."""
     next_weights: tuple[float, float, float] = (1.0, 0.6, 0.36)
     """What the next items count, the first first."""
-    half_life_days: float = 730.0
-    """Age at which a moment counts half."""
     neighbours: int = 100
     """At the most so many items follow on one."""
     dense_items: int = 1_000

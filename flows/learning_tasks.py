@@ -165,9 +165,13 @@ def learn_list_words(
     matrix: InteractionMatrix,
     terms: ItemTerms,
     words: WordParameters,
+    *,
+    sequence_dimensions: int,
 ) -> tuple[Factors, InteractionMatrix]:
     """The lists' factors and the matrix with new items in them."""
-    widened, wider = lists_with_words(factors, matrix, terms, words)
+    widened, wider = lists_with_words(
+        factors, matrix, terms, words, sequence_dimensions=sequence_dimensions
+    )
     context.say(f"{len(wider.item_nos) - len(matrix.item_nos):,} new items can be listed.")
     return widened, wider
 

@@ -215,7 +215,10 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
         del held_out, validation, weighing
         learning = begin(_learn_words, context, composing, terms, chosen)
         matrix, factors = fitting()
-        factors, wider = learning_tasks.learn_list_words(context, factors, matrix, terms, chosen)
+        listed_sequence = following().dimensions if run.parameters.lists.sequence_weight else 0
+        factors, wider = learning_tasks.learn_list_words(
+            context, factors, matrix, terms, chosen, sequence_dimensions=listed_sequence
+        )
         publishing_tasks.write_lists(context, run, wider, factors, catalogue)
         # They are the largest thing of a night, and nothing needs them any more.
         del fitting, matrix, factors, wider

@@ -72,7 +72,7 @@ def _sample(split: Split, seed: int) -> _Sample:
     known_items = None
     if len(past) + len(future) > MOST_INTERACTIONS:
         known_items = _used_items(past, future)
-        drawn = _drawn_users(past, future, seed)
+        drawn = drawn_users(past, future, seed)
         past = past.where(taken(drawn, past.user_nos))
         future = future.where(taken(drawn, future.user_nos))
     timeline, cut_off = Timeline(past.followed_by(future)), len(past)
@@ -87,7 +87,7 @@ def _used_items(past: Interactions, future: Interactions) -> NDArray[np.bool_]:
     return occurrences(past.item_nos, items) > 0
 
 
-def _drawn_users(past: Interactions, future: Interactions, seed: int) -> NDArray[np.bool_]:
+def drawn_users(past: Interactions, future: Interactions, seed: int) -> NDArray[np.bool_]:
     """By user number whether a user is drawn, each as likely as any other.
 
     So each event is as likely as any other to be among those of the users drawn.

@@ -39,10 +39,14 @@ def learn_calibrated(
     if held_out.sum() < _FEWEST_HELD_OUT:
         fit = learn_term_vectors(items, targets, degrees, parameters, penalty=_DEFAULT_PENALTY)
         return fit, _DEFAULT_PENALTY, float("nan")
-    # The columns of one long part are much alike; with all of them a large catalogue takes long.
-    one_of_many = len(widths) == 1 and len(items.item_nos) > _MANY_ITEMS
-    stride = max(1, widths[0] // _JUDGED_COLUMNS) if one_of_many else 1
-    judged = targets[:, ::stride]
+    # The columns of a long part are much alike; with all of them a large catalogue takes long.
+    is_large = len(items.item_nos) > _MANY_ITEMS
+    stride = max(1, widths[0] // _JUDGED_COLUMNS) if is_large else 1
+    ends = np.cumsum(widths)
+    parts = (
+        targets[:, end - width : end : stride] for width, end in zip(widths, ends, strict=True)
+    )
+    judged = np.hstack(list(parts))
     penalty, said, error = _judged(items, judged, degrees, held_out, parameters)
     observed = judged[held_out].astype(np.float64)
     judged_widths = tuple(-(-width // stride) for width in widths)

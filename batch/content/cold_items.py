@@ -107,15 +107,23 @@ def space_with_words(
 
 
 def lists_with_words(
-    factors: Factors, matrix: InteractionMatrix, terms: ItemTerms, parameters: WordParameters
+    factors: Factors,
+    matrix: InteractionMatrix,
+    terms: ItemTerms,
+    parameters: WordParameters,
+    *,
+    sequence_dimensions: int = 0,
 ) -> tuple[Factors, InteractionMatrix]:
     """The nightly lists' factors with new items at the end, and the matrix with their columns.
 
-    Little known items are shrunk towards their words as in the space.
+    Little known items are shrunk towards their words as in the space. The last
+    `sequence_dimensions` of the factors are what comes next. They are of another length than the
+    others, and words say more or less of them, so that each part is calibrated by itself.
     """
     degrees = item_degrees(matrix)
     known = terms.of(matrix.item_nos)
-    widths = (factors.items.shape[1],)
+    of_fit = factors.items.shape[1] - sequence_dimensions
+    widths = (of_fit, sequence_dimensions) if sequence_dimensions else (of_fit,)
     words, _, _ = learn_calibrated(known, factors.items, degrees, widths, parameters)
     items = _all_shrunk(factors.items, words, known, degrees, parameters.pseudo_count)
     new = terms.of(np.setdiff1d(terms.item_nos, matrix.item_nos))

@@ -54,6 +54,22 @@ def split_by_time(interactions: Interactions, holdout_share: float) -> Split:
     return Split(moment, interactions.where(~in_future), interactions.where(in_future))
 
 
+def split_by_user(interactions: Interactions, share: float) -> tuple[Interactions, Interactions]:
+    """Hold out this share of each user's interactions, the newest, rounded down.
+
+    The rest and what is held out, both in time order. The rest of one user may be later than what
+    is held out of another.
+    """
+    ordered = interactions.in_time_order()
+    by_user = np.argsort(ordered.user_nos, kind="stable")
+    _, starts, counts = np.unique(ordered.user_nos[by_user], return_index=True, return_counts=True)
+    kept = counts - (counts * share).astype(np.int64)
+    places = np.arange(len(by_user)) - np.repeat(starts, counts)
+    is_held = np.zeros(len(by_user), dtype=np.bool_)
+    is_held[by_user] = places >= np.repeat(kept, counts)
+    return ordered.where(~is_held), ordered.where(is_held)
+
+
 def relevant_in_future(
     past: InteractionMatrix, future: Interactions, as_of: np.datetime64
 ) -> Relevant:

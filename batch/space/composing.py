@@ -94,7 +94,7 @@ def fit_item_components(
         sequence=sequence
         or sequence_vectors(interactions, item_nos, as_of, parameters, engine=engine),
         trends=np.stack(trends),
-        transitions=fit_transitions(interactions, item_nos, as_of, parameters.transitions, ridges),
+        transitions=fit_transitions(interactions, item_nos, parameters.transitions, ridges),
     )
 
 

@@ -1,9 +1,8 @@
 """Fitting transitions: what comes next, by ridge regression from decayed histories.
 
 Each moment of a user's history gives a row of S, the decayed newest items, and a row of T, the
-items that came next. B = (S'WS + lambda I)^-1 S'WT foresees T from S (the closed form of ridge
-regression; TALE, Park et al., WSDM 2025, is of this kind). The diagonal W says what each moment
-counts: half after `half_life_days`. In what follows, S and T are those rows times the root of W.
+items that came next. B = (S'S + lambda I)^-1 S'T foresees T from S (the closed form of ridge
+regression; TALE, Park et al., WSDM 2025, is of this kind).
 
 The most used items are solved for exactly. The others are rare, so that lambda outweighs what they
 have in common: each follows from the solution of the first by one step of block Gauss-Seidel, where
@@ -25,7 +24,6 @@ from domain.transitions import Transitions
 
 _COLUMNS_AT_ONCE = 10_000
 _ROWS_AT_ONCE = 2_000
-_NEWEST_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,6 @@ class _Counts:
 def fit_transitions(
     interactions: Interactions,
     item_nos: NDArray[np.int32],
-    as_of: np.datetime64,
     parameters: TransitionParameters,
     ridges: Iterable[float],
 ) -> dict[float, csr_matrix]:
@@ -61,7 +58,7 @@ def fit_transitions(
     wanted = tuple(ridges)
     if not wanted:
         return {}
-    counts = _counts(interactions, item_nos, as_of, parameters)
+    counts = _counts(interactions, item_nos, parameters)
     return {ridge: _scaled(_solve(counts, ridge, parameters.neighbours)) for ridge in wanted}
 
 
@@ -78,12 +75,9 @@ def weighed(matrix: csr_matrix, item_nos: NDArray[np.int32], weight: float) -> T
 
 
 def _counts(
-    interactions: Interactions,
-    item_nos: NDArray[np.int32],
-    as_of: np.datetime64,
-    parameters: TransitionParameters,
+    interactions: Interactions, item_nos: NDArray[np.int32], parameters: TransitionParameters
 ) -> _Counts:
-    histories, successors = _moments(interactions, item_nos, as_of, parameters)
+    histories, successors = _moments(interactions, item_nos, parameters)
     squares = np.asarray(histories.multiply(histories).sum(axis=0), dtype=np.float64).ravel()
     most_used = np.argsort(-squares, kind="stable")[: parameters.dense_items]
     solved = np.sort(most_used)
@@ -100,38 +94,20 @@ def _counts(
 
 
 def _moments(
-    interactions: Interactions,
-    item_nos: NDArray[np.int32],
-    as_of: np.datetime64,
-    parameters: TransitionParameters,
+    interactions: Interactions, item_nos: NDArray[np.int32], parameters: TransitionParameters
 ) -> tuple[csr_matrix, csr_matrix]:
-    """S and T (m, i): for each step of a history what was used up to it, and what came next.
-
-    Both rows of a moment are multiplied by the root of what it counts.
-    """
+    """S and T (m, i): for each step of a history what was used up to it, and what came next."""
     liked = _newest_steps(interactions, parameters.most_moments)
     columns = np.searchsorted(item_nos, liked.item_nos)
-    # weight = 2^(-age / half-life)
-    roots = 0.5 ** (0.5 * _ages_days(liked, as_of) / parameters.half_life_days)
     shape = (len(liked), len(item_nos))
     ages = range(parameters.history_items)
-    decays = {age: parameters.history_decay**age for age in ages}
-    histories = _shifted(liked.user_nos, columns, roots, decays, shape)
+    histories = _shifted(
+        liked.user_nos, columns, {age: parameters.history_decay**age for age in ages}, shape
+    )
     coming = dict(zip((-1, -2, -3), parameters.next_weights, strict=True))
-    successors = _shifted(liked.user_nos, columns, roots, coming, shape)
+    successors = _shifted(liked.user_nos, columns, coming, shape)
     moments = np.flatnonzero(np.diff(successors.indptr))
     return histories[moments], successors[moments]
-
-
-def _ages_days(liked: Interactions, as_of: np.datetime64) -> NDArray[np.float64]:
-    """(m,) from when a hundredth of the steps were still to come, 0 for these.
-
-    So a few events that come years after all others do not make all others faint beside lambda.
-    """
-    ages = liked.ages_days(as_of)
-    if not len(ages):
-        return ages
-    return np.maximum(ages - np.quantile(ages, _NEWEST_SHARE), 0.0)
 
 
 def _newest_steps(interactions: Interactions, most: int) -> Interactions:
@@ -149,21 +125,17 @@ def _newest_steps(interactions: Interactions, most: int) -> Interactions:
 def _shifted(
     user_nos: NDArray[np.int32],
     columns: NDArray[np.intp],
-    scales: NDArray[np.float64],
     weights: dict[int, float],
     shape: tuple[int, int],
 ) -> csr_matrix:
-    """(m, i): in row r the item k steps before it of the same user with the weight of k.
-
-    Row r is multiplied by `scales[r]`.
-    """
+    """(m, i): in row r the item k steps before it of the same user with the weight of k."""
     rows, found, values = [], [], []
     for step, weight in weights.items():
         here = np.arange(max(step, 0), shape[0] + min(step, 0))
         same = here[user_nos[here] == user_nos[here - step]]
         rows.append(same)
         found.append(columns[same - step])
-        values.append((weight * scales[same]).astype(np.float32))
+        values.append(np.full(len(same), weight, dtype=np.float32))
     cells = (np.concatenate(rows), np.concatenate(found))
     return csr_matrix((np.concatenate(values), cells), shape=shape, dtype=np.float32)
 

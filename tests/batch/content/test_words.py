@@ -224,6 +224,27 @@ def test_the_nightly_lists_know_new_items_and_nobody_has_seen_them(
     assert (wider.weights[:, :KNOWN] != matrix.weights).nnz == 0
 
 
+def test_each_part_of_the_lists_has_items_made_of_words_as_long_as_others(
+    space: ItemSpace, matrix: InteractionMatrix, terms: ItemTerms
+) -> None:
+    clear = space.items.vectors[:, :8]
+    # Of the shorter part words foresee the half alone.
+    noise = np.random.default_rng(3).normal(size=clear.shape).astype(np.float32)
+    short = clear + 0.7 * noise
+    factors = Factors(np.eye(50, 16, dtype=np.float32), np.hstack([short, 10.0 * clear]))
+    words = replace(WORDS, pseudo_count=0.0)
+
+    def length_of_new(sequence_dimensions: int) -> float:
+        made, _ = lists_with_words(
+            factors, matrix, terms, words, sequence_dimensions=sequence_dimensions
+        )
+        return float((made.items[KNOWN:, :8] ** 2).sum(axis=1).mean())
+
+    length = float((short**2).sum(axis=1).mean())
+    assert length_of_new(8) == pytest.approx(length, rel=0.3)
+    assert length_of_new(0) < 0.9 * length_of_new(8)
+
+
 def test_lists_of_many_factors_are_judged_by_some_and_lengthened_in_all(
     matrix: InteractionMatrix, terms: ItemTerms, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,7 +67,7 @@ def test_what_is_learned_in_parts_is_what_is_learned_at_once(
     def learned() -> list[np.ndarray]:
         matrix = interaction_matrix(history, as_of)
         ranking = all_time(history)
-        (transitions,) = fit_transitions(history, items, as_of, FEW, [5.0]).values()
+        (transitions,) = fit_transitions(history, items, FEW, [5.0]).values()
         return [
             matrix.weights.toarray(),
             matrix.seen.toarray(),

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix
-from batch.history.splitting import relevant_in_future, sample_users, split_by_time
+from batch.history.splitting import (
+    relevant_in_future,
+    sample_users,
+    split_by_time,
+    split_by_user,
+)
 
 Event = tuple[int, int, int, int]
 """User, item, kind, day."""
@@ -73,3 +78,19 @@ def test_a_sample_of_users_is_drawn_from_them_and_is_not_too_big(
     chosen = sample_users(np.array(sorted(users), dtype=np.int32), most, seed=1)
     assert set(chosen.tolist()) <= users
     assert len(chosen) == min(most, len(users))
+
+
+@given(events=EVENTS, share=st.floats(0.01, 0.99))
+def test_the_newest_of_each_user_are_held_out(
+    make_interactions: Callable[..., Interactions], events: list[Event], share: float
+) -> None:
+    interactions = make_interactions(events)
+    rest, held_out = split_by_user(interactions, share)
+    assert len(rest) + len(held_out) == len(interactions)
+    for user_no in np.unique(interactions.user_nos):
+        own = interactions.occurred_at[interactions.user_nos == user_no]
+        later = held_out.occurred_at[held_out.user_nos == user_no]
+        assert len(later) == int(len(own) * share)
+        assert np.sort(later).tolist() == np.sort(own)[len(own) - len(later) :].tolist()
+        earlier = rest.occurred_at[rest.user_nos == user_no]
+        assert not len(later) or earlier.max() <= later.min()
