@@ -8,12 +8,15 @@ from domain.errors import InvalidInputError
 from domain.event_words import kind_of_word
 from loading.event_times import ask_about_times, kind_done_at, times_of_kinds
 from loading.findings import CART_KIND, DEFAULT_KIND, ORDER_KIND, RATING_KIND, Findings
+from loading.flags import NOTHING, with_flags
 from loading.kinds_plan import (
+    ACTS,
     ask_about_flag,
     ask_about_goods,
     column_of_orders,
     flags_of,
     has_orders,
+    is_done,
     kind_label,
     refuse_computed,
     unknown_kinds,
@@ -40,7 +43,7 @@ class KindPlanner:
     """Finds the kinds of events."""
 
     seen: Findings
-    verdicts: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, str | None] = field(default_factory=dict)
     """Kinds of words for yes and no."""
 
     def plan(self) -> tuple[str | None, dict[str, str | None]]:
@@ -102,11 +105,14 @@ class KindPlanner:
             return
         if self._find_opinions(names) or self._find_states(names):
             return
-        self._ask_about_flags(names)
-        self._ask_about_times(names)
+        if not self._find_flags(names):
+            self._ask_about_times(names)
 
-    def _ask_about_flags(self, names: Sequence[str]) -> None:
-        """AmbiguousInputError if columns of yes and no say whether anything was done."""
+    def _find_flags(self, names: Sequence[str]) -> bool:
+        """Whether columns of yes and no say what was done.
+
+        AmbiguousInputError if they say what was thought, or are something else beside orders.
+        """
         kinds = flags_of(self.seen.table, tuple(names))
         item = self.seen.fields["item_id"]
         words = {
@@ -115,10 +121,36 @@ class KindPlanner:
             if flag not in self.seen.fields.values()
         }
         flags = {flag: found for flag, found in words.items() if found is not None}
+        done = [flag for flag in flags if is_done(flag, kinds[flag])]
+        if any(flags[flag][0] for flag in done) and not has_orders(self.seen.table):
+            read = [flag for flag in flags if flag in done or kinds[flag] not in ACTS]
+            self._read_flags({flag: kinds[flag] for flag in read}, flags)
+            return True
         for flag, found in flags.items():
             if found[1]:
                 others = [other for other in flags if other != flag and flags[other][0]]
                 raise ask_about_flag(flag, kinds[flag], found, others)
+        return False
+
+    def _read_flags(
+        self, kinds: Mapping[str, str], flags: Mapping[str, tuple[list[str], list[str]]]
+    ) -> None:
+        """An event for each yes, as a row without any was only shown, or nothing at all."""
+        if len(kinds) == 1:
+            ((flag, kind),) = kinds.items()
+            yes, no = flags[flag]
+            self.verdicts = {**dict.fromkeys(yes, kind), **dict.fromkeys(no, None)}
+            self.seen.fields["kind"] = flag
+        else:
+            yeses = {flag: flags[flag][0] for flag in kinds}
+            table, column = with_flags(self.seen.duck, self.seen.table, kinds, yeses)
+            self.verdicts = {NOTHING: None}
+            self.seen.table, self.seen.fields["kind"] = table, column
+        said = " or ".join(kinds)
+        self.seen.notes.append(
+            f"an event for each yes in {said}; rows without any are left out (--kind view counts"
+            " them all)"
+        )
 
     def _ask_about_times(self, names: Sequence[str]) -> None:
         """AmbiguousInputError if several times say that several things were done, or were not."""

@@ -18,11 +18,14 @@ MOST_KINDS = 200
 
 _VERDICTS = {"isrecommended", "recommended", "recommend", "votedup"}
 """Columns of yes and no that say whether somebody likes an item."""
+_SHOWN_OR_NOT = "label target"
+"""Columns of what is to be predicted: whoever made the table knows what that is."""
 _FLAGS = {
     "click": "clk",
     "cart": "atc carted incart",
     "purchase": "converted booked booking",
-    "view": "label target",
+    "dislike": "hate",
+    "view": _SHOWN_OR_NOT,
 }
 """Beside the usual words for what people did."""
 _KIND_OF_FLAG = {name: kind for kind, names in _FLAGS.items() for name in names.split()}
@@ -44,8 +47,11 @@ _NO_FLAGS = {
     *("rating", "rate", "rated", "review", "visit", "recommended", "checkout", "detailview"),
 }
 """Words for what people did that are the state of an item too, or that other rules read."""
+ACTS = {"view", "click", "cart", "purchase"}
+"""Kinds of what is done, whatever is thought of it."""
 QUESTION_OF_NOTHING = "perhaps nothing happened, as with items that were only shown"
-_YES, _NO = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
+_YES = ("1", "1.0", "true", "t", "yes", "y", "ja", "oui", "si", "sí", "sim", "tak", "да")
+_NO = ("0", "0.0", "false", "f", "no", "n", "nein", "non", "nee", "não", "nao", "nie", "нет")
 QUANTITIES = (
     "quantity qty itemquantity lineitemquantity productquantity purchasequantity qtyordered"
     " orderqty orderquantity productqty"
@@ -109,6 +115,12 @@ def flags_of(table: Table, names: tuple[str, ...]) -> dict[str, str]:
     """Columns that may say whether anything was done at all, and the kind of each."""
     kinds = {column: _kind_of_flag(column, names) for column in table.columns}
     return {column: kind for column, kind in kinds.items() if kind is not None}
+
+
+def is_done(column: str, kind: str) -> bool:
+    """Whether no in a column of yes and no says that nothing was done, and not what was thought."""
+    word = _AROUND_FLAGS.sub("", last_part(column))
+    return kind in ACTS and word not in _SHOWN_OR_NOT.split()
 
 
 def _kind_of_flag(column: str, names: tuple[str, ...]) -> str | None:
