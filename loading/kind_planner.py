@@ -24,7 +24,7 @@ from loading.kinds_plan import (
     words_of,
     yes_and_no,
 )
-from loading.named_files import is_of_returns, kind_by_name
+from loading.named_files import is_of_returns, kind_by_name, says_nothing_was_done
 from loading.opinions import column_of_opinions, find_states, kind_of_opinion, opinions_of
 from loading.values import values_of
 from loading.words import last_part
@@ -201,6 +201,11 @@ class KindPlanner:
             return self._existing_kind(said, names)
         if "value" in self.seen.fields and RATING_KIND in names:
             return RATING_KIND
+        if self.seen.layout is None and says_nothing_was_done(self.seen.table.source.name):
+            raise InvalidInputError(
+                f"The name of {self.seen.table.source.name} says that its rows were taken back, or"
+                f" are not what people did. Say --kind {DEFAULT_KIND} or another kind if they are."
+            )
         named = self._kind_by_name(names)
         if named is not None:
             return named

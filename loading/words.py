@@ -128,7 +128,8 @@ _SORTS = {"visitor", "account", "member", "subscriber", "shopper"}
 _SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
 _OTHER_ENVELOPES = ("data", "body", "doc", "document", "record", "params", "details")
 """May also be what is known of an item or of an event: see `unread_envelopes`."""
-TRACKERS = ("properties", "event_properties", "eventproperties", "payload", "event_data", "_source")
+_PAIRS = ("event_params", "eventparams")
+TRACKERS = ("properties", "event_properties", "eventproperties", "payload", "event_data", "_source", *_PAIRS)
 ENVELOPES = (*TRACKERS, *_OTHER_ENVELOPES)
 """Objects of JSON in which trackers put what an event says."""
 
