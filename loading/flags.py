@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import duckdb
 
-from loading.duck import identifier, literal, literals
+from loading.duck import literal, literals
 from loading.fields import JOINT
 from loading.kinds_plan import kind_text
 from loading.tables import Table, count_rows, sampled
 
 NOTHING = "nothing"
 """Stands where a row has no yes."""
+_KINDS = "flagged_kind"
+"""What the column of kinds is called in the view."""
 
 
 def with_flags(
@@ -35,10 +37,10 @@ def with_flags(
     column = JOINT.join(kinds)
     duck.execute(
         f"create or replace view {view} as select *, unnest(case when len({found}) > 0 then"
-        f" list_sort({found}) else [{literal(NOTHING)}] end) as {identifier(column)}"
+        f" list_sort({found}) else [{literal(NOTHING)}] end) as {_KINDS}"
         f" from {table.view}"
     )
-    expressions = {**table.expressions, column: identifier(column)}
+    expressions = {**table.expressions, column: _KINDS}
     flagged = replace(
         table,
         view=view,

@@ -14,7 +14,9 @@ from loading.kinds_plan import (
     ask_about_flag,
     ask_about_goods,
     column_of_orders,
+    counts_and_none,
     flags_of,
+    has_blanks,
     has_orders,
     is_done,
     kind_label,
@@ -116,9 +118,10 @@ class KindPlanner:
         kinds = flags_of(self.seen.table, tuple(names))
         item = self.seen.fields["item_id"]
         words = {
-            flag: yes_and_no(words_of(self.seen.duck, self.seen.table, flag, item))
-            for flag in kinds
+            flag: yes_and_no(found) or (counts_and_none(found) if is_done(flag, kind) else None)
+            for flag, kind in kinds.items()
             if flag not in self.seen.fields.values()
+            for found in (words_of(self.seen.duck, self.seen.table, flag, item),)
         }
         flags = {flag: found for flag, found in words.items() if found is not None}
         done = [flag for flag in flags if is_done(flag, kinds[flag])]
@@ -136,8 +139,8 @@ class KindPlanner:
         self, kinds: Mapping[str, str], flags: Mapping[str, tuple[list[str], list[str]]]
     ) -> None:
         """An event for each yes, as a row without any was only shown, or nothing at all."""
-        if len(kinds) == 1:
-            ((flag, kind),) = kinds.items()
+        flag, kind = next(iter(kinds.items()))
+        if len(kinds) == 1 and not has_blanks(self.seen.duck, self.seen.table, flag):
             yes, no = flags[flag]
             self.verdicts = {**dict.fromkeys(yes, kind), **dict.fromkeys(no, None)}
             self.seen.fields["kind"] = flag

@@ -9,6 +9,7 @@ import duckdb
 from domain.errors import InvalidInputError
 from domain.event_words import kind_of_word, normalized
 from loading.duck import literal
+from loading.foreign_words import is_foreign_order
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.plans import is_given
 from loading.tables import NOT_TEXT, Table
@@ -54,13 +55,14 @@ _YES = ("1", "1.0", "true", "t", "yes", "y", "ja", "oui", "si", "sí", "sim", "t
 _NO = ("0", "0.0", "false", "f", "no", "n", "nein", "non", "nee", "não", "nao", "nie", "нет")
 QUANTITIES = (
     "quantity qty itemquantity lineitemquantity productquantity purchasequantity qtyordered"
-    " orderqty orderquantity productqty"
+    " orderqty orderquantity productqty menge bestellmenge stueckzahl stckzahl cantidad quantite"
+    " quantit quantita quantidade ilosc"
 )
 """Columns that say how many of an item were bought."""
 _ORDER_IDS = (
     "orderid orderno ordernumber orderdate orderedat invoiceno invoice invoicedate basketid"
     " transactionid transactiondate transactiondt tdat purchasedate purchasedat"
-    " transactiondatetime incrementid orderincrementid saledate soldat orderedon"
+    " transactiondatetime purchasedon idorder incrementid orderincrementid saledate soldat orderedon"
 )
 """Ids and dates of orders."""
 _ORDERS = (
@@ -104,6 +106,23 @@ def yes_and_no(words: Mapping[str, bool] | None) -> tuple[list[str], list[str]] 
         return None
     yes = [word for word in words if word.lower() in _YES]
     return yes, [word for word in words if word.lower() in _NO]
+
+
+def counts_and_none(words: Mapping[str, bool] | None) -> tuple[list[str], list[str]] | None:
+    """How often something was done, and 0 for never; None if there is no 0, or other words."""
+    if not words or not all(re.fullmatch(r"\d{1,4}(\.0)?", word) for word in words):
+        return None
+    never = [word for word in words if float(word) == 0]
+    return ([word for word in words if word not in never], never) if never else None
+
+
+def has_blanks(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> bool:
+    """Whether any row has nothing in a column."""
+    (found,) = duck.execute(
+        f"select exists (select 1 from {table.view} where fault is null"
+        f" and coalesce({kind_text(table, column)}, '') = '')"
+    ).fetchall()[0]
+    return bool(found)
 
 
 def verdict_of(table: Table) -> str | None:
@@ -169,12 +188,21 @@ def ask_about_flag(
 
 def column_of_orders(table: Table) -> str | None:
     """A column that only what was bought has."""
-    return next((each for each in table.columns if last_part(each) in _ORDERS.split()), None)
+    return next(
+        (
+            each
+            for each in table.columns
+            if last_part(each) in _ORDERS.split() or is_foreign_order(each)
+        ),
+        None,
+    )
 
 
 def has_orders(table: Table) -> bool:
     """Whether a column has ids or dates of orders, and not just amounts, as of carts."""
-    return any(last_part(each) in _ORDER_IDS.split() for each in table.columns)
+    return any(
+        last_part(each) in _ORDER_IDS.split() or is_foreign_order(each) for each in table.columns
+    )
 
 
 def refuse_computed(table: Table, fields: Mapping[str, str]) -> None:

@@ -8,7 +8,8 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from loading.duck import literals
-from loading.kinds_plan import kind_text, words_of, yes_and_no
+from loading.foreign_words import is_foreign_state
+from loading.kinds_plan import has_blanks, kind_text, words_of, yes_and_no
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.tables import Table
 from loading.words import last_part
@@ -94,20 +95,21 @@ def find_order_status(
     is_said = False
     for column in table.columns:
         name = last_part(column)
-        if name not in _STATES | _FLAGS | _PAID:
+        is_state = name in _STATES or is_foreign_state(column)
+        if not is_state and name not in _FLAGS | _PAID:
             continue
         words = list(words_of(duck, table, column, item) or ())
-        if name in _STATES:
+        if is_state:
             if _are_codes(words):
-                is_state = name not in _PLACES and (is_order or name == "status")
-                coded = (column, words) if is_state and coded is None else coded
+                may_be = name not in _PLACES and (is_order or name == "status")
+                coded = (column, words) if may_be and coded is None else coded
                 continue
             is_said = is_said or bool(words)
         gone = _words_for_nothing(words, name, is_order=is_order)
         if gone:
             others = tuple(word for word in words if word not in gone)
             status = OrderStatus(column, tuple(gone), others)
-            if name not in _STATES or not _has_blanks(duck, table, column):
+            if not is_state or not has_blanks(duck, table, column):
                 return status
             if order_id is None:
                 raise InvalidInputError(_whose(status))
@@ -158,7 +160,7 @@ def ask_about_status(status: OrderStatus, kind: str) -> AmbiguousInputError:
 
 
 def _words_for_nothing(words: list[str], name: str, *, is_order: bool) -> list[str]:
-    if name not in _STATES:
+    if name in _FLAGS | _PAID:
         either = yes_and_no(dict.fromkeys(words, True))
         if either is None or (name in _PAID and not is_order):
             return []
@@ -171,14 +173,6 @@ def _words_for_nothing(words: list[str], name: str, *, is_order: bool) -> list[s
         if (text == "closed" and is_credited)
         or (is_order and _UNPAID.search(text)) or (_NOTHING.search(text) and not _YET.search(text))
     ]
-
-
-def _has_blanks(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> bool:
-    (found,) = duck.execute(
-        f"select exists (select 1 from {table.view} where fault is null"
-        f" and coalesce({kind_text(table, column)}, '') = '')"
-    ).fetchall()[0]
-    return bool(found)
 
 
 def _whose(status: OrderStatus) -> str:
