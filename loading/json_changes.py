@@ -84,7 +84,9 @@ def _rows(
         envelope.object(envelope.after),
         envelope.object(envelope.before),
     )
-    codes = " ".join(f"when {literal(word)} then {literal(code)}" for word, code in envelope.ops.items())
+    codes = " ".join(
+        f"when {literal(word)} then {literal(code)}" for word, code in envelope.ops.items()
+    )
     changes = (
         f"select row_no, case {op} {codes} else {op} end as op, {after} as after,"
         f" coalesce({after}, {before}) as known, {envelope.text(*envelope.table)} as place,"
@@ -107,14 +109,22 @@ def _rows(
             f"{name} holds changes of rows, of which some are changed or deleted, and no id says"
             " which rows these are: write the rows as they are now."
         )
-    last = "" if are_made else (
-        "qualify row_number() over (partition by json_extract_string(known, '$.id')"
-        " order by row_no desc) = 1"
+    last = (
+        ""
+        if are_made
+        else (
+            "qualify row_number() over (partition by json_extract_string(known, '$.id')"
+            " order by row_no desc) = 1"
+        )
     )
-    first = "sent_at" if are_made else (
-        "min_by(sent_at, row_no) over (partition by json_extract_string(known, '$.id'))"
+    first = (
+        "sent_at"
+        if are_made
+        else ("min_by(sent_at, row_no) over (partition by json_extract_string(known, '$.id'))")
     )
-    inner = keys_of(duck, f"(select row_no, after as json from ({changes}) where after is not null)")
+    inner = keys_of(
+        duck, f"(select row_no, after as json from ({changes}) where after is not null)"
+    )
     added = [] if candidates("time", tuple(inner)) else [f"'ts_ms', {first}"]
     named = kind_by_name(tables[0], "", KINDS) if tables else None
     if named is not None and named[1] in KINDS and not candidates("kind", tuple(inner)):

@@ -39,7 +39,13 @@ def with_json_columns(duck: duckdb.DuckDBPyConnection, table: Table, options: Lo
     )
     try:
         found = objects_table(
-            duck, table.source, f"{table.view}_json", rows, table.notes, options, table.rejects_table
+            duck,
+            table.source,
+            f"{table.view}_json",
+            rows,
+            table.notes,
+            options,
+            table.rejects_table,
         )
     except InvalidInputError:
         if "user_id" in plain:

@@ -206,8 +206,9 @@ class KindPlanner:
             return RATING_KIND
         if self.seen.layout is None and says_nothing_was_done(self.seen.table.source.name):
             raise InvalidInputError(
-                f"The name of {self.seen.table.source.name} says that its rows were taken back, or"
-                f" are not what people did. Say --kind {DEFAULT_KIND} or another kind if they are."
+                f"The rows of {self.seen.table.source.name} seem to be what was given back, taken"
+                " back or only offered, as its name says. Say --kind view or another kind if people"
+                " did it."
             )
         named = self._kind_by_name(names)
         if named is not None:

@@ -166,12 +166,13 @@ def _words_for_nothing(words: list[str], name: str, *, is_order: bool) -> list[s
             return []
         return either[1] if name in _PAID else either[0]
     spoken = {word: re.sub(r"[_-]+", " ", word.lower()) for word in words}
-    is_credited = is_order and _CREDITED <= {*spoken.values()}
+    is_credited = is_order and {*spoken.values()} >= _CREDITED
     return [
         word
         for word, text in spoken.items()
         if (text == "closed" and is_credited)
-        or (is_order and _UNPAID.search(text)) or (_NOTHING.search(text) and not _YET.search(text))
+        or (is_order and _UNPAID.search(text))
+        or (_NOTHING.search(text) and not _YET.search(text))
     ]
 
 

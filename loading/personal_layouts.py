@@ -61,7 +61,9 @@ PERSONAL_LAYOUTS = (
     _trakt("Trakt history", ("watched_at", "action", "type"), "view", _WATCHED),
     _trakt("Trakt ratings", ("rated_at", "rating", "type"), "rate", _RATED),
     _trakt("Trakt watched", ("last_watched_at", "plays", "last_updated_at"), "view", _WATCHED),
-    _trakt("Trakt watchlist", ("listed_at", "rank", "type"), "cart", _RATED, ("watchlist", "lists-w")),
+    _trakt(
+        "Trakt watchlist", ("listed_at", "rank", "type"), "cart", _RATED, ("watchlist", "lists-w")
+    ),
     Layout(
         "Letterboxd reviews",
         Content.EVENTS,

@@ -20,11 +20,11 @@ _NAMES: dict[str, str] = {
         "reader_id person_uid user_uuid customer_user"
     ),
     "item_id": (
-        "item_id item iid parent_asin asin movie_id product_id product isbn book_id track_id "
-        "song_id artist_id media_id film_id show_id series_id episode_id title_id joke_id "
+        "item_id item iid parent_asin asin movie_id product_id product book_id track_id "
+        "song_id media_id film_id show_id series_id episode_id title_id joke_id "
         "article_id news_id video_id game_id app_id content_id business_id recipe_id anime_id "
         "manga_id wine_id podcast_id story_id paper_id playlist_id sku stock_code aid item_no "
-        "item_idx item_number product_number goods_id document_id post_id course_id job_id "
+        "item_idx item_number product_number goods_id document_id post_id course_id job_id isbn artist_id "
         "venue_id beer_id hotel_id restaurant_id listing_id place_id gmap_id sku_id "
         "click_article_id spotify_track_uri track_uri item_sku product_sku lineitem_sku "
         "item_code product_code song track movie film channel_id recording_msid ad_id "
@@ -135,7 +135,15 @@ _SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
 _OTHER_ENVELOPES = ("data", "body", "doc", "document", "record", "params", "details")
 """May also be what is known of an item or of an event: see `unread_envelopes`."""
 _PAIRS = ("event_params", "eventparams")
-TRACKERS = ("properties", "event_properties", "eventproperties", "payload", "event_data", "_source", *_PAIRS)
+TRACKERS = (
+    "properties",
+    "event_properties",
+    "eventproperties",
+    "payload",
+    "event_data",
+    "_source",
+    *_PAIRS,
+)
 ENVELOPES = (*TRACKERS, *_OTHER_ENVELOPES)
 """Objects of JSON in which trackers put what an event says."""
 
