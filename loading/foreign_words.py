@@ -12,7 +12,8 @@ _NAMES = {
         "id_cliente cliente_id codigo_cliente id_usuario usuario_id cliente usuario comprador "
         "id_utente utente_id codice_cliente utente acquirente "
         "klantnummer klant_id klantnr gebruikers_id gebruiker_id klant gebruiker koper "
-        "id_klienta klient_id numer_klienta id_uzytkownika uzytkownik_id klient uzytkownik kupujacy "
+        "id_klienta klient_id numer_klienta id_uzytkownika uzytkownik_id klient uzytkownik "
+        "kupujacy "
         "kund_id kundnummer anvandar_id kund användare "
         "kullanici_id musteri_id musteri_no kullanici musteri "
         # Russian, Chinese, Japanese, Korean
@@ -35,8 +36,8 @@ _NAMES = {
         "상품id 상품번호 상품코드 상품"
     ),
     "time": (
-        "datum zeitpunkt zeitstempel bestelldatum kaufdatum rechnungsdatum ausleihdatum erstellt_am "
-        "uhrzeit zeit "
+        "datum zeitpunkt zeitstempel bestelldatum kaufdatum rechnungsdatum ausleihdatum "
+        "erstellt_am uhrzeit zeit "
         "date_commande date_achat date_heure horodatage heure "
         "fecha_hora fecha_compra fecha_pedido fecha marca_de_tiempo hora "
         "data_ora data_acquisto data_ordine ora data_hora data_compra data_pedido "
@@ -52,8 +53,8 @@ _NAMES = {
         "betyg puan оценка рейтинг 评分 打分 評価 평점 별점"
     ),
     "kind": (
-        "aktion ereignistyp ereignis type_evenement evenement tipo_evento evento accion azione acao "
-        "gebeurtenis actie typ_zdarzenia zdarzenie akcja handelse olay islem событие действие "
+        "aktion ereignistyp ereignis type_evenement evenement tipo_evento evento accion azione "
+        "acao gebeurtenis actie typ_zdarzenia zdarzenie akcja handelse olay islem событие действие "
         "行为类型 行为 事件 イベント 行動 이벤트"
     ),
     "event_id": (

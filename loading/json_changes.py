@@ -1,4 +1,4 @@
-"""Changes of the rows of a database, as Debezium and Maxwell send them: the rows as they are now."""
+"""Changes of the rows of a database, as Debezium and Maxwell send them: what became of them."""
 
 from dataclasses import dataclass
 

@@ -31,11 +31,11 @@ def with_pairs(duck: duckdb.DuckDBPyConnection, view: str) -> str | None:
 
 def _are_pairs(duck: duckdb.DuckDBPyConnection, objects: str, key: str) -> bool:
     path = path_of((key,))
-    keys: Sequence[tuple[object, ...]] = duck.execute(
+    keys: Sequence[tuple[list[str]]] = duck.execute(
         f"select distinct json_keys(json, {literal(path + '[0]')}) from {objects}"
         f" where json_type(json, {literal(path + '[0]')}) = 'OBJECT'"
     ).fetchall()
-    return bool(keys) and all(set(each) == {"key", "value"} for (each,) in keys)  # type: ignore[arg-type]
+    return bool(keys) and all(set(each) == {"key", "value"} for (each,) in keys)
 
 
 def _object(key: str) -> str:
@@ -43,7 +43,10 @@ def _object(key: str) -> str:
     typed = ", ".join(
         f"json_extract_string(pair, {literal(path_of(('value', each)))})" for each in _TYPED
     )
-    plain = "case when json_type(pair, '$.value') <> 'OBJECT' then json_extract_string(pair, '$.value') end"
+    plain = (
+        "case when json_type(pair, '$.value') <> 'OBJECT'"
+        " then json_extract_string(pair, '$.value') end"
+    )
     return (
         f"(select json_group_object(json_extract_string(pair, '$.key'), coalesce({typed}, {plain}))"
         f" from (select unnest(from_json(json_extract(json, {path}), '[\"JSON\"]')) as pair))"

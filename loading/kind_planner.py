@@ -142,7 +142,7 @@ class KindPlanner:
         flag, kind = next(iter(kinds.items()))
         if len(kinds) == 1 and not has_blanks(self.seen.duck, self.seen.table, flag):
             yes, no = flags[flag]
-            self.verdicts = {**dict.fromkeys(yes, kind), **dict.fromkeys(no, None)}
+            self.verdicts = dict.fromkeys(yes, kind) | dict.fromkeys(no)
             self.seen.fields["kind"] = flag
         else:
             yeses = {flag: flags[flag][0] for flag in kinds}

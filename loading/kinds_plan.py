@@ -62,7 +62,8 @@ QUANTITIES = (
 _ORDER_IDS = (
     "orderid orderno ordernumber orderdate orderedat invoiceno invoice invoicedate basketid"
     " transactionid transactiondate transactiondt tdat purchasedate purchasedat"
-    " transactiondatetime purchasedon idorder incrementid orderincrementid saledate soldat orderedon"
+    " transactiondatetime purchasedon idorder incrementid orderincrementid saledate soldat"
+    " orderedon"
 )
 """Ids and dates of orders."""
 _ORDERS = (

@@ -96,7 +96,7 @@ def find_order_status(
     for column in table.columns:
         name = last_part(column)
         is_state = name in _STATES or is_foreign_state(column)
-        if not is_state and name not in _FLAGS | _PAID:
+        if not is_of_states(column):
             continue
         words = list(words_of(duck, table, column, item) or ())
         if is_state:
@@ -141,6 +141,11 @@ def _ask_about_codes(column: str, codes: list[str], kind: str) -> AmbiguousInput
         " what was cancelled or removed did.",
         [*choices, *map(without, codes[:_MOST_SAID])],
     )
+
+
+def is_of_states(column: str) -> bool:
+    """Whether a column has states of orders by its name."""
+    return last_part(column) in _STATES | _FLAGS | _PAID or is_foreign_state(column)
 
 
 def ask_about_status(status: OrderStatus, kind: str) -> AmbiguousInputError:

@@ -18,7 +18,8 @@ where json_extract(json, '$.details') is null
 """Advertisements have details; what was searched has another address."""
 _REVIEWED = _DIARY.replace("c7", "c8")
 _TRAKT = """
-select row_no, fault, raw, coalesce({found}) as "item", json_extract_string(json, '$.{at}') as "time",
+select row_no, fault, raw, coalesce({found}) as "item",
+       json_extract_string(json, '$.{at}') as "time",
        json_extract_string(json, '$.rating') as "rating"
 from {{view}}
 where coalesce(json_extract_string(json, '$.type'), 'movie') in ({types})
@@ -61,9 +62,7 @@ PERSONAL_LAYOUTS = (
     _trakt("Trakt history", ("watched_at", "action", "type"), "view", _WATCHED),
     _trakt("Trakt ratings", ("rated_at", "rating", "type"), "rate", _RATED),
     _trakt("Trakt watched", ("last_watched_at", "plays", "last_updated_at"), "view", _WATCHED),
-    _trakt(
-        "Trakt watchlist", ("listed_at", "rank", "type"), "cart", _RATED, ("watchlist", "lists-w")
-    ),
+    _trakt("Trakt watchlist", ("listed_at", "rank", "type"), "cart", _RATED, ("watchlist",)),
     Layout(
         "Letterboxd reviews",
         Content.EVENTS,

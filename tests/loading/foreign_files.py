@@ -37,7 +37,7 @@ FOREIGN = [
                 "klantnummer;artikelnummer;datum;beoordeling",
             ),
             *("id_klienta;id_produktu;data;ocena", "kund_id;artikel_id;datum;betyg"),
-            *("kullanıcı_id;ürün_id;tarih;puan", "пользователь;товар;дата;оценка"),
+            *("kullanici_id;ürün_id;tarih;puan", "пользователь;товар;дата;оценка"),
             *(
                 "用户ID;商品ID;时间;评分",
                 "ユーザーID;商品ID;日時;評価",
