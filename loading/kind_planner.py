@@ -185,7 +185,8 @@ class KindPlanner:
             return False
         found = find_states(self.seen.duck, self.seen.table, self.seen.fields["item_id"], names)
         if found is not None:
-            self.seen.fields["kind"], self.verdicts = found
+            self.seen.fields["kind"], kinds = found
+            self.verdicts = dict(kinds)
         return found is not None
 
     def _all_known(self, column: str, names: Sequence[str]) -> bool:
