@@ -132,7 +132,7 @@ class EventsPlanner:
             self.seen.table,
             self.seen.fields["item_id"],
             self.seen.fields.get("event_id"),
-            is_order=kind != DEFAULT_KIND,
+            kind,
         )
         if found is None:
             return None

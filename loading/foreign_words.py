@@ -42,18 +42,18 @@ _NAMES = {
         "fecha_hora fecha_compra fecha_pedido fecha marca_de_tiempo hora "
         "data_ora data_acquisto data_ordine ora data_hora data_compra data_pedido "
         "besteldatum aankoopdatum tijdstip tijd data_zakupu data_zamowienia godzina "
-        "orderdatum tidpunkt tid tarih siparis_tarihi zaman saat "
+        "orderdatum tidpunkt tarih siparis_tarihi zaman saat "
         "дата_покупки дата_заказа дата время "
         "时间戳 下单时间 购买时间 时间 日期 日時 購入日時 注文日時 購入日 注文日 日付 時刻 "
         "일시 구매일 주문일 날짜 시간"
     ),
     "value": (
         "bewertung sterne wertung etoiles valoracion calificacion puntuacion estrellas valutazione "
-        "punteggio stelle voto avaliacao pontuacao estrelas beoordeling waardering sterren ocena "
+        "punteggio voto avaliacao pontuacao estrelas beoordeling waardering sterren ocena "
         "betyg puan оценка рейтинг 评分 打分 評価 평점 별점"
     ),
     "kind": (
-        "aktion ereignistyp ereignis type_evenement evenement tipo_evento evento accion azione "
+        "ereignistyp ereignis type_evenement evenement tipo_evento evento accion azione "
         "acao gebeurtenis actie typ_zdarzenia zdarzenie akcja handelse olay islem событие действие "
         "行为类型 行为 事件 イベント 行動 이벤트"
     ),

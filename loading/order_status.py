@@ -8,6 +8,7 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from loading.duck import literals
+from loading.findings import DEFAULT_KIND, ORDER_KIND
 from loading.foreign_words import is_foreign_state
 from loading.kinds_plan import has_blanks, kind_text, words_of, yes_and_no
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
@@ -83,10 +84,11 @@ def find_order_status(
     table: Table,
     item: str,
     order_id: str | None,
-    *,
-    is_order: bool,
+    kind: str | None,
 ) -> OrderStatus | None:
     """The column that tells orders that came to nothing; None: there is no such column or order.
+
+    `kind` is that of all rows; None: a column says it, and not all rows may be orders.
 
     InvalidInputError if it says nothing of some rows, and no column tells whose orders these are.
     AmbiguousInputError if it says it by numbers, and no column has words.
@@ -101,11 +103,11 @@ def find_order_status(
         words = list(words_of(duck, table, column, item) or ())
         if is_state:
             if _are_codes(words):
-                may_be = name not in _PLACES and (is_order or name == "status")
+                may_be = name not in _PLACES and (kind == ORDER_KIND or name == "status")
                 coded = (column, words) if may_be and coded is None else coded
                 continue
             is_said = is_said or bool(words)
-        gone = _words_for_nothing(words, name, is_order=is_order)
+        gone = _words_for_nothing(words, name, kind)
         if gone:
             others = tuple(word for word in words if word not in gone)
             status = OrderStatus(column, tuple(gone), others)
@@ -114,8 +116,8 @@ def find_order_status(
             if order_id is None:
                 raise InvalidInputError(_whose(status))
             return OrderStatus(column, tuple(gone), others, f"trim({table.expressions[order_id]})")
-    if coded is not None and not is_said:
-        raise _ask_about_codes(*coded, "purchase" if is_order else "view")
+    if coded is not None and kind is not None and not is_said:
+        raise _ask_about_codes(*coded, kind)
     return None
 
 
@@ -164,19 +166,19 @@ def ask_about_status(status: OrderStatus, kind: str) -> AmbiguousInputError:
     )
 
 
-def _words_for_nothing(words: list[str], name: str, *, is_order: bool) -> list[str]:
+def _words_for_nothing(words: list[str], name: str, kind: str | None) -> list[str]:
     if name in _FLAGS | _PAID:
         either = yes_and_no(dict.fromkeys(words, True))
-        if either is None or (name in _PAID and not is_order):
+        if either is None or (name in _PAID and kind != ORDER_KIND):
             return []
         return either[1] if name in _PAID else either[0]
     spoken = {word: re.sub(r"[_-]+", " ", word.lower()) for word in words}
-    is_credited = is_order and {*spoken.values()} >= _CREDITED
+    is_credited = kind == ORDER_KIND and {*spoken.values()} >= _CREDITED
     return [
         word
         for word, text in spoken.items()
         if (text == "closed" and is_credited)
-        or (is_order and _UNPAID.search(text))
+        or (kind != DEFAULT_KIND and _UNPAID.search(text))
         or (_NOTHING.search(text) and not _YET.search(text))
     ]
 

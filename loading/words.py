@@ -63,7 +63,7 @@ _NAMES: dict[str, str] = {
         "last_played last_watched last_watch_dt last_viewed_at last_watched_at last_played_at uts "
         "clicked_at click_time liked_at bought_at buy_time sold_at reacted_at purchased_on "
         "ordered_on "
-        "enroll_time enrolled_at install_time installed_at post_time application_date applied_at "
+        "enroll_time enrolled_at install_time installed_at application_date applied_at "
         "trx_date trx_time date_add interaction_time interaction_date last_interaction log_time "
         "date_created_gmt order_created_at event_at "
         "borrowed_at started_at watch_date dt ds"
