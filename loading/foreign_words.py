@@ -53,7 +53,7 @@ _NAMES = {
         "betyg puan оценка рейтинг 评分 打分 評価 평점 별점"
     ),
     "kind": (
-        "ereignistyp ereignis type_evenement evenement tipo_evento evento accion azione "
+        "aktion ereignistyp ereignis type_evenement evenement tipo_evento evento accion azione "
         "acao gebeurtenis actie typ_zdarzenia zdarzenie akcja handelse olay islem событие действие "
         "行为类型 行为 事件 イベント 行動 이벤트"
     ),
