@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,50 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (*AWAY_ERRORS, OperationalError)
 """Troubles of reading and writing that may pass by themselves."""
 
 
+class BulkConnections:
+    """ADBC connections to one database, for who needs several of them.
+
+    The first reads all types of the database, for some 30 ms of processor time. It stays, idle and
+    in no transaction, so that the others find what it has read. They do without it if it is lost.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._url = libpq_url(database_url)
+        self._first: Any = None
+        self._opening = Lock()
+
+    @contextmanager
+    def opened(self) -> Iterator[Any]:
+        """One of its own; what was not committed when the block ends is rolled back."""
+        with self._opening:
+            if self._first is None:
+                self._first = _named(dbapi.connect(self._url, autocommit=True))
+        with _named(self._first.adbc_clone()) as connection:
+            connection.commit()
+            yield connection
+
+    def close(self) -> None:
+        """Close the one that has stayed."""
+        if self._first is not None:
+            self._first.close()
+
+
 @contextmanager
 def bulk_connection(database_url: str) -> Iterator[Any]:
     """An ADBC connection; what was not committed when the block ends is rolled back."""
-    with dbapi.connect(libpq_url(database_url)) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute(_BATCH["name_bulk_connection"].text)
+    with _named(dbapi.connect(libpq_url(database_url))) as connection:
         connection.commit()
         yield connection
+
+
+def _named(connection: Any) -> Any:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_BATCH["name_bulk_connection"].text)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def with_numbers(statement: TextClause, **numbers: int) -> str:

@@ -34,9 +34,9 @@ from benchmarks.loaded_files import progress
 from benchmarks.made_events import write_events, write_items
 from benchmarks.own_night import OnStep, OwnRun, own_run
 from benchmarks.peak_memory import WatchedNight
+from loading.priority import let_others_go_first
 from sql.log import event_horizon, load_kinds
 from stack.cli.options import AsJson
-from stack.local.supervision.service import BATCH_NICENESS
 
 _MIB = 1024.0 * 1024.0
 _TASTES = 20
@@ -150,7 +150,7 @@ def _measured(size: Size, seed: int, on_step: OnStep) -> MeasuredNight:
 
 
 def _beside_a_fit(run: OwnRun, peaks: dict[str, float]) -> MeasuredNight:
-    os.nice(max(0, BATCH_NICENESS - os.nice(0)))
+    let_others_go_first()
     with run.engine.connect() as connection:
         row = connection.execute(_RUN).one()
     hyperparameters = ListHyperparameters.from_dict(row.lists)

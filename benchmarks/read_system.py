@@ -75,6 +75,8 @@ def process_of(module: str, log: Path, settings: dict[str, str]) -> Iterator[Non
             env=os.environ | settings,
             stdout=file,
             stderr=file,
+            # As under `tandem up`: the kernel may share cores out by sessions.
+            start_new_session=True,
             **ending_with_parent(signal.SIGTERM),
         )
         try:

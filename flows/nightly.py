@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, cast
@@ -155,8 +155,11 @@ def _opened_context(settings: BatchSettings) -> Iterator[NightlyContext]:
             with nightly_lock(session):
                 # Before the engine: a cluster is not asked for a night that is not needed.
                 _refuse_if_made_up_for(engine)
-                with opened_engine(settings) as batch_engine:
-                    yield NightlyContext(engine, url, settings, batch_engine)
+                with (
+                    opened_engine(settings) as batch_engine,
+                    closing(NightlyContext(engine, url, settings, batch_engine)) as context,
+                ):
+                    yield context
     finally:
         engine.dispose()
 

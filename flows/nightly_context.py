@@ -12,7 +12,7 @@ from prefect import get_run_logger
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from batch.bulk import bulk_connection
+from batch.bulk import BulkConnections
 from batch.engines.engine import BatchEngine
 from batch.runs import model_runs
 from batch.settings import BatchSettings
@@ -52,7 +52,7 @@ class NightlyContext:
         self.settings = settings
         self.run_id: RunId | None = None
         self.step_seconds: dict[str, float] = {}
-        self._database_url = database_url
+        self._bulk = BulkConnections(database_url)
         self._listener = listener.get()
         self._reporting = Lock()
 
@@ -71,7 +71,11 @@ class NightlyContext:
 
     def bulk(self) -> Any:
         """An ADBC connection for bulk moves: `with context.bulk() as connection`."""
-        return bulk_connection(self._database_url)
+        return self._bulk.opened()
+
+    def close(self) -> None:
+        """Close what bulk moves have left open. The engine is not closed: others made it."""
+        self._bulk.close()
 
     def say(self, sentence: str) -> None:
         """Write a line into the log of the task that runs now, unless the night has ended."""

@@ -1,5 +1,6 @@
 """The weekly search for the hyperparameters of the nightly lists that suit the history best."""
 
+from contextlib import closing
 from functools import partial
 from typing import Annotated, Any, cast
 
@@ -67,8 +68,9 @@ def _search(settings: TuneSettings) -> Found:
     engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
     with engine.connect() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
-        with tuning_lock(session):
-            return _run(NightlyContext(engine, url, BatchSettings(), ONE_MACHINE), settings)
+        context = NightlyContext(engine, url, BatchSettings(), ONE_MACHINE)
+        with tuning_lock(session), closing(context):
+            return _run(context, settings)
 
 
 def tune_now(

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from adbc_driver_postgresql import dbapi
 
 from loading.staging import StagedEvents
-from loading.store import Store, StoredEvents
+from loading.store import Store, StoredEvents, let_others_go_before
 from sql.statements import statements
 
 _LOADING = statements("loading")
@@ -245,6 +245,7 @@ class EventWriter:
         # savepoint.
         self._connection = dbapi.connect(self._store.database_url, autocommit=True)
         with self._connection.cursor() as cursor:
+            let_others_go_before(cursor)
             cursor.execute(_LOADING["commit_unhurried"].text)
             cursor.execute(_LOADING["wait_briefly"].text)
             cursor.execute(_LOADING["allow_long_transaction"].text)

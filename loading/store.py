@@ -13,6 +13,7 @@ from adbc_driver_postgresql import dbapi
 
 from domain.errors import InvalidInputError, StoreUnavailableError
 from domain.interactions import EventKind
+from loading.priority import let_others_go_before_backend
 from loading.report import LoadCounts
 from loading.staging import StagedEvents
 from sql.log import kind_table
@@ -77,6 +78,7 @@ class Store:
         self._cursor = connection.cursor()
         for name in _OPENING:
             self._cursor.execute(_LOADING[name].text)
+        let_others_go_before(self._cursor)
         connection.commit()
         self.load_no = 0
 
@@ -277,6 +279,12 @@ def _numbered(of: str, ids: Sequence[str]) -> pa.Table:
     """Ids as they are staged, counted from 1."""
     ats = np.arange(1, len(ids) + 1, dtype=np.int32)
     return pa.table({f"{of}_at": ats, f"{of}_id": pa.array(ids, pa.string())})
+
+
+def let_others_go_before(cursor: dbapi.Cursor) -> None:
+    """What PostgreSQL does for this connection may wait, too, where cores are short."""
+    cursor.execute(_LOADING["identify_backend"].text)
+    let_others_go_before_backend(*cursor.fetchone())
 
 
 @contextmanager

@@ -18,6 +18,17 @@ def as_array(values: Sequence[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
+def as_text_array(texts: Sequence[str | None]) -> str:
+    """The same for any texts."""
+    return "{" + ",".join(map(_quoted, texts)) + "}"
+
+
+def _quoted(text: str | None) -> str:
+    if text is None:
+        return "null"
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def as_real_array(numbers: Sequence[float]) -> str:
     """The same for finite numbers of 32 bits: nine digits tell each from all others."""
     digits = ",".join(["%.9g"] * len(numbers)) % tuple(numbers)

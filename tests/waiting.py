@@ -9,12 +9,15 @@ _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.01, 1.0
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float = 20.0) -> None:
-    """Return as soon as the condition holds; fail if it does not in a generous time."""
-    deadline = time.monotonic() + seconds
-    asked_at = time.monotonic()
+    """Return as soon as the condition holds; fail if it does not in a generous time.
+
+    What takes long is asked less and less often: questions cost those who work for the answer.
+    """
+    began_at = asked_at = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, "the condition never held"
-        time.sleep(pause_seconds(asked_at))
+        waited = time.monotonic() - began_at
+        assert waited < seconds, "the condition never held"
+        time.sleep(min(max(pause_seconds(asked_at), waited / 10), _LONGEST_SECONDS))
         asked_at = time.monotonic()
 
 

@@ -56,6 +56,11 @@ class _Request:
     committed: asyncio.Future[Committed] = field(default_factory=asyncio.Future)
     is_waiting: bool = False
 
+    def give_up(self) -> None:
+        """There is no time left."""
+        reason = "busy" if self.is_waiting else "timeout"
+        self.settle(StoreUnavailableError(_LATE, reason=reason))
+
     def settle(self, outcome: Committed | Exception) -> None:
         """Tell who waits, unless nobody does any more."""
         if self.committed.done():
@@ -116,14 +121,16 @@ class GroupCommit:
 
     async def _outcome(self, request: _Request) -> Committed:
         """What became of a request, in time."""
-        left = None if request.budget is None else request.budget.left() + _RESERVE_SECONDS
+        late = None
+        if request.budget is not None:
+            left = request.budget.left() + _RESERVE_SECONDS
+            # A fifth of what `asyncio.timeout` takes, which must be ready for more.
+            late = asyncio.get_running_loop().call_later(left, request.give_up)
         try:
-            async with asyncio.timeout(left):
-                return await request.committed
-        except TimeoutError as error:
-            reason = "busy" if request.is_waiting else "timeout"
-            raise StoreUnavailableError(_LATE, reason=reason) from error
+            return await request.committed
         finally:
+            if late is not None:
+                late.cancel()
             if request.is_waiting:
                 self._waiting.remove(request)
 
@@ -252,10 +259,11 @@ def _divided(together: Recorded, group: Sequence[_Request]) -> list[Recorded | E
     """What became of each of several requests; of events with one id the first counts."""
     if not together.duplicates:
         return [
-            replace(
-                together,
-                accepted=len(request.events),
-                stored=frozenset(event.event_id for event in request.events),
+            Recorded(
+                len(request.events),
+                0,
+                together.touched,
+                stored=frozenset([event.event_id for event in request.events]),
             )
             for request in group
         ]

@@ -34,7 +34,7 @@ from serving.events.own_events import of_app
 from serving.events.record_events import EventRecorder
 from serving.events.routes import router
 from serving.events.schemas import EventBody, good_events
-from serving.http.bodies import BodySlots, parsed, shares_of
+from serving.http.bodies import WHOLE_BODY, BodySlots, parsed, shares_of
 from serving.http.direct_route import (
     ACCEPT_ENCODING,
     KEY,
@@ -133,6 +133,10 @@ class HotEvents:
         self, asked: _Asked, receive: Receive, came: list[Message], state: dict[str, Any]
     ) -> bytes | None:
         """The body; None: it does not come in whole and in time. `came`: gets what was received."""
+        at_hand: bytearray | None = state.get(WHOLE_BODY)
+        if at_hand is not None:
+            # There is nothing to wait for, and whoever receives it later is given the same.
+            return bytes(at_hand) if len(at_hand) <= asked.size else None
         body, more = b"", True
         try:
             async with asyncio.timeout_at(self._slots.ends_at(state)):
@@ -160,15 +164,16 @@ class HotEvents:
         # Its body has been read, which had a time of its own: from here on the time is ours.
         services[RequestBudgets].begin(self._requirement.kind)
         request_id: str = state["request_id"]
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._sender.answer(
-                _recorded(events, services[EventRecorder], request_id),
-                state,
-                send,
-                request_id=request_id,
-                accepted=asked.headers.get(ACCEPT_ENCODING, ""),
-                started=started,
-            )
+        # For the rest of its task: nothing follows that is not of this request.
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        await self._sender.answer(
+            _recorded(events, services[EventRecorder], request_id),
+            state,
+            send,
+            request_id=request_id,
+            accepted=asked.headers.get(ACCEPT_ENCODING, ""),
+            started=started,
+        )
 
 
 async def _recorded(

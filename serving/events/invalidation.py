@@ -49,7 +49,7 @@ class Invalidation:
         """
         found = _exclusions(requests)
         self.exclusion_cache.add(found)
-        touched = {user_no for request in requests for user_no in request.recorded.touched}
+        touched = set().union(*(request.recorded.touched for request in requests))
         if touched:
             await self.answers.drop(sorted(touched))
         try:

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request
 from starlette.datastructures import Headers
@@ -26,6 +26,8 @@ from serving.http.errors import (
 from serving.runtime.faults import MalformedBodyError, UnsupportedMediaTypeError
 from serving.runtime.metrics import ServingMetrics
 
+WHOLE_BODY: Final = "whole_body"
+"""In the state of a request: its body, where that had come in before anybody asked for it."""
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 _CALLERS, _ADDRESSES = 2, 8

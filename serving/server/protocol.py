@@ -14,7 +14,9 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from serving.http import refusals
+from serving.http.bodies import WHOLE_BODY
 from serving.http.refusals import Refusal
+from serving.server.answer_cycle import AnswerCycle
 from serving.server.refusing import LINGER_SECONDS, RefusingProtocol
 
 _MOST_PIPELINED: Final = 32
@@ -221,6 +223,8 @@ class GuardedProtocol(RefusingProtocol):
         self.scope["state"]["asked_at"] = time.monotonic()
         self._stop_waiting()
         super().on_headers_complete()
+        # Made by uvicorn, of its own class; nothing of it has run yet.
+        self.cycle.__class__ = AnswerCycle
         self._in_body = self._stepped = True
         self._dropped_bytes = 0
         if self._spare:
@@ -235,6 +239,9 @@ class GuardedProtocol(RefusingProtocol):
         """Wait for the next request."""
         if self.parser.should_upgrade() and self._has_body():
             return
+        if self._body_bytes and len(self.cycle.body) == self._body_bytes:
+            # Nobody has asked for it yet; who does so later is given the same.
+            self.scope["state"][WHOLE_BODY] = self.cycle.body
         self._begun = self._in_body = False
         self._stepped, self._header_bytes = True, 0
         if self.cycle.response_complete:

@@ -39,6 +39,9 @@ set temp_buffers = '32MB';
 -- a crash of the server is stored when the load goes on.
 set synchronous_commit = off;
 
+-- name: identify_backend
+select pg_backend_pid(), session_user, current_database();
+
 -- name: has_items
 -- Whether anything can be recommended.
 select exists (select from items);

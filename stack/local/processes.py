@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import StackError
+from loading.priority import NICENESS
 from serving.console.prefect_api import UNATTENDED
 from serving.postgres.settings import ResilienceSettings
 from serving.server.settings import ProcessSettings
@@ -21,11 +22,15 @@ from stack.local.home import Home
 from stack.local.servers import postgres, redis_server
 from stack.local.servers.child_process import ending_with_parent, wait_for_answer
 from stack.local.supervision.readiness import ReadyListener
-from stack.local.supervision.service import BATCH_NICENESS, Launch, Service
+from stack.local.supervision.service import Launch, Service
 
 WORK_POOL = "tandem"
 ANSWER_TIMEOUT_SECONDS = 120.0
 _TO_ASK_PREFECT = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_UI_URL")
+_LET_OTHERS_GO_FIRST = (
+    f'{{ echo {NICENESS} >/proc/self/autogroup; }} 2>/dev/null; exec nice -n {NICENESS} "$@"'
+)
+"""A program for the shell, as `let_others_go_first` has to be said before ours begins."""
 _STOP_GRACE_SECONDS = 5.0
 """Beyond what the API gives its own processes to finish."""
 _OTHER_CONNECTIONS = 40
@@ -178,7 +183,7 @@ def api_service(environment: Mapping[str, str], api_url: str) -> Service:
 
 
 def _nice(launch: Launch) -> Launch:
-    return replace(launch, command=["nice", "-n", str(BATCH_NICENESS), *launch.command])
+    return replace(launch, command=["sh", "-c", _LET_OTHERS_GO_FIRST, "sh", *launch.command])
 
 
 def _without_prefect(environment: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from stack.api_key import create_key
 from stack.local.environment import child_environment, prefect_environment
 from stack.local.home import Home
 from stack.local.ports import free_port
+from stack.local.prefect_database import ensure_prefect_database
 from stack.local.processes import (
     EmbeddedPostgres,
     EmbeddedRedis,
@@ -75,6 +76,7 @@ async def start_system(
     settings = StackSettings(api_host="127.0.0.1")
     prefect_port = free_port()
     prefect = _with_bytecode(prefect_environment(home, f"http://127.0.0.1:{prefect_port}"))
+    ensure_prefect_database(home.prefect)
     fleet.add(prefect_server_service(prefect, prefect_port), home.log("prefect-server"))
     await fleet.start("prefect-server")
     postgres, redis = EmbeddedPostgres(home, None), EmbeddedRedis(home)

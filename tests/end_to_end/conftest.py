@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 
 from stack.local.ports import free_port
 from stack.local.supervision.state import StackState, find_state
+from tests.conftest import ALONE
 from tests.libpq_strangers import STRANGERS
 from tests.recording_proxy import RecordingProxy, recording_proxy
 from tests.waiting import wait_until
@@ -40,6 +41,9 @@ Nights of `tests/flows` choose; the first one of `tests/benchmarks/test_cold.py`
 """
 OFTEN = {"PREFECT_WORKER_QUERY_SECONDS": "1"}
 """What is due begins soon after."""
+
+SHARED = ExitStack()
+"""Ends the system that tests of this folder share."""
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
 
@@ -86,7 +90,9 @@ class System:
 
     def pid(self, name: str) -> int:
         """The number of a process of the system."""
-        return int(self.json("status")["processes"][name]["pid"])
+        number = self.state().processes[name].pid
+        assert number is not None
+        return number
 
     def started_again(self, name: str, killed: int) -> bool:
         """Whether another process of this name is running and ready."""
@@ -141,7 +147,27 @@ def running_system(
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One system for all tests of this folder: sample loaded, first night run, a key made."""
-    output = tmp_path_factory.mktemp("up") / "output"
+    with SHARED:
+        yield SHARED.enter_context(shared_system(tmp_path_factory.mktemp("up") / "output"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """End the system with the last test of those that share it: it would slow others down."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or not _shares_the_system(nextitem):
+            SHARED.close()
+
+
+def _shares_the_system(item: pytest.Item) -> bool:
+    file = item.nodeid.split("::", maxsplit=1)[0]
+    return file.startswith("tests/end_to_end/") and file not in ALONE
+
+
+@contextmanager
+def shared_system(output: Path) -> Iterator[System]:
     with tempfile.TemporaryDirectory(prefix="tandem-") as home, recording_proxy() as proxy:
         with running_system(Path(home), output, proxy, **SMALL_NIGHTS) as started:
             arguments = ("--name", "end-to-end", "--scope", "read", "--scope", "write")

@@ -13,7 +13,7 @@ ANN = "zq-ann-5813"
 def test_a_forgotten_user_is_in_no_file_table_or_key(system: System) -> None:
     scopes = (each for scope in ("read", "write", "users", "admin") for each in ("--scope", scope))
     key = system.json("key", "create", "--name", "forgetting", *scopes)["key"]
-    status = system.json("status")
+    state = system.state()
     with httpx.Client(base_url=system.api.base_url, headers={"X-API-Key": key}, timeout=60) as api:
 
         def asked(method: str, path: str, **more: object) -> httpx.Response:
@@ -40,11 +40,11 @@ def test_a_forgotten_user_is_in_no_file_table_or_key(system: System) -> None:
             return state == "complete"
 
         wait_until(loaded, seconds=120)
-        owner = make_engine(status["database_url"].replace("tandem_app", "postgres", 1))
+        owner = make_engine(state.database_url.replace("tandem_app", "postgres", 1))
         with owner.connect() as connection:
             before = rows_with(connection, [ANN])
         assert {"users", "uploads"} <= before.keys()
-        assert keys_with(status["redis_url"], [ANN.encode()])
+        assert keys_with(state.redis_url, [ANN.encode()])
         asked("DELETE", f"/v1/users/{ANN}")
         with owner.connect() as connection:
             assert rows_with(connection, [ANN]) == {}
@@ -52,9 +52,8 @@ def test_a_forgotten_user_is_in_no_file_table_or_key(system: System) -> None:
 
         def forgotten_by_redis() -> bool:
             # For some seconds processes notify each other.
-            return keys_with(status["redis_url"], [ANN.encode()]) == []
+            return keys_with(state.redis_url, [ANN.encode()]) == []
 
         wait_until(forgotten_by_redis, seconds=60)
-    files = files_with(system.home, [ANN.encode()])
     # PostgreSQL's own files have what was deleted until their room is used again.
-    assert [file for file in files if not file.startswith("postgres/")] == []
+    assert files_with(system.home, [ANN.encode()], but="postgres") == []

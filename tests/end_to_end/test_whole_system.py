@@ -13,6 +13,7 @@ import psutil
 import psycopg
 import pytest
 
+from loading.priority import NICENESS
 from tests.end_to_end.conftest import System
 from tests.prefect_api import ask_again
 from tests.waiting import wait_until
@@ -52,7 +53,7 @@ def other_genre(answer: dict[str, Any], system: System, user_id: str) -> tuple[s
 
 
 def seen_items(system: System, user_id: str) -> list[str]:
-    with psycopg.connect(system.json("status")["database_url"]) as connection:
+    with psycopg.connect(system.state().database_url) as connection:
         rows = connection.execute(
             "select item_id from interactions join items using (item_no)"
             " join users using (user_no) where user_id = %s",
@@ -175,7 +176,7 @@ def test_a_run_started_from_prefect_is_carried_out_by_the_worker(system: System)
 
 
 def test_analysts_read_the_same_figures_in_sql(system: System) -> None:
-    address = system.json("status")["database_url"]
+    address = system.state().database_url
     assert address.startswith("postgresql://tandem_app@")
     with psycopg.connect(address.replace("tandem_app", "analyst", 1)) as connection:
         live = connection.execute(
@@ -196,7 +197,7 @@ def test_analysts_read_the_same_figures_in_sql(system: System) -> None:
 def test_killed_after_the_insert_the_api_has_counted_the_event_once(system: System) -> None:
     user = f"newcomer-{uuid.uuid4().hex[:8]}"
     (sent,) = events(user, [GENRES["War"][0]])
-    with psycopg.connect(system.json("status")["database_url"]) as blocker:
+    with psycopg.connect(system.state().database_url) as blocker:
         # The API inserts, and then waits here: its transaction cannot end.
         blocker.execute(
             "insert into event_receipts values (%s, 0, now())", [uuid.UUID(str(sent["event_id"]))]
@@ -226,7 +227,11 @@ def _accepts(system: System, sent: dict[str, object]) -> bool:
 
 def test_nights_let_those_go_first_who_answer(system: System) -> None:
     usual = psutil.Process(system.pid("api")).nice()
-    assert psutil.Process(system.pid("prefect-worker")).nice() == usual + 10
+    worker = system.pid("prefect-worker")
+    assert psutil.Process(worker).nice() == usual + NICENESS
+    session = Path(f"/proc/{worker}/autogroup")
+    if session.exists():
+        assert session.read_text(encoding="ascii").endswith(f" nice {NICENESS}\n")
 
 
 @pytest.mark.parametrize("name", ["speed", "redis", "postgres"])

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -84,6 +85,26 @@ def test_what_runs_is_no_root_and_cannot_change_its_own_code(image: str) -> None
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """What all containers are given."""
+
+    image: str
+    folder: Path
+    ports: Mapping[int, int]
+    """What is another port here."""
+    passwords: Mapping[str, str]
+
+    def containers(self) -> Containers:
+        """Containers of other names than those before."""
+        variables = {
+            "TANDEM_API_PORT": str(self.ports[8000]),
+            "PREFECT_SERVER_API_PORT": str(self.ports[4200]),
+        }
+        prefix = f"tandem-{secrets.token_hex(4)}"
+        return Containers(self.image, prefix, self.folder, self.ports, variables)
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """What runs, and how to talk to it."""
 
@@ -96,17 +117,15 @@ class System:
 def described_by_compose() -> dict[str, Service]:
     """The services of docker-compose.yml that the image is for.
 
-    Prefect's server is in an image of its own there, which cannot be had where tests run: it is
-    started as the manifest says, from ours, which has the same version of it.
+    Prefect's server is in an image of its own there, which cannot be had where tests run.
     """
     names = ("migrate", "signing_keys", "speed", "loading", "api", "worker")
-    return {"prefect": of_manifest("Deployment/prefect")} | {n: of_compose(n) for n in names}
+    return {name: of_compose(name) for name in names}
 
 
 def described_by_manifests() -> dict[str, Service]:
     """The pods of Kubernetes."""
     workloads = {
-        "prefect": "Deployment/prefect",
         "migrate": "Job/migrate",
         "speed": "StatefulSet/speed",
         "loading": "Deployment/loading",
@@ -116,27 +135,41 @@ def described_by_manifests() -> dict[str, Service]:
     return {name: of_manifest(workload) for name, workload in workloads.items()}
 
 
-@pytest.fixture(scope="module", params=[described_by_compose, described_by_manifests])
-def system(request: pytest.FixtureRequest, image: str, short_folder: Path) -> Iterator[System]:
-    services: Mapping[str, Service] = request.param()
-    prefix = f"tandem-{secrets.token_hex(4)}"
-    folder = short_folder / prefix
+@pytest.fixture(scope="module")
+def machine(image: str, short_folder: Path) -> Machine:
+    folder = short_folder / "containers"
     ports = {usual: free_port() for usual in (5432, 6379, 4200, 8000, 8080, 9100)}
-    api_port, prefect_port = str(ports[8000]), str(ports[4200])
-    variables = {"TANDEM_API_PORT": api_port, "PREFECT_SERVER_API_PORT": prefect_port}
-    with ExitStack() as stack:
-        passwords = make_passwords(folder)
-        open_stores(stack, folder, ports, passwords)
-        containers = Containers(image, prefix, folder, ports, variables)
-        stack.enter_context(containers)
-        start_all(containers, services)
-        api = httpx.Client(base_url=f"http://127.0.0.1:{api_port}", timeout=60)
-        prefect = httpx.Client(
-            base_url=f"http://127.0.0.1:{prefect_port}",
-            auth=("tandem", passwords["prefect_password"]),
+    return Machine(image, folder, ports, make_passwords(folder))
+
+
+@pytest.fixture(scope="module")
+def prefect(machine: Machine) -> Iterator[httpx.Client]:
+    """Prefect's server for both, as the manifest says and from our image."""
+    service = of_manifest("Deployment/prefect")
+    with machine.containers() as containers:
+        containers.start("prefect", service)
+        wait_until(partial(containers.is_healthy, "prefect", service), seconds=300)
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{machine.ports[4200]}",
+            auth=("tandem", machine.passwords["prefect_password"]),
             timeout=60,
-        )
-        yield System(containers, services, stack.enter_context(api), stack.enter_context(prefect))
+        ) as client:
+            yield client
+
+
+@pytest.fixture(scope="module", params=[described_by_compose, described_by_manifests])
+def system(
+    request: pytest.FixtureRequest, machine: Machine, prefect: httpx.Client
+) -> Iterator[System]:
+    services: Mapping[str, Service] = request.param()
+    with ExitStack() as stack:
+        data = Path(stack.enter_context(TemporaryDirectory(dir=machine.folder)))
+        data.chmod(0o755)  # PostgreSQL runs as another account
+        open_stores(stack, data, machine.ports, machine.passwords)
+        containers = stack.enter_context(machine.containers())
+        start_all(containers, services)
+        api = httpx.Client(base_url=f"http://127.0.0.1:{machine.ports[8000]}", timeout=60)
+        yield System(containers, services, stack.enter_context(api), prefect)
 
 
 def make_passwords(folder: Path) -> dict[str, str]:
@@ -177,11 +210,11 @@ def start_all(containers: Containers, services: Mapping[str, Service]) -> None:
     for name in ("migrate", "signing_keys"):
         if name in services:
             containers.run(services[name])
-    for names in (("prefect",), ("speed", "loading", "api", "worker")):
-        for name in names:
-            containers.start(name, services[name])
-        for name in names:
-            wait_until(partial(containers.is_healthy, name, services[name]), seconds=300)
+    names = ("speed", "loading", "api", "worker")
+    for name in names:
+        containers.start(name, services[name])
+    for name in names:
+        wait_until(partial(containers.is_healthy, name, services[name]), seconds=300)
 
 
 def test_events_are_loaded_a_night_learns_from_them_and_a_click_changes_the_list(

@@ -23,9 +23,9 @@ from typing import TextIO
 from domain.errors import StackError, TandemError
 from flows.nightly import run_now
 from flows.nightly_context import Listener
+from loading.priority import let_others_go_first
 from stack.health import refusal
 from stack.local.flow_runs.nightly_flow import WHEN_NOTIFIED
-from stack.local.supervision.service import BATCH_NICENESS
 
 PREFECT_TIMEOUT_SECONDS = 120.0
 _POLL_SECONDS = 0.05
@@ -45,7 +45,7 @@ def run_and_report(flow: Callable[[Listener], Mapping[str, object]]) -> int:
 
     The process lets others go first from then on.
     """
-    os.nice(BATCH_NICENESS)
+    let_others_go_first()
     # What was imported is looked through no more.
     gc.freeze()
     gc.enable()

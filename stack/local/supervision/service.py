@@ -9,8 +9,6 @@ from typing import Any
 from stack.local.servers.child_process import Escalation
 
 POLITE: Escalation = ((signal.SIGTERM, 10.0),)
-BATCH_NICENESS = 10
-"""Of what may wait: beside the API and the speed worker it gets a tenth of a core they all want."""
 
 
 @dataclass(frozen=True, slots=True)

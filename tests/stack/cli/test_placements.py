@@ -143,7 +143,7 @@ def test_who_is_killed_while_a_file_is_applied_has_applied_all_of_it_or_nothing(
     with engine.connect() as connection, connection.begin() as holding:
         connection.execute(text("select from placements where name = 'last' for update"))
         with program(command, stdout=subprocess.DEVNULL):
-            wait_until(lambda: statements_waiting(engine, "apply_placements") == 1)
+            wait_until(lambda: statements_waiting(engine, "apply_placements") == 1, seconds=120)
         holding.commit()
     wait_until(lambda: not _is_at_it(engine))
     assert in_force() in (

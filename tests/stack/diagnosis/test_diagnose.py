@@ -64,7 +64,7 @@ def api(external: Path, tmp_path: Path) -> Iterator[None]:
         )
     url = f"http://127.0.0.1:{os.environ['TANDEM_API_PORT']}"
     try:
-        wait_until(lambda: answers(url), seconds=60)
+        wait_until(lambda: answers(url), seconds=300)
         yield
     finally:
         process.send_signal(signal.SIGTERM)
