@@ -236,7 +236,7 @@ ODD = [
         "items that were only shown",
         "user_id,item_id,clicked,ts\nu1,a,1,1600000000\nu1,b,0,1600000000\n",
         [("u1", "a", "click", None, None, SECOND)],
-        mentions=("1 as click, 0: left out", "rows without any are left out"),
+        mentions=("0: left out, 1 as click", "rows without any are left out"),
     ),
     Case(
         "items that were only shown, as said",

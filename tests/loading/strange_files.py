@@ -75,7 +75,7 @@ STRANGE = [
         "a column of 0 and 1 for what was watched",
         flagged("has_watched", "1", "0"),
         [view()],
-        mentions=("1 as view, 0: left out",),
+        mentions=("0: left out, 1 as view",),
     ),
     Case("a column of 1 alone for what was done", flagged("clicked", "1"), [event("click")]),
     Case("nothing where nothing was done", flagged("clicked", "1", ""), [event("click")]),
