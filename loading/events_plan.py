@@ -11,7 +11,7 @@ from loading.guests import find_guests
 from loading.kind_planner import KindPlanner
 from loading.mistaken_columns import ask_about_time, is_of_item, may_be_of_items
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
-from loading.order_status import OrderStatus, ask_about_status, find_order_status
+from loading.order_status import OrderStatus, ask_about_status, find_order_status, is_of_states
 from loading.plans import Column, EventsPlan, IdForm, id_form, is_given, sample_of
 from loading.scale_planner import ScalePlanner
 from loading.times import EPOCH, TimeFormat, find_time_format
@@ -125,14 +125,16 @@ class EventsPlanner:
         is_said = self.seen.layout is not None or self.seen.options.kind is not None
         if kind != ORDER_KIND and (is_said or kind not in (None, DEFAULT_KIND)):
             return None
+        if is_of_states(self.seen.fields.get("kind", "")):
+            return None
         found = find_order_status(
             self.seen.duck,
             self.seen.table,
             self.seen.fields["item_id"],
             self.seen.fields.get("event_id"),
-            is_order=kind != DEFAULT_KIND,
+            kind,
         )
-        if found is None or found.column in self.seen.fields.values():
+        if found is None:
             return None
         if kind == DEFAULT_KIND:
             raise ask_about_status(found, DEFAULT_KIND)

@@ -12,6 +12,7 @@ from domain.event_words import normalized
 from domain.identifiers import LONGEST_ID, id_fault
 from loading.contexts import named_parts
 from loading.duck import literal
+from loading.foreign_words import weak_meaning
 from loading.layouts import Layout, columns_of
 from loading.mistaken_columns import ask_about_row_numbers
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
@@ -39,6 +40,10 @@ _DONE_AT = re.compile(
     "|rent(al|ed)?|read|visit(ed)?|rated)(date|time|datetime|at|on)"
 )
 """Columns of what people did."""
+_WEAK_TEXTS = {
+    "value": r"\d{1,2}([.,]\d{1,2})?",
+    "time": r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](\d\d){1,2})([T ].*)?",
+}
 _REVIEWS = {"review", "reviewtext", "comment", "body", "rating", "stars", "score"}
 _GOODS = {"price", "description", "category", "categories", "genre", "genres", "sku", "brand"}
 
@@ -127,6 +132,7 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
                 ask_about_row_numbers(duck, table, found)
             _refuse_equals(meaning, found)
             fields[meaning] = found[0] if meaning != "time" else _time(table, found)
+    fields |= _by_weak_names(table, {*fields, *options.columns})
     if CONTEXT not in fields and CONTEXT not in options.columns:
         fields |= named_parts(table, options)
     if "item_id" not in fields and "user_id" not in fields:
@@ -134,6 +140,18 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
         if own is not None and _is_item(table, fields.get("title")):
             fields["item_id"] = own
     return fields
+
+
+def _by_weak_names(table: Table, known: set[str]) -> dict[str, str]:
+    """Columns such as `note` and `data`, of marks in French and of dates in Italian."""
+    found = {}
+    for column in table.columns:
+        meaning = weak_meaning(column)
+        if meaning is None or meaning in known or "user_id" not in known:
+            continue
+        if _all_match(table, column, _WEAK_TEXTS[meaning]):
+            found[meaning] = column
+    return found
 
 
 def _are_objects(table: Table, column: str) -> bool:

@@ -10,7 +10,10 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from loading.duck import literal
+from loading.json_changes import NOTE as CHANGES
+from loading.json_changes import rows_of_changes
 from loading.json_nesting import find_in_envelope, find_nested, inner_keys, keys_of, path_of
+from loading.json_pairs import with_pairs
 from loading.list_names import KINDS, kind_of_list
 from loading.options import LoadOptions
 from loading.parquet_nesting import objects_of
@@ -102,7 +105,7 @@ def json_table(
             f" from {reader}"
         )
     form_note = {_LINES: "JSON lines", _ARRAY: "JSON array"}.get(form, "JSON")
-    return _of_objects(duck, source, view, rows, (*source.notes, form_note), options, rejects)
+    return objects_table(duck, source, view, rows, (*source.notes, form_note), options, rejects)
 
 
 def parquet_objects_table(
@@ -117,7 +120,7 @@ def parquet_objects_table(
         return None
     rows, unread = found
     view, notes = f"table_{number}", ("Parquet", *source.notes)
-    table = _of_objects(duck, source, view, rows, notes, options, None)
+    table = objects_table(duck, source, view, rows, notes, options, None)
     is_needed = len(table.notes) > len(notes) or any("." in name for name in table.columns)
     if not is_needed:
         duck.execute(f"drop view {view}")
@@ -131,7 +134,7 @@ def parquet_objects_table(
     )
 
 
-def _of_objects(  # noqa: PLR0917
+def objects_table(  # noqa: PLR0917
     duck: duckdb.DuckDBPyConnection,
     source: Source,
     view: str,
@@ -143,6 +146,14 @@ def _of_objects(  # noqa: PLR0917
     """The table of a query that gives an object in each row."""
     duck.execute(f"create or replace view {view}_objects as {rows}")
     objects = f"{view}_objects"
+    changed = rows_of_changes(duck, objects, source.name)
+    if changed is not None:
+        duck.execute(f"create or replace view {view}_rows as {changed}")
+        objects, notes = f"{view}_rows", (*notes, CHANGES)
+    paired = with_pairs(duck, objects)
+    if paired is not None:
+        duck.execute(f"create or replace view {view}_pairs as {paired}")
+        objects = f"{view}_pairs"
     lists: list[str] = []
     # Orders of a list of orders have lists of what was ordered.
     for _ in range(_MOST_LEVELS):

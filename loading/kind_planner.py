@@ -8,12 +8,17 @@ from domain.errors import InvalidInputError
 from domain.event_words import kind_of_word
 from loading.event_times import ask_about_times, kind_done_at, times_of_kinds
 from loading.findings import CART_KIND, DEFAULT_KIND, ORDER_KIND, RATING_KIND, Findings
+from loading.flags import NOTHING, with_flags
 from loading.kinds_plan import (
+    ACTS,
     ask_about_flag,
     ask_about_goods,
     column_of_orders,
+    counts_and_none,
     flags_of,
+    has_blanks,
     has_orders,
+    is_done,
     kind_label,
     refuse_computed,
     unknown_kinds,
@@ -21,7 +26,7 @@ from loading.kinds_plan import (
     words_of,
     yes_and_no,
 )
-from loading.named_files import is_of_returns, kind_by_name
+from loading.named_files import is_of_returns, kind_by_name, says_nothing_was_done
 from loading.opinions import column_of_opinions, find_states, kind_of_opinion, opinions_of
 from loading.values import values_of
 from loading.words import last_part
@@ -40,7 +45,7 @@ class KindPlanner:
     """Finds the kinds of events."""
 
     seen: Findings
-    verdicts: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, str | None] = field(default_factory=dict)
     """Kinds of words for yes and no."""
 
     def plan(self) -> tuple[str | None, dict[str, str | None]]:
@@ -102,23 +107,53 @@ class KindPlanner:
             return
         if self._find_opinions(names) or self._find_states(names):
             return
-        self._ask_about_flags(names)
-        self._ask_about_times(names)
+        if not self._find_flags(names):
+            self._ask_about_times(names)
 
-    def _ask_about_flags(self, names: Sequence[str]) -> None:
-        """AmbiguousInputError if columns of yes and no say whether anything was done."""
+    def _find_flags(self, names: Sequence[str]) -> bool:
+        """Whether columns of yes and no say what was done.
+
+        AmbiguousInputError if they say what was thought, or are something else beside orders.
+        """
         kinds = flags_of(self.seen.table, tuple(names))
         item = self.seen.fields["item_id"]
         words = {
-            flag: yes_and_no(words_of(self.seen.duck, self.seen.table, flag, item))
-            for flag in kinds
+            flag: yes_and_no(found) or (counts_and_none(found) if is_done(flag, kind) else None)
+            for flag, kind in kinds.items()
             if flag not in self.seen.fields.values()
+            for found in (words_of(self.seen.duck, self.seen.table, flag, item),)
         }
         flags = {flag: found for flag, found in words.items() if found is not None}
+        done = [flag for flag in flags if is_done(flag, kinds[flag])]
+        if any(flags[flag][0] for flag in done) and not has_orders(self.seen.table):
+            read = [flag for flag in flags if flag in done or kinds[flag] not in ACTS]
+            self._read_flags({flag: kinds[flag] for flag in read}, flags)
+            return True
         for flag, found in flags.items():
             if found[1]:
                 others = [other for other in flags if other != flag and flags[other][0]]
                 raise ask_about_flag(flag, kinds[flag], found, others)
+        return False
+
+    def _read_flags(
+        self, kinds: Mapping[str, str], flags: Mapping[str, tuple[list[str], list[str]]]
+    ) -> None:
+        """An event for each yes, as a row without any was only shown, or nothing at all."""
+        flag, kind = next(iter(kinds.items()))
+        if len(kinds) == 1 and not has_blanks(self.seen.duck, self.seen.table, flag):
+            yes, no = flags[flag]
+            self.verdicts = dict.fromkeys(yes, kind) | dict.fromkeys(no)
+            self.seen.fields["kind"] = flag
+        else:
+            yeses = {flag: flags[flag][0] for flag in kinds}
+            table, column = with_flags(self.seen.duck, self.seen.table, kinds, yeses)
+            self.verdicts = {NOTHING: None}
+            self.seen.table, self.seen.fields["kind"] = table, column
+        said = " or ".join(kinds)
+        self.seen.notes.append(
+            f"an event for each yes in {said}; rows without any are left out (--kind view counts"
+            " them all)"
+        )
 
     def _ask_about_times(self, names: Sequence[str]) -> None:
         """AmbiguousInputError if several times say that several things were done, or were not."""
@@ -150,7 +185,8 @@ class KindPlanner:
             return False
         found = find_states(self.seen.duck, self.seen.table, self.seen.fields["item_id"], names)
         if found is not None:
-            self.seen.fields["kind"], self.verdicts = found
+            self.seen.fields["kind"], kinds = found
+            self.verdicts = dict(kinds)
         return found is not None
 
     def _all_known(self, column: str, names: Sequence[str]) -> bool:
@@ -169,6 +205,12 @@ class KindPlanner:
             return self._existing_kind(said, names)
         if "value" in self.seen.fields and RATING_KIND in names:
             return RATING_KIND
+        if self.seen.layout is None and says_nothing_was_done(self.seen.table.source.name):
+            raise InvalidInputError(
+                f"The rows of {self.seen.table.source.name} seem to be what was given back, taken"
+                " back or only offered, as its name says. Say --kind view or another kind if people"
+                " did it."
+            )
         named = self._kind_by_name(names)
         if named is not None:
             return named

@@ -9,6 +9,7 @@ import duckdb
 from domain.errors import InvalidInputError
 from domain.event_words import kind_of_word, normalized
 from loading.duck import literal
+from loading.foreign_words import is_foreign_order
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.plans import is_given
 from loading.tables import NOT_TEXT, Table
@@ -18,11 +19,14 @@ MOST_KINDS = 200
 
 _VERDICTS = {"isrecommended", "recommended", "recommend", "votedup"}
 """Columns of yes and no that say whether somebody likes an item."""
+_SHOWN_OR_NOT = "label target"
+"""Columns of what is to be predicted: whoever made the table knows what that is."""
 _FLAGS = {
     "click": "clk",
     "cart": "atc carted incart",
     "purchase": "converted booked booking",
-    "view": "label target",
+    "dislike": "hate",
+    "view": _SHOWN_OR_NOT,
 }
 """Beside the usual words for what people did."""
 _KIND_OF_FLAG = {name: kind for kind, names in _FLAGS.items() for name in names.split()}
@@ -44,17 +48,22 @@ _NO_FLAGS = {
     *("rating", "rate", "rated", "review", "visit", "recommended", "checkout", "detailview"),
 }
 """Words for what people did that are the state of an item too, or that other rules read."""
+ACTS = {"view", "click", "cart", "purchase"}
+"""Kinds of what is done, whatever is thought of it."""
 QUESTION_OF_NOTHING = "perhaps nothing happened, as with items that were only shown"
-_YES, _NO = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
+_YES = ("1", "1.0", "true", "t", "yes", "y", "ja", "oui", "si", "sí", "sim", "tak", "да")
+_NO = ("0", "0.0", "false", "f", "no", "n", "nein", "non", "nee", "não", "nao", "nie", "нет")
 QUANTITIES = (
     "quantity qty itemquantity lineitemquantity productquantity purchasequantity qtyordered"
-    " orderqty orderquantity productqty"
+    " orderqty orderquantity productqty menge bestellmenge stueckzahl stckzahl cantidad quantite"
+    " quantit quantita quantidade ilosc"
 )
 """Columns that say how many of an item were bought."""
 _ORDER_IDS = (
     "orderid orderno ordernumber orderdate orderedat invoiceno invoice invoicedate basketid"
     " transactionid transactiondate transactiondt tdat purchasedate purchasedat"
-    " transactiondatetime incrementid orderincrementid saledate soldat orderedon"
+    " transactiondatetime purchasedon idorder incrementid orderincrementid saledate soldat"
+    " orderedon"
 )
 """Ids and dates of orders."""
 _ORDERS = (
@@ -100,6 +109,23 @@ def yes_and_no(words: Mapping[str, bool] | None) -> tuple[list[str], list[str]] 
     return yes, [word for word in words if word.lower() in _NO]
 
 
+def counts_and_none(words: Mapping[str, bool] | None) -> tuple[list[str], list[str]] | None:
+    """How often something was done, and 0 for never; None if there is no 0, or other words."""
+    if not words or not all(re.fullmatch(r"\d{1,4}(\.0)?", word) for word in words):
+        return None
+    never = [word for word in words if float(word) == 0]
+    return ([word for word in words if word not in never], never) if never else None
+
+
+def has_blanks(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> bool:
+    """Whether any row has nothing in a column."""
+    (found,) = duck.execute(
+        f"select exists (select 1 from {table.view} where fault is null"
+        f" and coalesce({kind_text(table, column)}, '') = '')"
+    ).fetchall()[0]
+    return bool(found)
+
+
 def verdict_of(table: Table) -> str | None:
     """A column that says whether somebody likes an item, by its name."""
     return next((each for each in table.columns if last_part(each) in _VERDICTS), None)
@@ -109,6 +135,12 @@ def flags_of(table: Table, names: tuple[str, ...]) -> dict[str, str]:
     """Columns that may say whether anything was done at all, and the kind of each."""
     kinds = {column: _kind_of_flag(column, names) for column in table.columns}
     return {column: kind for column, kind in kinds.items() if kind is not None}
+
+
+def is_done(column: str, kind: str) -> bool:
+    """Whether no in a column of yes and no says that nothing was done, and not what was thought."""
+    word = _AROUND_FLAGS.sub("", last_part(column))
+    return kind in ACTS and word not in _SHOWN_OR_NOT.split()
 
 
 def _kind_of_flag(column: str, names: tuple[str, ...]) -> str | None:
@@ -157,12 +189,21 @@ def ask_about_flag(
 
 def column_of_orders(table: Table) -> str | None:
     """A column that only what was bought has."""
-    return next((each for each in table.columns if last_part(each) in _ORDERS.split()), None)
+    return next(
+        (
+            each
+            for each in table.columns
+            if last_part(each) in _ORDERS.split() or is_foreign_order(each)
+        ),
+        None,
+    )
 
 
 def has_orders(table: Table) -> bool:
     """Whether a column has ids or dates of orders, and not just amounts, as of carts."""
-    return any(last_part(each) in _ORDER_IDS.split() for each in table.columns)
+    return any(
+        last_part(each) in _ORDER_IDS.split() or is_foreign_order(each) for each in table.columns
+    )
 
 
 def refuse_computed(table: Table, fields: Mapping[str, str]) -> None:

@@ -41,7 +41,8 @@ class Layout:
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Attributes of items by their names, and the file's columns."""
     query: str | None = None
-    """What makes the rows of events of the rows of the file, as SQL over `{view}`."""
+    """What makes the rows of events of the rows of the file, as SQL over `{view}`.
+    `{userid}` is the text of the column `user_id`."""
     note: str = ""
     is_export: bool = False
     """Whether Tandem wrote the file: ids and times are as the API took them."""

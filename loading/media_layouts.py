@@ -8,6 +8,11 @@ select row_no, fault, raw, c1 as "user", c2 as "time", split_part(shown, '-', 1)
 from (select *, unnest(string_split(c4, ' ')) as shown from {view})
 where shown like '%-1'
 """
+_CLICKED_NEWS = """
+select row_no, fault, raw, {userid} as "user", {impressiontime} as "time",
+       unnest(regexp_extract_all({articleidsclicked}, '[0-9]+')) as "item"
+from {view}
+"""
 
 MEDIA_LAYOUTS = (
     Layout(
@@ -68,6 +73,15 @@ MEDIA_LAYOUTS = (
         kind="click",
         query=_BEHAVIORS,
         note="clicked news of each impression; the history has no times and is not read",
+    ),
+    Layout(
+        "EB-NeRD behaviors",
+        Content.EVENTS,
+        names=("impression_time", "article_ids_inview", "article_ids_clicked", "user_id"),
+        fields={"user_id": "user", "item_id": "item", "time": "time"},
+        kind="click",
+        query=_CLICKED_NEWS,
+        note="clicked news of each impression",
     ),
     Layout(
         "MIND news",

@@ -23,6 +23,15 @@ _NOT = {
     *("cancelled", "canceled", "returned", "refunded"),
 }
 _RETURNS = {"returns", "refunds", "cancellations", "chargebacks"}
+_TAKEN_BACK = {
+    *("returns", "returned", "refunds", "refunded", "cancellations", "cancelled", "canceled"),
+    *("removed", "deleted", "removals", "unlikes", "unliked", "undislikes", "unfollows"),
+    *("unsubscribes", "unfavorites", "unfavourites", "chargebacks", "blocked", "blocks"),
+    *("negative", "negatives", "candidates", "recommendations", "recommended", "predictions"),
+    *("submission", "shown", "displayed", "impressions"),
+}
+"""What was taken back, was only offered, or is no doing of anybody, as names of files say it."""
+_OF_SUCH = "from samples sampled sampling list lists"
 _ALONE = {"order", "like"}
 """Say it only alone: `sort_order` and `item_order` are no purchases, and `looks_like` no likes."""
 _OF_WHOM_OR_WHAT = {
@@ -62,6 +71,16 @@ def is_of_returns(file: str) -> bool:
     words = re.findall("[a-z]+", file.lower().rpartition("/")[2].partition(".")[0])
     said = {word for word in words if word not in _FILLERS.split()}
     return bool(said) and said <= _RETURNS
+
+
+def says_nothing_was_done(file: str) -> bool:
+    """Whether a file's name says that its rows are what was taken back or only offered.
+
+    With another word it may be anything: `returned_orders_removed_duplicates`.
+    """
+    words = re.findall("[a-z]+", file.lower().rpartition("/")[2].partition(".")[0])
+    said = {word for word in words if word not in f"{_FILLERS} {_OF_SUCH}".split()}
+    return bool(said & _TAKEN_BACK) and said <= {*_TAKEN_BACK, *_SURE.split()}
 
 
 def _kind(word: str, kinds: tuple[str, ...]) -> str | None:

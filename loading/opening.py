@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from loading.folder_columns import with_folders
+from loading.json_columns import with_json_columns
 from loading.json_tables import json_form, json_table, parquet_objects_table
 from loading.options import LoadOptions
 from loading.sources import Source
@@ -54,4 +55,4 @@ def _opened(
     films = with_films_in_lines(source.path, spool)
     if films is not None:
         source = replace(source, path=films, notes=(*source.notes, "lines such as 1: name films"))
-    return delimited_table(duck, source, number, options)
+    return with_json_columns(duck, delimited_table(duck, source, number, options), options)

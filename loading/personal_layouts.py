@@ -13,8 +13,45 @@ select row_no, fault, raw, json_extract_string(json, '$.titleUrl') as "video",
        json_extract_string(json, '$.time') as "time"
 from {view}
 where json_extract(json, '$.details') is null
+  and json_extract_string(json, '$.titleUrl') not like '%/results?search_query=%'
 """
-"""Advertisements have details."""
+"""Advertisements have details; what was searched has another address."""
+_REVIEWED = _DIARY.replace("c7", "c8")
+_TRAKT = """
+select row_no, fault, raw, coalesce({found}) as "item",
+       json_extract_string(json, '$.{at}') as "time",
+       json_extract_string(json, '$.rating') as "rating"
+from {{view}}
+where coalesce(json_extract_string(json, '$.type'), 'movie') in ({types})
+"""
+_TRAKT_ITEM = ", ".join(
+    f"json_extract_string(json, '$.{thing}.ids.{key}')"
+    for thing in ("movie", "show")
+    for key in ("slug", "trakt")
+)
+
+
+def _trakt(
+    name: str, names: tuple[str, ...], kind: str, types: str, files: tuple[str, ...] = ()
+) -> Layout:
+    """A list of films and shows; the first of its names is when something was done."""
+    query = _TRAKT.format(found=_TRAKT_ITEM, at=names[0], types=types)
+    fields = {"item_id": "item", "time": "time"}
+    return Layout(
+        name,
+        Content.EVENTS,
+        names=names,
+        files=files,
+        fields={**fields, "value": "rating"} if kind == "rate" else fields,
+        kind=kind,
+        scale=Scale(1.0, 10.0) if kind == "rate" else None,
+        query=query,
+        wants=lambda table: bool({"movie", "show"}.intersection(table.columns)),
+        note="items are films and shows; an episode is a use of its show",
+    )
+
+
+_WATCHED, _RATED = "'movie', 'episode', 'show'", "'movie', 'show'"
 _NETFLIX = """
 select row_no, fault, raw, c0 as "profile", c4 as "title", c1 as "time"
 from {view}
@@ -22,6 +59,24 @@ where coalesce(trim(c5), '') = ''
 """
 
 PERSONAL_LAYOUTS = (
+    _trakt("Trakt history", ("watched_at", "action", "type"), "view", _WATCHED),
+    _trakt("Trakt ratings", ("rated_at", "rating", "type"), "rate", _RATED),
+    _trakt("Trakt watched", ("last_watched_at", "plays", "last_updated_at"), "view", _WATCHED),
+    _trakt("Trakt watchlist", ("listed_at", "rank", "type"), "cart", _RATED, ("watchlist",)),
+    Layout(
+        "Letterboxd reviews",
+        Content.EVENTS,
+        names=(
+            *("Date", "Name", "Year", "Letterboxd URI", "Rating"),
+            *("Rewatch", "Review", "Tags", "Watched Date"),
+        ),
+        fields={"item_id": "film", "value": "rating", "time": "watched"},
+        kind="rate",
+        scale=Scale(0.5, 5.0),
+        unrated=0.0,
+        query=_REVIEWED,
+        note="a film without rating was watched",
+    ),
     Layout(
         "Letterboxd diary",
         Content.EVENTS,
@@ -88,6 +143,14 @@ PERSONAL_LAYOUTS = (
         files=("watchlist",),
         fields={"item_id": "Name + Year", "time": "Date"},
         kind="cart",
+    ),
+    Layout(
+        "Letterboxd likes",
+        Content.EVENTS,
+        names=("Date", "Name", "Year", "Letterboxd URI"),
+        files=("films",),
+        fields={"item_id": "Name + Year", "time": "Date"},
+        kind="like",
     ),
     Layout(
         "IMDb ratings",

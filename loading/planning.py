@@ -239,7 +239,9 @@ def may_be_times(table: Table, column: str) -> bool:
 
 def _queried(duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout) -> Table:
     view = f"{table.view}_{normalized(layout.name)}"
-    duck.execute(f"create view {view} as {str(layout.query).format(view=table.view)}")
+    columns = {normalized(column): text for column, text in table.expressions.items()}
+    query = str(layout.query).format_map({"view": table.view, **columns})
+    duck.execute(f"create view {view} as {query}")
     names = [
         str(row[0])
         for row in duck.execute(

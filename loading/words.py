@@ -4,6 +4,7 @@ import re
 
 from domain.event_words import normalized
 from domain.limits import CONTEXT_NAME
+from loading.foreign_words import foreign_meaning, is_foreign_noun
 
 _NAMES: dict[str, str] = {
     "user_id": (
@@ -15,20 +16,22 @@ _NAMES: dict[str, str] = {
         "reviewer_name profile_name buyer buyer_username buyer_name user_pseudo_id distinct_id "
         "anonymous_id email user_email customer_email billing_email domain_userid "
         "cookie_id session_id session visitor account member subscriber shopper user_uid user_guid "
-        "external_user_id customer_uid"
+        "external_user_id customer_uid buyer_email purchase_email candidate_id applicant_id "
+        "reader_id person_uid user_uuid customer_user"
     ),
     "item_id": (
-        "item_id item iid parent_asin asin movie_id product_id product isbn book_id track_id "
-        "song_id artist_id media_id film_id show_id series_id episode_id title_id joke_id "
+        "item_id item iid parent_asin asin movie_id product_id product book_id track_id "
+        "song_id media_id film_id show_id series_id episode_id title_id joke_id "
         "article_id news_id video_id game_id app_id content_id business_id recipe_id anime_id "
         "manga_id wine_id podcast_id story_id paper_id playlist_id sku stock_code aid item_no "
-        "item_idx item_number product_number goods_id document_id post_id course_id job_id "
+        "item_idx item_number product_number goods_id document_id post_id course_id job_id isbn "
+        "artist_id "
         "venue_id beer_id hotel_id restaurant_id listing_id place_id gmap_id sku_id "
         "click_article_id spotify_track_uri track_uri item_sku product_sku lineitem_sku "
         "item_code product_code song track movie film channel_id recording_msid ad_id "
         "adgroup_id prop_id poi_id location_id photo_id pin_id upc ean gtin barcode "
         "lineitem_name bookmark_id vod_id item_uid element_uid content_uid product_uid "
-        "book game"
+        "book game item_uuid product_uuid content_uuid"
     ),
     "kind": (
         "kind event_type event action action_type behavior behaviour behavior_type "
@@ -58,7 +61,11 @@ _NAMES: dict[str, str] = {
         "loan_date submitted_at end_time rating_timestamp transaction_date transaction_dt t_dat "
         "date_added added_at read_at updated_at date_updated last_updated my_last_updated "
         "last_played last_watched last_watch_dt last_viewed_at last_watched_at last_played_at uts "
-        "clicked_at click_time liked_at bought_at buy_time sold_at reacted_at "
+        "clicked_at click_time liked_at bought_at buy_time sold_at reacted_at purchased_on "
+        "ordered_on "
+        "enroll_time enrolled_at install_time installed_at application_date applied_at "
+        "trx_date trx_time date_add interaction_time interaction_date last_interaction log_time "
+        "date_created_gmt order_created_at event_at "
         "borrowed_at started_at watch_date dt ds"
     ),
     "event_id": (
@@ -87,7 +94,8 @@ _SECOND_CHOICES = (
     " app_id profile_name buyer buyer_username buyer_name billing_email domain_userid item_number"
     " product_number song track movie film channel_id recording_msid ad_id adgroup_id prop_id"
     " poi_id location_id photo_id pin_id upc ean gtin barcode lineitem_name visitor account member"
-    " subscriber shopper cookie_id book game"
+    " subscriber shopper cookie_id book game sku artist_id isbn buyer_email purchase_email"
+    " customer_user"
 )
 
 MEANINGS = tuple(_NAMES)
@@ -128,7 +136,16 @@ _SORTS = {"visitor", "account", "member", "subscriber", "shopper"}
 _SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
 _OTHER_ENVELOPES = ("data", "body", "doc", "document", "record", "params", "details")
 """May also be what is known of an item or of an event: see `unread_envelopes`."""
-TRACKERS = ("properties", "event_properties", "eventproperties", "payload", "event_data", "_source")
+_PAIRS = ("event_params", "eventparams")
+TRACKERS = (
+    "properties",
+    "event_properties",
+    "eventproperties",
+    "payload",
+    "event_data",
+    "_source",
+    *_PAIRS,
+)
 ENVELOPES = (*TRACKERS, *_OTHER_ENVELOPES)
 """Objects of JSON in which trackers put what an event says."""
 
@@ -175,12 +192,13 @@ def _meaning_of(name: str) -> tuple[str, int] | None:
     if found is None and _ID_FIRST.match(last):
         turned = _MEANING_BY_NAME.get(f"{last[2:]}id")
         found = turned if turned is not None and turned[0] in _IDS else None
-    return found
+    return found if found is not None else foreign_meaning(name)
 
 
 def is_second_choice(name: str) -> bool:
     """Whether a column of this name is an id only where no other is."""
-    return last_part(name) in _SECOND or "session" in name.lower() or _is_counter(name)
+    is_known = last_part(name) in _SECOND or "session" in name.lower()
+    return is_known or _is_counter(name) or is_foreign_noun(name)
 
 
 def may_be_sort(name: str) -> bool:

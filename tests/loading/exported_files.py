@@ -217,7 +217,8 @@ EXPORTED = [
         "KuaiRand",
         "user_id,video_id,date,hourmin,time_ms,is_click,is_like\n"
         "u1,a,20200913,1226,1600000000000,1,0\nu1,b,20200913,1226,1600000000000,0,0\n",
-        refused="--column kind=is_click --map-kind 1=click --map-kind 0=-",
+        [event("click")],
+        mentions=("an event for each yes in is_click or is_like",),
     ),
     Case(
         "Goodreads",

@@ -235,7 +235,8 @@ ODD = [
     Case(
         "items that were only shown",
         "user_id,item_id,clicked,ts\nu1,a,1,1600000000\nu1,b,0,1600000000\n",
-        refused="--column kind=clicked --map-kind 1=click --map-kind 0=-",
+        [("u1", "a", "click", None, None, SECOND)],
+        mentions=("0: left out, 1 as click", "rows without any are left out"),
     ),
     Case(
         "items that were only shown, as said",

@@ -223,7 +223,8 @@ PUBLISHED = [
     Case(
         "Deezer",
         "ts_listen,media_id,artist_id,is_listened,user_id\n1600000000,a,1,1,u1\n",
-        refused="--column item_id=artist_id or --column item_id=media_id",
+        [view()],
+        unread=("artist_id",),
     ),
     Case(
         "Foursquare",
@@ -233,7 +234,8 @@ PUBLISHED = [
     Case(
         "advertisements of Alibaba",
         "user,time_stamp,adgroup_id,nonclk,clk\nu1,1600000000,a,1,0\nu1,1600000000,b,0,1\n",
-        refused="--column kind=clk",
+        [event("click", "b")],
+        unread=("nonclk",),
     ),
     Case(
         "WooCommerce",

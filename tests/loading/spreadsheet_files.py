@@ -243,8 +243,8 @@ SPREADSHEETS = [
     ),
     Case(
         "a column of yes and no with a sign of the shell",
-        "user_id,item_id,(clicked),ts\n" + f"u1,a,1,{SECONDS}\nu1,b,0,{SECONDS}\n",
-        refused="--column 'kind=(clicked)' --map-kind 1=click --map-kind 0=-",
+        "user_id,item_id,(liked),ts\n" + f"u1,a,1,{SECONDS}\nu1,b,0,{SECONDS}\n",
+        refused="--column 'kind=(liked)' --map-kind 1=like --map-kind 0=-",
     ),
     Case(
         "names of events that nobody knows",
@@ -316,8 +316,8 @@ SPREADSHEETS = [
         rejected={"time is zero": 1},
     ),
     Case(
-        "headings in another language",
-        "Kunde;Artikel;Datum\nu1;a;13.09.2020\n",
+        "headings in a language that nobody knows",
+        "asiakas;tuote;pvm\nu1;a;13.09.2020\n",
         refused="Say --column user_id=NAME --column item_id=NAME",
     ),
     Case(

@@ -54,10 +54,43 @@ STRANGE = [
             refused=f"--column kind={column} --map-kind 1={kind} --map-kind 0=-",
         )
         for column, kind in (
-            *(("atc", "cart"), ("ordered", "purchase"), ("add_to_cart", "cart")),
-            *(("upvote", "like"), ("disliked", "dislike"), ("has_watched", "view")),
-            *(("is_favorite", "like"), ("purchase_flag", "purchase"), ("click_bool", "click")),
+            *(("upvote", "like"), ("disliked", "dislike"), ("is_favorite", "like")),
+            *(("label", "view"), ("target", "view")),
         )
+    ),
+    *(
+        Case(
+            f"a column of 0 and 1 for what was done, {column}",
+            flagged(column, "1", "0"),
+            [event(kind)],
+            mentions=(f"1 as {kind}", "0: left out"),
+        )
+        for column, kind in (
+            *(("atc", "cart"), ("ordered", "purchase"), ("add_to_cart", "cart")),
+            *(("purchased", "purchase"), ("transaction", "purchase"), ("wishlist", "cart")),
+            *(("purchase_flag", "purchase"), ("click_bool", "click")),
+        )
+    ),
+    Case(
+        "a column of 0 and 1 for what was watched",
+        flagged("has_watched", "1", "0"),
+        [view()],
+        mentions=("0: left out, 1 as view",),
+    ),
+    Case("a column of 1 alone for what was done", flagged("clicked", "1"), [event("click")]),
+    Case("nothing where nothing was done", flagged("clicked", "1", ""), [event("click")]),
+    Case("how often something was done, or never", flagged("click", "3", "0"), [event("click")]),
+    Case("Y and N for what was done", flagged("clicked", "Y", "N"), [event("click")]),
+    Case("nothing but 0", flagged("clicked", "0", "0"), refused="perhaps nothing happened"),
+    Case(
+        "what was done and what was thought",
+        flagged("is_click,is_like,is_hate", "1,1,0", "0,0,1", "0,0,0"),
+        [event("click"), event("like"), event("dislike", "b")],
+    ),
+    Case(
+        "lines of orders with a column of yes and no",
+        f"order_id,user_id,item_id,order_date,wishlist\n1,u1,a,{AT},0\n2,u1,b,{AT},1\n",
+        refused="--column kind=wishlist --map-kind 1=cart --map-kind 0=-",
     ),
     *(
         Case(
@@ -71,7 +104,8 @@ STRANGE = [
     Case(
         "several columns of 0 and 1",
         flagged("clicked,purchased", "1,0", "0,0", "1,1"),
-        refused="load the file once more for purchased",
+        [event("click"), event("click", "c"), event("purchase", "c")],
+        mentions=("an event for each yes in clicked or purchased",),
     ),
     # ------------------------------------------------------------ several times
     Case(
