@@ -11,10 +11,12 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 # Loaded by the server otherwise: after the fork, and so once in every process.
 from uvicorn.lifespan import on as _lifespan  # noqa: F401
@@ -83,8 +85,16 @@ def _serve(
 ) -> None:
     """Serve in this process."""
     configure_logs(settings.log_level)
-    config = uvicorn.Config(
-        partial(app_of_process, settings, slot),
+    config = server_config(partial(app_of_process, settings, slot), settings, heart)
+    uvicorn.Server(config).run([listener])
+
+
+def server_config(
+    make_app: Callable[[], ASGIApp], settings: ServingSettings, heart: Heart | None
+) -> uvicorn.Config:
+    """The server of one process."""
+    return uvicorn.Config(
+        make_app,
         factory=True,
         loop="uvloop",
         http=GuardedProtocol,
@@ -99,8 +109,10 @@ def _serve(
         timeout_keep_alive=settings.api_keep_alive_seconds,
         callback_notify=None if heart is None else heart.beat,
         timeout_notify=0,
+        # A request that waits for its turn is begun as the one before it ends, whose id in the
+        # log, time and trace are not its own.
+        reset_contextvars=True,
     )
-    uvicorn.Server(config).run([listener])
 
 
 def _allow_files(most: int) -> None:
