@@ -125,8 +125,8 @@ def test_it_is_what_uvicorn_writes(ports: tuple[int, int], headers: str, parts: 
             theirs, ours = (_asked(port, request.encode()) for port in ports)
             if _is_wrong(method, status, headers):
                 # Where nothing of it was sent yet, the client is told.
-                told = ours.startswith(b"HTTP/1.1 500")
-                assert told or (parts != "whole" and ours and theirs.startswith(ours)), request
+                failure = ours.startswith(b"HTTP/1.1 500")
+                assert failure or (parts != "whole" and ours and theirs.startswith(ours)), request
             else:
                 assert ours == theirs, request
 
