@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 # Loaded by the server otherwise: after the fork, and so once in every process.
 from uvicorn.lifespan import on as _lifespan  # noqa: F401
@@ -92,7 +92,7 @@ def _serve(
 
 def server_config(
     settings: ServingSettings,
-    app: Callable[[], FastAPI],
+    app: Callable[[], ASGIApp],
     beat: Callable[[], Awaitable[None]] | None = None,
 ) -> uvicorn.Config:
     """How the app that this makes is served; `beat` is called again and again."""
@@ -112,6 +112,9 @@ def server_config(
         timeout_keep_alive=settings.api_keep_alive_seconds,
         callback_notify=beat,
         timeout_notify=0,
+        # A request that waits for its turn is begun as the one before it ends, whose id in the
+        # log, time and trace are not its own.
+        reset_contextvars=True,
     )
 
 

@@ -51,18 +51,30 @@ class _OurProtocol(HttpToolsProtocol):
 
 
 class _App:
-    """Answers what the query asks for; a path `/held` waits between head and body."""
+    """Answers what the query asks for.
+
+    A path tells what happens between head and body: `/held` waits, `/failing` and `/silent` end
+    there, `/reading` asks for the request's body, `/stopping` is what a server does that stops.
+    """
 
     def __init__(self) -> None:
         self.released = threading.Event()
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = dict(parse_qsl(scope["query_string"].decode()))
         headers, parts = _HEADERS[asked["headers"]], _PARTS[asked["parts"]]
         status = int(asked["status"])
         await send({"type": "http.response.start", "status": status, "headers": headers})
         if scope["path"] == "/held":
             await asyncio.to_thread(self.released.wait)
+        if scope["path"] == "/failing":
+            raise ValueError
+        if scope["path"] == "/silent":
+            return
+        if scope["path"] == "/reading":
+            parts = [(await receive())["body"]]
+        if scope["path"] == "/stopping":
+            send.__self__.keep_alive = False  # type: ignore[attr-defined]
         for index, part in enumerate(parts):
             more = index + 1 < len(parts)
             await send({"type": "http.response.body", "body": part, "more_body": more})
@@ -112,8 +124,9 @@ def test_it_is_what_uvicorn_writes(ports: tuple[int, int], headers: str, parts: 
         for request in (last, before + last) if version == "1.1" else (last,):
             theirs, ours = (_asked(port, request.encode()) for port in ports)
             if _is_wrong(method, status, headers):
-                # Nothing of an answer that is wrong is sent where it can be told at once.
-                assert theirs.startswith(ours) or ours.startswith(b"HTTP/1.1 500"), request
+                # Where nothing of it was sent yet, the client is told.
+                failure = ours.startswith(b"HTTP/1.1 500")
+                assert failure or (parts != "whole" and ours and theirs.startswith(ours)), request
             else:
                 assert ours == theirs, request
 
@@ -133,3 +146,38 @@ def test_a_head_waits_for_the_first_part_of_its_body() -> None:
         app.released.set()
         connection.setblocking(True)
         assert connection.recv(65_536).endswith(b"\r\n\r\nabcdef")
+
+
+@pytest.mark.parametrize("path", ["/failing", "/silent"])
+@pytest.mark.parametrize("headers", ["none", "length", "chunked"])
+def test_an_answer_that_ends_after_its_head_is_told_as_a_failure(
+    ports: tuple[int, int], path: str, headers: str
+) -> None:
+    target = f"{path}?headers={headers}&parts=whole&status=200"
+    answer = _asked(ports[1], f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    head, body = answer.split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 500 ")
+    assert b"connection: close" in head
+    assert b"transfer-encoding" not in head
+    assert body == b"Internal Server Error"
+
+
+def test_who_waits_to_be_asked_for_a_body_is_asked_though_a_head_was_begun(
+    ports: tuple[int, int],
+) -> None:
+    with socket.create_connection(("127.0.0.1", ports[1]), timeout=60) as connection:
+        connection.sendall(b"POST /reading?headers=length&parts=whole&status=200 HTTP/1.1\r\n")
+        connection.sendall(b"Host: x\r\nExpect: 100-continue\r\nContent-Length: 6\r\n\r\n")
+        assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"ghijkl")
+        assert connection.recv(65_536).endswith(b"\r\n\r\nghijkl")
+
+
+@pytest.mark.parametrize("headers", ["none", "length"])
+def test_a_head_says_close_if_the_server_began_to_stop_after_it_was_begun(
+    ports: tuple[int, int], headers: str
+) -> None:
+    target = f"/stopping?headers={headers}&parts=whole&status=200"
+    answer = _asked(ports[1], f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"connection: close\r\n") == 1
