@@ -121,11 +121,19 @@ def measure_cold(
         matrix, past, as_of, parameters.space, engine=ImplicitEngine(threads)
     )
     space = item_space(components, parameters.space, parameters.weights)
-    lists = fit_lists(matrix, past, as_of, parameters.lists, engine=ImplicitEngine(threads))
+    lists = fit_lists(
+        matrix,
+        past,
+        as_of,
+        parameters.lists,
+        sequence=components.sequence,
+        engine=ImplicitEngine(threads),
+    )
     on_step(f"learning the words of {len(matrix.item_nos):,} items")
     learned = learn_space_words(space, matrix, terms, words)
     space = space_with_words(space, matrix, terms, learned)
-    lists, widened = lists_with_words(lists, matrix, terms, words)
+    listed = components.sequence.dimensions if parameters.lists.sequence_weight else 0
+    lists, widened = lists_with_words(lists, matrix, terms, words, sequence_dimensions=listed)
     on_step(f"ranking {len(hidden.item_nos):,} items for {len(hidden.user_nos):,} users")
     batch = _batch_scores(lists, widened, hidden)
     live = _live_vectors(space, past, hidden)

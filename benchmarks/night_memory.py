@@ -151,7 +151,10 @@ def _night(
         )
     steps.learned(fitted.users, fitted.items)
     with steps.step("Learn what words say in the lists"):
-        factors, wider = lists_with_words(fitted, matrix, made_terms(items), WordParameters())
+        listed = sequence.dimensions if parameters.lists.sequence_weight else 0
+        factors, wider = lists_with_words(
+            fitted, matrix, made_terms(items), WordParameters(), sequence_dimensions=listed
+        )
         del fitted
     with steps.step("Write the lists"):
         chunks = all_lists(

@@ -71,7 +71,7 @@ def choose_lists(
         run.parameters.lists,
         seed=context.settings.seed,
         engine=context.batch_engine,
-        on_fit=lambda factors: context.say(f"Fitting {factors} factors on the past."),
+        on_fit=lambda factors: context.say(f"Fitting {factors} factors to choose by."),
     )
     parameters = replace(run.parameters, lists=chosen.hyperparameters)
     with context.begin() as connection:
@@ -81,7 +81,8 @@ def choose_lists(
     context.say(
         f"{made.factors} factors at the most, popularity exponent {made.popularity_exponent},"
         f" trend exponent {made.trend_exponent}, sequence {made.sequence_weight}:"
-        f" {chosen.evidence}."
+        f" {chosen.evidence}. With as many factors, each user counting the same:"
+        f" {chosen.by_user}."
     )
     return replace(run, parameters=parameters), chosen.fitted
 

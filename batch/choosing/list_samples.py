@@ -4,7 +4,7 @@ The newest tenth of a log is of whoever came lately: of a log of years a handful
 lists are made for all. So each user's own newest interactions are foreseen beside it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,13 @@ from batch.history.slicing import taken
 from batch.history.splitting import Relevant, Split, relevant_in_future, split_by_user
 from batch.history.trend import trend
 from batch.lists.listed_sequence import sequence_factors
-from batch.lists.listing import decayed, fit_factors, scoring_scales, with_sequence
+from batch.lists.listing import (
+    als_parameters,
+    decayed,
+    fit_factors,
+    scoring_scales,
+    with_sequence,
+)
 from batch.parameters import ListHyperparameters, SpaceParameters
 from batch.space.sequence import sequence_vectors
 
@@ -57,19 +63,24 @@ class ListSample:
 
 
 def newest_of_users(
-    split: Split, hyperparameters: ListHyperparameters, *, seed: int, engine: BatchEngine
+    split: Split,
+    hyperparameters: ListHyperparameters,
+    *,
+    seed: int,
+    engine: BatchEngine,
+    on_fit: Callable[[int], None] = lambda _factors: None,
 ) -> ListSample | None:
     """Each user's newest tenth foreseen from all else that the night has read.
 
     Of a longer log than `MOST_INTERACTIONS` as many are read, of users drawn. None if too little is
-    to be foreseen.
+    to be foreseen; else `on_fit` is told how many factors the fit has.
     """
     past, future = split.past, split.future
     if len(past) + len(future) > MOST_INTERACTIONS:
         drawn = drawn_users(past, future, seed)
         past = past.where(taken(drawn, past.user_nos))
         future = future.where(taken(drawn, future.user_nos))
-    rest, held_out = split_by_user(past.followed_by(future), _SHARE)
+    rest, held_out = split_by_user(past.followed_by(future), _SHARE, seed=seed)
     if not len(rest):
         return None
     moment = rest.newest()
@@ -79,8 +90,9 @@ def newest_of_users(
     if len(known) < FEWEST_EVENTS:
         return None
     chosen = spread(Relevant(relevant.user_nos[known], relevant.item_nos[known]), MOST_EVENTS, seed)
-    sequence = sequence_vectors(rest, matrix.item_nos, moment, SpaceParameters(), engine=engine)
     weighed = decayed(matrix, rest, moment, hyperparameters)
+    on_fit(als_parameters(weighed, hyperparameters).factors)
+    sequence = sequence_vectors(rest, matrix.item_nos, moment, SpaceParameters(), engine=engine)
     return ListSample(
         Asked.of_pairs(matrix, chosen.user_nos, chosen.item_nos),
         weighed,

@@ -50,14 +50,21 @@ class ChosenLists:
 
     hyperparameters: ListHyperparameters
     evidence: Evidence = NO_EVIDENCE
+    """What the newest events of the log gain against the default, by which factors are chosen."""
+    by_user: Evidence = NO_EVIDENCE
+    """What users gain in both samples against the default with as many factors as are chosen."""
     fitted: Factors | None = None
     """What the chosen configuration made of the past; None: nothing was fitted."""
 
     def described(self) -> dict[str, Any]:
         """As a figure of the run."""
         chosen = self.hyperparameters
-        names = ("factors", "popularity_exponent", "trend_exponent", "sequence_weight")
-        return self.evidence.described("lists", {name: getattr(chosen, name) for name in names})
+        weights = {
+            name: getattr(chosen, name)
+            for name in ("popularity_exponent", "trend_exponent", "sequence_weight")
+        }
+        of_log = self.evidence.described("lists", {"factors": chosen.factors} | weights)
+        return of_log | self.by_user.described("lists_by_user", weights)
 
 
 def choose_lists(
@@ -97,16 +104,17 @@ def choose_lists(
     newest = ListSample(asked, matrix, lately, following, fits[chosen.factors])
     # The users of the others may be gigabytes.
     fits.clear()
-    on_fit(als_parameters(matrix, chosen).factors)
-    own_newest = newest_of_users(split, chosen, seed=seed, engine=engine)
+    own_newest = newest_of_users(split, chosen, seed=seed, engine=engine, on_fit=on_fit)
     samples = [(newest, gains)] + ([] if own_newest is None else [(own_newest, {})])
     chosen = _best_of(samples, chosen, _with_exponents(chosen, default))
     weights = sorted({chosen.sequence_weight, *SEQUENCE_WEIGHTS})
     chosen = _best_of(samples, chosen, [replace(chosen, sequence_weight=each) for each in weights])
     evidence = Evidence.of(gains[chosen], gains[default], asked.user_nos)
+    by_user = _evidence_by_user(samples, chosen, replace(default, factors=chosen.factors))
     fitted = with_sequence(newest.fitted, following, chosen)
     scales = scoring_scales(matrix, chosen, lately)
-    return ChosenLists(chosen, evidence, Factors(fitted.users, fitted.items * scales[:, None]))
+    past = Factors(fitted.users, fitted.items * scales[:, None])
+    return ChosenLists(chosen, evidence, by_user, past)
 
 
 def _best_of(
@@ -121,15 +129,33 @@ def _best_of(
     """
     for sample, known in samples:
         known.update(sample.gains(each for each in (chosen, *candidates) if each not in known))
-    user_nos = [sample.asked.user_nos for sample, _ in samples]
-    by_user = {
-        each: mean_by_user([gains[each] for _, gains in samples], user_nos)
-        for each in (chosen, *candidates)
-    }
+    by_user = {each: _gains_by_user(samples, each) for each in (chosen, *candidates)}
     best = max(candidates, key=lambda each: float(by_user[each].mean()))
     users = np.arange(len(by_user[best]))
     gain, error = paired_difference(by_user[best], by_user[chosen], users)
-    return best if gain > error else chosen
+    # One user's mean alone says nothing of how it varies.
+    return best if len(users) > 1 and gain > error else chosen
+
+
+def _evidence_by_user(
+    samples: Sequence[tuple[ListSample, Mapping[ListHyperparameters, Gains]]],
+    chosen: ListHyperparameters,
+    default: ListHyperparameters,
+) -> Evidence:
+    """Both were foreseen with in all samples."""
+    found, before = (_gains_by_user(samples, each) for each in (chosen, default))
+    evidence = Evidence.of(found, before, np.arange(len(found)))
+    return replace(evidence, events=sum(len(sample.asked.user_nos) for sample, _ in samples))
+
+
+def _gains_by_user(
+    samples: Sequence[tuple[ListSample, Mapping[ListHyperparameters, Gains]]],
+    configuration: ListHyperparameters,
+) -> Gains:
+    return mean_by_user(
+        [gains[configuration] for _, gains in samples],
+        [sample.asked.user_nos for sample, _ in samples],
+    )
 
 
 def _with_exponents(

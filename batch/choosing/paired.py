@@ -66,10 +66,13 @@ def paired_difference(
     """The mean of `gains - others`, all (n,), and its standard error.
 
     Events of one user vary together: the error is that of a sum over users (Liang and Zeger 1986,
-    with independent users as clusters).
+    with independent users as clusters). Of a single user it is that of independent events: a sum
+    over one user varies with nothing, and every difference would be certain.
     """
     differences = gains - others
     mean = float(differences.mean())
-    _, users = np.unique(user_nos, return_inverse=True)
+    distinct, users = np.unique(user_nos, return_inverse=True)
+    if len(distinct) == 1:
+        users = np.arange(len(differences))
     by_user = np.bincount(users, weights=differences - mean)
     return mean, float(np.sqrt((by_user**2).sum()) / len(differences))

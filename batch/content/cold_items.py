@@ -112,7 +112,7 @@ def lists_with_words(
     terms: ItemTerms,
     parameters: WordParameters,
     *,
-    sequence_dimensions: int = 0,
+    sequence_dimensions: int,
 ) -> tuple[Factors, InteractionMatrix]:
     """The nightly lists' factors with new items at the end, and the matrix with their columns.
 

@@ -54,14 +54,20 @@ def split_by_time(interactions: Interactions, holdout_share: float) -> Split:
     return Split(moment, interactions.where(~in_future), interactions.where(in_future))
 
 
-def split_by_user(interactions: Interactions, share: float) -> tuple[Interactions, Interactions]:
+def split_by_user(
+    interactions: Interactions, share: float, *, seed: int
+) -> tuple[Interactions, Interactions]:
     """Hold out this share of each user's interactions, the newest, rounded down.
 
     The rest and what is held out, both in time order. The rest of one user may be later than what
-    is held out of another.
+    is held out of another. Which items of one instant are the newest is drawn: many logs have no
+    more than the day, and numbers say how long items have been known.
     """
     ordered = interactions.in_time_order()
-    by_user = np.argsort(ordered.user_nos, kind="stable")
+    keys = pair_keys(ordered.user_nos, ordered.item_nos)
+    pairs, pair_of = np.unique(keys, return_inverse=True)
+    turns = np.random.default_rng(seed).random(len(pairs))[pair_of]
+    by_user = np.lexsort((turns, ordered.occurred_at, ordered.user_nos))
     _, starts, counts = np.unique(ordered.user_nos[by_user], return_index=True, return_counts=True)
     kept = counts - (counts * share).astype(np.int64)
     places = np.arange(len(by_user)) - np.repeat(starts, counts)

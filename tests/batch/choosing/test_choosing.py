@@ -7,7 +7,7 @@ import pytest
 
 from batch.choosing.lists import ChosenLists, choose_lists, choose_popular
 from batch.choosing.live_weights import DEFAULT, choose_weights
-from batch.choosing.paired import paired_difference
+from batch.choosing.paired import choices_in, paired_difference
 from batch.choosing.validation import Validation, _sample
 from batch.engines.implicit_engine import ImplicitEngine
 from batch.history.interactions import Interactions
@@ -149,6 +149,29 @@ def test_a_sequence_weight_that_is_set_is_measured_and_fitted() -> None:
     assert chosen.fitted is not None
     assert chosen.fitted.items.shape == again.items.shape
     assert np.allclose(chosen.fitted.items, again.items)
+
+
+def test_what_a_choice_rests_on_is_of_both_samples_and_each_fit_is_told_of() -> None:
+    told: list[int] = []
+    validation = validation_of(trending())
+    default = replace(SMALL.lists, trend_exponent=0.0)
+    chosen = choose_lists(validation, default, engine=ImplicitEngine(1), on_fit=told.append)
+    factors = chosen.hyperparameters.factors
+    # Two fits are compared, and one more is judged by what each user did last.
+    assert told == [32, 34, factors]
+    assert chosen.by_user.events > chosen.evidence.events
+    assert chosen.by_user.gain > chosen.by_user.default_gain + chosen.by_user.error > 0.0
+    figures = choices_in(chosen.described())
+    assert figures["lists"]["gain"] == chosen.evidence.gain
+    assert figures["lists_by_user"]["gain"] == chosen.by_user.gain
+
+
+def test_of_one_user_a_difference_is_not_certain() -> None:
+    random = np.random.default_rng(0)
+    gains, others = random.random((2, 400))
+    mean, error = paired_difference(gains, others, np.full(400, 7))
+    assert error == pytest.approx((gains - others).std() / 20)
+    assert abs(mean) < 3 * error
 
 
 def test_with_few_events_everything_stays() -> None:

@@ -216,7 +216,7 @@ def test_the_nightly_lists_know_new_items_and_nobody_has_seen_them(
     space: ItemSpace, matrix: InteractionMatrix, terms: ItemTerms
 ) -> None:
     factors = Factors(np.eye(50, 8, dtype=np.float32), space.items.vectors[:, :8])
-    extended, wider = lists_with_words(factors, matrix, terms, WORDS)
+    extended, wider = lists_with_words(factors, matrix, terms, WORDS, sequence_dimensions=0)
     assert extended.items.shape == (KNOWN + NEW, 8)
     assert wider.item_nos.tolist() == list(range(1, KNOWN + NEW + 1))
     assert wider.weights.shape == wider.seen.shape == (50, KNOWN + NEW)
@@ -252,8 +252,9 @@ def test_lists_of_many_factors_are_judged_by_some_and_lengthened_in_all(
     random = np.random.default_rng(2)
     centres = random.normal(size=(GROUPS, 300)).astype(np.float32)
     items = centres[np.arange(KNOWN) % GROUPS] + random.normal(size=(KNOWN, 300)).astype(np.float32)
-    factors, _ = lists_with_words(Factors(np.eye(50, 300, dtype=np.float32), items), matrix, terms,
-                                  replace(WORDS, pseudo_count=0.0))  # fmt: skip
+    of_log = Factors(np.eye(50, 300, dtype=np.float32), items)
+    words = replace(WORDS, pseudo_count=0.0)
+    factors, _ = lists_with_words(of_log, matrix, terms, words, sequence_dimensions=0)
     known, new = factors.items[:KNOWN], factors.items[KNOWN:]
     assert np.allclose(known, items, atol=1e-5)
     lengths = [float((part**2).sum(axis=1).mean()) for part in (known[:, ::2], new[:, ::2])]

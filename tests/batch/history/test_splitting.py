@@ -85,7 +85,7 @@ def test_the_newest_of_each_user_are_held_out(
     make_interactions: Callable[..., Interactions], events: list[Event], share: float
 ) -> None:
     interactions = make_interactions(events)
-    rest, held_out = split_by_user(interactions, share)
+    rest, held_out = split_by_user(interactions, share, seed=0)
     assert len(rest) + len(held_out) == len(interactions)
     for user_no in np.unique(interactions.user_nos):
         own = interactions.occurred_at[interactions.user_nos == user_no]
@@ -94,3 +94,23 @@ def test_the_newest_of_each_user_are_held_out(
         assert np.sort(later).tolist() == np.sort(own)[len(own) - len(later) :].tolist()
         earlier = rest.occurred_at[rest.user_nos == user_no]
         assert not len(later) or earlier.max() <= later.min()
+
+
+def test_which_of_one_instant_are_held_out_is_drawn(
+    make_interactions: Callable[..., Interactions],
+) -> None:
+    items = 20
+    at_once = make_interactions(
+        [(user, item, 1, 0) for user in range(200) for item in range(items)]
+    )
+    rest, held_out = split_by_user(at_once, 0.1, seed=0)
+    assert len(rest) + len(held_out) == len(at_once)
+    times_held = np.bincount(held_out.item_nos, minlength=items)
+    assert times_held.min() > 5
+    assert times_held.max() < 40
+    backwards = at_once.where(np.arange(len(at_once))[::-1])
+    _, again = split_by_user(backwards, 0.1, seed=0)
+    assert np.array_equal(again.item_nos, held_out.item_nos)
+    assert np.array_equal(again.user_nos, held_out.user_nos)
+    _, others = split_by_user(at_once, 0.1, seed=1)
+    assert not np.array_equal(others.item_nos, held_out.item_nos)
