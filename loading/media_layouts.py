@@ -8,7 +8,7 @@ select row_no, fault, raw, c1 as "user", c2 as "time", split_part(shown, '-', 1)
 from (select *, unnest(string_split(c4, ' ')) as shown from {view})
 where shown like '%-1'
 """
-_CLICKED_NEWS = """
+_CLICKED_ARTICLES = """
 select row_no, fault, raw, {userid} as "user", {impressiontime} as "time",
        unnest(regexp_extract_all({articleidsclicked}, '[0-9]+')) as "item"
 from {view}
@@ -80,7 +80,7 @@ MEDIA_LAYOUTS = (
         names=("impression_time", "article_ids_inview", "article_ids_clicked", "user_id"),
         fields={"user_id": "user", "item_id": "item", "time": "time"},
         kind="click",
-        query=_CLICKED_NEWS,
+        query=_CLICKED_ARTICLES,
         note="clicked news of each impression",
     ),
     Layout(
