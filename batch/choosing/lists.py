@@ -113,8 +113,8 @@ def choose_lists(
     by_user = _evidence_by_user(samples, chosen, replace(default, factors=chosen.factors))
     fitted = with_sequence(newest.fitted, following, chosen)
     scales = scoring_scales(matrix, chosen, lately)
-    past = Factors(fitted.users, fitted.items * scales[:, None])
-    return ChosenLists(chosen, evidence, by_user, past)
+    scaled = Factors(fitted.users, fitted.items * scales[:, None])
+    return ChosenLists(chosen, evidence, by_user, scaled)
 
 
 def _best_of(

@@ -152,13 +152,13 @@ def test_a_sequence_weight_that_is_set_is_measured_and_fitted() -> None:
 
 
 def test_what_a_choice_rests_on_is_of_both_samples_and_each_fit_is_told_of() -> None:
-    told: list[int] = []
+    reported: list[int] = []
     validation = validation_of(trending())
     default = replace(SMALL.lists, trend_exponent=0.0)
-    chosen = choose_lists(validation, default, engine=ImplicitEngine(1), on_fit=told.append)
+    chosen = choose_lists(validation, default, engine=ImplicitEngine(1), on_fit=reported.append)
     factors = chosen.hyperparameters.factors
     # Two fits are compared, and one more is judged by what each user did last.
-    assert told == [32, 34, factors]
+    assert reported == [32, 34, factors]
     assert chosen.by_user.events > chosen.evidence.events
     assert chosen.by_user.gain > chosen.by_user.default_gain + chosen.by_user.error > 0.0
     figures = choices_in(chosen.described())

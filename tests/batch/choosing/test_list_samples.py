@@ -72,7 +72,7 @@ def test_those_who_came_long_ago_are_foreseen_too() -> None:
 
 def test_of_short_histories_too_little_is_held_out() -> None:
     split = split_by_time(evenings(length=9), 0.1)
-    told: list[int] = []
+    reported: list[int] = []
     engine = ImplicitEngine(1)
-    assert newest_of_users(split, FEW, seed=0, engine=engine, on_fit=told.append) is None
-    assert not told
+    assert newest_of_users(split, FEW, seed=0, engine=engine, on_fit=reported.append) is None
+    assert not reported
