@@ -12,7 +12,8 @@ from domain.event_words import normalized
 from domain.identifiers import LONGEST_ID, id_fault
 from loading.contexts import named_parts
 from loading.duck import literal
-from loading.foreign_words import weak_meaning
+from loading.foreign_words import foreign_meaning, is_foreign_noun, weak_meaning
+from loading.kinds_plan import column_of_orders
 from loading.layouts import Layout, columns_of
 from loading.mistaken_columns import ask_about_row_numbers
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
@@ -44,6 +45,8 @@ _WEAK_TEXTS = {
     "value": r"\d{1,2}([.,]\d{1,2})?",
     "time": r"(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](\d\d){1,2})([T ].*)?",
 }
+_ID_BEFORE = re.compile("id_", re.IGNORECASE)
+"""Begins the names of ids in languages in which a noun follows."""
 _REVIEWS = {"review", "reviewtext", "comment", "body", "rating", "stars", "score"}
 _GOODS = {"price", "description", "category", "categories", "genre", "genres", "sku", "brand"}
 
@@ -135,7 +138,8 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
     fields |= _by_weak_names(table, {*fields, *options.columns})
     if CONTEXT not in fields and CONTEXT not in options.columns:
         fields |= named_parts(table, options)
-    if "item_id" not in fields and "user_id" not in fields:
+    is_noun = options.user is None and is_foreign_noun(fields.get("item_id", ""))
+    if ("item_id" not in fields or is_noun) and "user_id" not in fields:
         own = next((each for each in table.columns if normalized(each) == "id"), None)
         if own is not None and _is_item(table, fields.get("title")):
             fields["item_id"] = own
@@ -149,9 +153,19 @@ def _by_weak_names(table: Table, known: set[str]) -> dict[str, str]:
         meaning = weak_meaning(column)
         if meaning is None or meaning in known or "user_id" not in known:
             continue
-        if _all_match(table, column, _WEAK_TEXTS[meaning]):
+        if not _all_match(table, column, _WEAK_TEXTS[meaning]):
+            continue
+        if meaning != "value" or _may_be_marks(table, column):
             found[meaning] = column
     return found
+
+
+def _may_be_marks(table: Table, column: str) -> bool:
+    """Whether `note` is of all rows, of no orders, and among names that are not English."""
+    others = [each for each in table.columns if each != column]
+    is_foreign = any(foreign_meaning(each) or _ID_BEFORE.match(each) for each in others)
+    is_of_all = all((row.get(column) or "").strip() for row in table.sample)
+    return is_foreign and is_of_all and column_of_orders(table) is None
 
 
 def _are_objects(table: Table, column: str) -> bool:

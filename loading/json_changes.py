@@ -6,7 +6,7 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from loading.duck import literal
-from loading.json_nesting import keys_of, path_of
+from loading.json_nesting import keys_of, meanings_of, path_of
 from loading.list_names import KINDS
 from loading.named_files import kind_by_name
 from loading.words import candidates
@@ -57,6 +57,7 @@ _ENVELOPES = (
     ),
 )
 _FIRST = 100
+_USERS_AND_ITEMS = {"user_id", "item_id"}
 
 
 def rows_of_changes(duck: duckdb.DuckDBPyConnection, view: str, name: str) -> str | None:
@@ -69,7 +70,9 @@ def rows_of_changes(duck: duckdb.DuckDBPyConnection, view: str, name: str) -> st
     first = f"(select * from {good} limit {_FIRST})"
     for envelope in _ENVELOPES:
         whole = f"(select row_no, {envelope.whole()} as json from {first})"
-        if envelope.keys <= set(keys_of(duck, f"(select * from {whole} where json is not null)")):
+        keys = keys_of(duck, f"(select * from {whole} where json is not null)")
+        # What says itself who did something with what is an event, and no row of a database.
+        if envelope.keys <= set(keys) and not meanings_of(keys) >= _USERS_AND_ITEMS:
             found = _rows(duck, view, good, envelope, name)
             if found is not None:
                 return found

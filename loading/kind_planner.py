@@ -9,6 +9,7 @@ from domain.event_words import kind_of_word
 from loading.event_times import ask_about_times, kind_done_at, times_of_kinds
 from loading.findings import CART_KIND, DEFAULT_KIND, ORDER_KIND, RATING_KIND, Findings
 from loading.flags import NOTHING, with_flags
+from loading.foreign_words import foreign_meaning
 from loading.kinds_plan import (
     ACTS,
     ask_about_flag,
@@ -33,6 +34,8 @@ from loading.words import last_part
 
 _VAGUE = {"type", "interaction", "activity"}
 """Columns that may well say something else than a kind."""
+_NO_WORD = re.compile(r"\d.*[^\w.]|[^\w.].*\d")
+"""Numbers with signs, as of discounts."""
 _OF_FOLDERS = {*_VAGUE, "event", "kind"}
 """Names of folders that may well say something else than a kind."""
 _GIVEN_BACK_AT = re.compile("(return|refund|cancel)[a-z]*(at|on|date|time)")
@@ -113,7 +116,8 @@ class KindPlanner:
     def _find_flags(self, names: Sequence[str]) -> bool:
         """Whether columns of yes and no say what was done.
 
-        AmbiguousInputError if they say what was thought, or are something else beside orders.
+        AmbiguousInputError if they say what was thought, or are something else beside orders, or
+        if the file's name says that each row is something else that was done.
         """
         kinds = flags_of(self.seen.table, tuple(names))
         item = self.seen.fields["item_id"]
@@ -125,7 +129,8 @@ class KindPlanner:
         }
         flags = {flag: found for flag, found in words.items() if found is not None}
         done = [flag for flag in flags if is_done(flag, kinds[flag])]
-        if any(flags[flag][0] for flag in done) and not has_orders(self.seen.table):
+        is_said = self._is_named_otherwise({kinds[flag] for flag in done}, names)
+        if any(flags[flag][0] for flag in done) and not (is_said or has_orders(self.seen.table)):
             read = [flag for flag in flags if flag in done or kinds[flag] not in ACTS]
             self._read_flags({flag: kinds[flag] for flag in read}, flags)
             return True
@@ -205,7 +210,8 @@ class KindPlanner:
             return self._existing_kind(said, names)
         if "value" in self.seen.fields and RATING_KIND in names:
             return RATING_KIND
-        if self.seen.layout is None and says_nothing_was_done(self.seen.table.source.name):
+        user = self.seen.fields["user_id"]
+        if self.seen.layout is None and says_nothing_was_done(self.seen.table.source.name, user):
             raise InvalidInputError(
                 f"The rows of {self.seen.table.source.name} seem to be what was given back, taken"
                 " back or only offered, as its name says. Say --kind view or another kind if people"
@@ -257,6 +263,12 @@ class KindPlanner:
         self.seen.notes.append(f"each row is a {kind}, as the file's name says ({word})")
         return kind
 
+    def _is_named_otherwise(self, kinds: Collection[str], names: Sequence[str]) -> bool:
+        """Whether the file's name says another kind than these, as `clicks` does of purchases."""
+        source = self.seen.table.source
+        _, kind = kind_by_name(source.name, source.folder, tuple(names)) or ("", None)
+        return kind in ACTS and kind not in kinds
+
     def _existing_kind(self, kind: str, names: Sequence[str]) -> str:
         if kind not in names:
             raise InvalidInputError(f"There is no kind {kind}. Known are {', '.join(names)}.")
@@ -292,6 +304,10 @@ def _is_vague(column: str, words: Collection[str]) -> bool:
     if last_part(column) == "event":
         # A few words are names of events, many the events' texts.
         return len(words) > _FEW
+    if foreign_meaning(column) is not None:
+        # `Aktion` and `actie` are promotions too, as `-10%` or yes and no say.
+        is_either = yes_and_no(dict.fromkeys(words, True)) is not None
+        return is_either or all(map(_NO_WORD.search, words))
     return last_part(column) in _VAGUE and not _are_codes(words)
 
 

@@ -3,6 +3,7 @@
 import re
 
 from domain.event_words import LEFT_OUT, kind_of_word
+from loading.words import last_part
 
 _SURE = (
     "view views viewed pageviews rating ratings review reviews click clicks purchase purchases"
@@ -48,7 +49,7 @@ def kind_by_name(file: str, folder: str, kinds: tuple[str, ...]) -> tuple[str, s
     """
     own = file.lower().rpartition("/")[2]
     for part in (own, folder.lower()) if _PART.match(own) else (own,):
-        words = re.findall("[a-z]+", part.partition(".")[0])
+        words = _words(part)
         if _NOT.intersection(words):
             return None
         said = [word for word in words if word not in _FILLERS.split()]
@@ -73,14 +74,23 @@ def is_of_returns(file: str) -> bool:
     return bool(said) and said <= _RETURNS
 
 
-def says_nothing_was_done(file: str) -> bool:
+def says_nothing_was_done(file: str, user: str) -> bool:
     """Whether a file's name says that its rows are what was taken back or only offered.
 
-    With another word it may be anything: `returned_orders_removed_duplicates`.
+    With another word it may be anything: `returned_orders_removed_duplicates`. `candidates` whose
+    `candidate_id` is the column `user` of users are people.
     """
-    words = re.findall("[a-z]+", file.lower().rpartition("/")[2].partition(".")[0])
+    words = _words(file.lower().rpartition("/")[2])
     said = {word for word in words if word not in f"{_FILLERS} {_OF_SUCH}".split()}
+    said = {word for word in said if f"{word.removesuffix('s')}id" != last_part(user)}
     return bool(said & _TAKEN_BACK) and said <= {*_TAKEN_BACK, *_SURE.split()}
+
+
+def _words(name: str) -> list[str]:
+    """The words of a file's name; of `clicks_from_recommendations` those that say what was done."""
+    words = re.findall("[a-z]+", name.partition(".")[0])
+    before = words[: words.index("from")] if "from" in words else []
+    return before if set(before) & set(_SURE.split()) else words
 
 
 def _kind(word: str, kinds: tuple[str, ...]) -> str | None:

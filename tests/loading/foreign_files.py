@@ -125,4 +125,37 @@ FOREIGN = [
         ordered("status", "closed", "open"),
         [event("purchase"), event("purchase", "b")],
     ),
+    # ------------------------------------------------------------ words of English too
+    Case(
+        "numbers in a column of notes",
+        f"user_id,item_id,time,note\nu1,a,{AT},3\nu1,b,{AT},4\n",
+        [event("view"), event("view", "b")],
+    ),
+    Case(
+        "numbers in a column of notes of orders",
+        f"order_id,id_customer,id_product,order_date,note\n1,u1,a,{AT},3\n2,u1,b,{AT},4\n",
+        [event("purchase"), event("purchase", "b")],
+    ),
+    Case(
+        "notes of some rows only",
+        f"id_client;id_article;time;note\nu1;a;{AT};3\nu1;b;{AT};\n",
+        [event("view"), event("view", "b")],
+    ),
+    Case(
+        "promotions",
+        f"user_id,item_id,time,aktion\nu1,a,{AT},-10%\nu1,b,{AT},2+1\n",
+        [event("view"), event("view", "b")],
+        mentions=("aktion has no word for a kind of event",),
+    ),
+    Case(
+        "whether there was a promotion",
+        f"user_id,item_id,time,actie\nu1,a,{AT},ja\nu1,b,{AT},nee\n",
+        [event("view"), event("view", "b")],
+        mentions=("actie has no word for a kind of event",),
+    ),
+    Case(
+        "words for kinds in another language",
+        f"user_id,item_id,time,akcja\nu1,a,{AT},klik\nu1,b,{AT},zakup\n",
+        refused="has the kinds klik, zakup, which nobody knows",
+    ),
 ]

@@ -319,4 +319,28 @@ NAMED = [
         [view()],
         options={"columns": {"user_id": "ORCID"}},
     ),
+    *(
+        Case(
+            f"{name} with a column of yes and no for something else",
+            f"user_id,item_id,{flag},timestamp\nu1,a,1,{AT}\nu1,b,0,{AT}\n",
+            refused=f"Where {flag} is 0, perhaps nothing happened",
+            file=f"{name}.csv",
+        )
+        for name, flag in (("clicks", "purchased"), ("cart", "bought"), ("purchases", "viewed"))
+    ),
+    Case(
+        "clicks with a column of yes and no for them",
+        f"user_id,item_id,clicked,timestamp\nu1,a,1,{AT}\nu1,b,0,{AT}\n",
+        [event("click")],
+        file="clicks.csv",
+    ),
+    Case(
+        "clicks from recommendations", PLAIN, [event("click")], file="clicks_from_recommended.csv"
+    ),
+    Case(
+        "candidates who applied",
+        f"candidate_id,job_id,applied_at\nu1,a,{AT}\n",
+        [view()],
+        file="candidates.csv",
+    ),
 ]

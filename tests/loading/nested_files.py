@@ -257,4 +257,22 @@ NESTED = [
         refused="a comma behind each line is not read",
         file="e.json",
     ),
+    *(
+        Case(
+            f"events that say what was {word} something",
+            lines(
+                {"user_id": "u1", "item_id": "a", "ts": AT} | more,
+                {"user_id": "u1", "item_id": "b", "ts": AT} | more,
+            ),
+            [event("view"), event("view", "b")],
+            file="events.jsonl",
+        )
+        for word, more in (
+            ("before and after", {"op": "c", "before": {"page": 1}, "after": {"page": 2}}),
+            (
+                "put into",
+                {"type": "insert", "database": "shop", "table": "log", "data": {"page": 1}},
+            ),
+        )
+    ),
 ]

@@ -46,6 +46,11 @@ CASES = [
         {"1": ("A", ["Drama", "Romance"])},
     ),
     Case(
+        "a column of what sort of product each is, in another language",
+        "id,title,produkt,price\n1,A,Buch,5\n2,B,Buch,6\n",
+        {"1": ("A", None), "2": ("B", None)},
+    ),
+    Case(
         "one category with a comma",
         'item_id,title,category\n1,A,"Home, Garden"\n',
         {"1": ("A", ["Home, Garden"])},
