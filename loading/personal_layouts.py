@@ -58,39 +58,28 @@ from {view}
 where coalesce(trim(c5), '') = ''
 """
 
+
+def _letterboxd(name: str, more: tuple[str, ...], query: str) -> Layout:
+    return Layout(
+        name,
+        Content.EVENTS,
+        names=("Date", "Name", "Year", "Letterboxd URI", "Rating", *more),
+        fields={"item_id": "film", "value": "rating", "time": "watched"},
+        kind="rate",
+        scale=Scale(0.5, 5.0),
+        unrated=0.0,
+        query=query,
+        note="a film without rating was watched",
+    )
+
+
 PERSONAL_LAYOUTS = (
     _trakt("Trakt history", ("watched_at", "action", "type"), "view", _WATCHED),
     _trakt("Trakt ratings", ("rated_at", "rating", "type"), "rate", _RATED),
     _trakt("Trakt watched", ("last_watched_at", "plays", "last_updated_at"), "view", _WATCHED),
     _trakt("Trakt watchlist", ("listed_at", "rank", "type"), "cart", _RATED, ("watchlist",)),
-    Layout(
-        "Letterboxd reviews",
-        Content.EVENTS,
-        names=(
-            *("Date", "Name", "Year", "Letterboxd URI", "Rating"),
-            *("Rewatch", "Review", "Tags", "Watched Date"),
-        ),
-        fields={"item_id": "film", "value": "rating", "time": "watched"},
-        kind="rate",
-        scale=Scale(0.5, 5.0),
-        unrated=0.0,
-        query=_REVIEWED,
-        note="a film without rating was watched",
-    ),
-    Layout(
-        "Letterboxd diary",
-        Content.EVENTS,
-        names=(
-            *("Date", "Name", "Year", "Letterboxd URI", "Rating"),
-            *("Rewatch", "Tags", "Watched Date"),
-        ),
-        fields={"item_id": "film", "value": "rating", "time": "watched"},
-        kind="rate",
-        scale=Scale(0.5, 5.0),
-        unrated=0.0,
-        query=_DIARY,
-        note="a film without rating was watched",
-    ),
+    _letterboxd("Letterboxd reviews", ("Rewatch", "Review", "Tags", "Watched Date"), _REVIEWED),
+    _letterboxd("Letterboxd diary", ("Rewatch", "Tags", "Watched Date"), _DIARY),
     Layout(
         "YouTube watch history",
         Content.EVENTS,
