@@ -60,6 +60,10 @@ class ListHyperparameters:
     spread; popularity and trend multiply both."""
     seed: int = 20
 
+    def sequence_columns(self, dimensions: int) -> int:
+        """How many of the factors say what comes next, if the sequence part has `dimensions`."""
+        return dimensions if self.sequence_weight else 0
+
     @classmethod
     def from_dict(cls, parameters: Mapping[str, Any]) -> Self:
         """Those of a run's row, which an earlier version of Tandem may have written."""

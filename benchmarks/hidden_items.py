@@ -132,7 +132,7 @@ def measure_cold(
     on_step(f"learning the words of {len(matrix.item_nos):,} items")
     learned = learn_space_words(space, matrix, terms, words)
     space = space_with_words(space, matrix, terms, learned)
-    listed = components.sequence.dimensions if parameters.lists.sequence_weight else 0
+    listed = parameters.lists.sequence_columns(components.sequence.dimensions)
     lists, widened = lists_with_words(lists, matrix, terms, words, sequence_dimensions=listed)
     on_step(f"ranking {len(hidden.item_nos):,} items for {len(hidden.user_nos):,} users")
     batch = _batch_scores(lists, widened, hidden)

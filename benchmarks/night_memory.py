@@ -151,7 +151,7 @@ def _night(
         )
     steps.learned(fitted.users, fitted.items)
     with steps.step("Learn what words say in the lists"):
-        listed = sequence.dimensions if parameters.lists.sequence_weight else 0
+        listed = parameters.lists.sequence_columns(sequence.dimensions)
         factors, wider = lists_with_words(
             fitted, matrix, made_terms(items), WordParameters(), sequence_dimensions=listed
         )

@@ -127,8 +127,8 @@ def _nights(
     night = night_with(timeline, cut_off, parameters, choices, threads=settings.threads)
     known = terms.of(night.matrix.item_nos)
     learned = learn_space_words(night.space, night.matrix, known, words)
-    has_sequence = (choices.lists or parameters.lists).sequence_weight
-    listed = night.space.space.parameters.sequence_dimensions if has_sequence else 0
+    dimensions = night.space.space.parameters.sequence_dimensions
+    listed = (choices.lists or parameters.lists).sequence_columns(dimensions)
     lists, _ = lists_with_words(night.lists, night.matrix, known, words, sequence_dimensions=listed)
     space = space_with_words(night.space, night.matrix, known, learned)
     return night, replace(night, lists=lists, space=space), words.pseudo_count

@@ -215,7 +215,7 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
         del held_out, validation, weighing
         learning = begin(_learn_words, context, composing, terms, chosen)
         matrix, factors = fitting()
-        listed_sequence = following().dimensions if run.parameters.lists.sequence_weight else 0
+        listed_sequence = run.parameters.lists.sequence_columns(following().dimensions)
         factors, wider = learning_tasks.learn_list_words(
             context, factors, matrix, terms, chosen, sequence_dimensions=listed_sequence
         )
