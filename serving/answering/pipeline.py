@@ -95,11 +95,15 @@ class AnswerPipeline:
         started = time.perf_counter()
         asked = _Asked(kind, request, user_id)
         found = await self._best(asked)
-        answer = replace(
-            found,
-            degraded=found.result.degraded or self._degraded_cache(kind),
-            exclusions=found.exclusions if asked.user_ids else None,
-            generation_time_ms=_ms_since(started),
+        # `replace` takes three times as long.
+        answer = Answer(
+            found.result,
+            found.source,
+            found.user_no,
+            found.exclusions if asked.user_ids else None,
+            found.result.degraded or self._degraded_cache(kind),
+            found.age_seconds,
+            _ms_since(started),
         )
         self._count(answer)
         return answer

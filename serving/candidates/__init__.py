@@ -55,7 +55,7 @@ async def collect(
         again = replace(request, hidden=(), lookup=ItemLookup())
         return await collect(excluding, again, names, sources)
     among = frozenset(request.hidden)
-    return Candidates(rankings, lookup.items, tuple(no for no in lookup.new if no not in among))
+    return Candidates(rankings, lookup.end(), tuple(no for no in lookup.new if no not in among))
 
 
 def _is_scarce(kept: Ranking, eligible: Ranking) -> bool:

@@ -1,7 +1,7 @@
 """Items as lists are made of them: the candidates of one list, and eligible items in an order."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, overload
 
@@ -182,6 +182,11 @@ class Named:
         source = bisect_right(self._starts, place) - 1
         columns, row = self._sources[source], place - self._starts[source]
         return columns.item_ids[row], columns.titles[row], tuple(columns.categories[row] or ())
+
+    @property
+    def item_nos(self) -> KeysView[int]:
+        """The numbers of all of them."""
+        return self._places.keys()
 
     def __contains__(self, item_no: object) -> bool:
         return item_no in self._places

@@ -275,8 +275,9 @@ def _rows(rising: NDArray[np.int32], item_nos: Numbers | Sequence[int]) -> NDArr
     """Where those of some items stand that are there."""
     if not len(item_nos) or not len(rising):
         return np.empty(0, dtype=np.intp)
-    places = _places(rising, np.asarray(item_nos, dtype=np.int32))
-    return places[places >= 0]
+    wanted = np.asarray(item_nos, dtype=np.int32)
+    places = rising.searchsorted(wanted)
+    return places[rising.take(places, mode="clip") == wanted]
 
 
 def _add_gains(
@@ -285,8 +286,9 @@ def _add_gains(
     """Add what each item gains by coming next to the scores of some, whose numbers rise."""
     if not len(following) or not len(item_nos):
         return
-    places = _places(item_nos, following.item_nos)
-    scores[places[places >= 0]] += following.scores[places >= 0]
+    places = item_nos.searchsorted(following.item_nos)
+    known = item_nos.take(places, mode="clip") == following.item_nos
+    scores[places[known]] += following.scores[known]
 
 
 def _best(scores: NDArray[np.float64], most: int) -> NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 from domain.identifiers import ItemNo, RunId
@@ -21,49 +22,49 @@ class ItemLookup:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[int, None] = {}
-        self._eligible: set[int] = set()
-        self._found: list[Columns] = []
-        self._found_new: list[Columns] = []
+        self._asked: list[Sequence[int]] = []
+        """Since anything was looked up."""
+        self._eligible = Named()
+        self._new: list[Columns] = []
 
     def add(self, item_nos: Sequence[int]) -> None:
         """Items to be looked up, unless they were."""
-        if not self._eligible.issuperset(item_nos):
-            item_nos = [no for no in item_nos if no not in self._eligible]
-            self._waiting.update(dict.fromkeys(item_nos))
+        self._asked.append(item_nos)
 
     @property
     def waiting(self) -> Sequence[int]:
         """What is to be looked up with the next statement."""
-        return list(self._waiting)
+        asked = dict.fromkeys(chain.from_iterable(self._asked))
+        eligible = self._eligible.item_nos
+        return [no for no in asked if no not in eligible]
 
     def add_found(self, *found: Columns, new: Columns = NO_COLUMNS) -> None:
         """All that was waiting has been looked up: these are eligible, and perhaps others.
 
         `new`: new items, the nearest first, which are no candidates by themselves.
         """
-        self._waiting = {}
-        self._found += found
-        self._eligible.update(*(columns.item_nos for columns in found))
-        self._found_new.append(new)
+        self._asked = []
+        for columns in found:
+            self._eligible.add(columns)
+        self._new.append(new)
 
-    @property
-    def items(self) -> Named:
-        """What is eligible, by number."""
-        return Named([*self._found, *self._found_new])
+    def end(self) -> Named:
+        """What is eligible, by number, and the new items; nothing is looked up after it."""
+        for columns in self._new:
+            self._eligible.add(columns)
+        return self._eligible
 
     @property
     def new(self) -> tuple[ItemNo, ...]:
         """New items, the nearest first."""
-        return tuple(ItemNo(no) for columns in self._found_new for no in columns.item_nos)
+        return tuple(ItemNo(no) for columns in self._new for no in columns.item_nos)
 
     def eligible(self, ranking: Ranking) -> Ranking:
         """What may be shown of a ranking, in the same order."""
-        item_nos = ranking.item_nos.tolist()
-        if self._eligible.issuperset(item_nos):
-            return ranking
+        eligible = self._eligible.item_nos
         # A list of a few hundred is gone through in less time than numpy takes to sort it.
-        return ranking.where([no in self._eligible for no in item_nos])
+        kept = [no in eligible for no in ranking.item_nos.tolist()]
+        return ranking if all(kept) else ranking.where(kept)
 
 
 @dataclass(frozen=True, slots=True)

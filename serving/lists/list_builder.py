@@ -4,7 +4,7 @@ import math
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -198,6 +198,9 @@ def build_list(
     if not positions or not unlisted:
         return builder
     builder = ListBuilder(limit, most)
+    if most is None:
+        builder.add(_interleaved(limit, ranked, unlisted, positions))
+        return builder
     rest = iter(ranked)
     for position in range(limit):
         if position in positions and any(builder.add_if_allowed(item) for item in unlisted):
@@ -205,3 +208,19 @@ def build_list(
         if not any(builder.add_one(item) for item in rest):
             break
     return builder
+
+
+def _interleaved(
+    limit: int,
+    ranked: Iterable[RecommendedItem],
+    new: Iterable[RecommendedItem],
+    positions: frozenset[int],
+) -> Iterator[RecommendedItem]:
+    """The ranked items, with new ones at these positions as long as there are any."""
+    rest, others = iter(ranked), iter(new)
+    for position in range(limit):
+        item = next(others, None) if position in positions else None
+        item = item or next(rest, None)
+        if item is None:
+            return
+        yield item

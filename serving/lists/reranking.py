@@ -140,36 +140,36 @@ class Reranker:
 
         RunGoneError if the run was dropped.
         """
-        ranked, degraded = await self._diversified(run, ranked, request)
+        order, degraded = await self._diverse_order(run, ranked, request)
         positions = _positions(request, schedule)
         rotated = _rotated(candidates.new, schedule)
-        count = len(ranked)
         if not request.max_per_category:
             # Nobody is passed over, and what comes later is not needed.
-            count = min(request.limit, count)
-            listed = {*ranked.item_nos[:count].tolist()}
+            order = order[: request.limit]
+            listed = {*ranked.item_nos[order].tolist()}
             rotated = [no for no in rotated if no not in listed][: len(positions)]
-        items = candidate_items(candidates, ranked.top(count))
+        items = candidate_items(candidates, ranked.reordered(order))
         new = [_new_item(candidates, ranked, no) for no in rotated]
         built = build_list(request.limit, request.max_per_category, items, new, positions)
         return built, degraded
 
-    async def _diversified(
+    async def _diverse_order(
         self, run: LiveRun, ranked: BlendedRanking, request: RecommendationRequest
-    ) -> tuple[BlendedRanking, str | None]:
-        """The ranking with its best in a more diverse order; as it was, if that takes too long."""
+    ) -> tuple[NDArray[np.intp], str | None]:
+        """Ranks, with the best in a more diverse order; as they were, if that takes too long."""
+        as_blended = np.arange(len(ranked))
         if not request.diversity:
-            return ranked, None
+            return as_blended, None
         best = ranked.top(POOL * request.limit)
         try:
             with until(SEARCHING):
                 embeddings = await self._embeddings.load(run.run_id, best.item_nos)
         except StoreUnavailableError as error:
-            return ranked, degraded_by(error)
+            return as_blended, degraded_by(error)
         order = diverse_order(
             best.item_nos, best.scores, embeddings, request.diversity, request.limit
         )
-        return ranked.reordered(np.concatenate([order, np.arange(len(best), len(ranked))])), None
+        return np.concatenate([order, as_blended[len(best) :]]), None
 
 
 def _positions(request: RecommendationRequest, schedule: ExplorationSchedule) -> frozenset[int]:

@@ -167,7 +167,7 @@ class HotLists:
         if self._slots.full():
             return False
         with self._slots.taken(), structlog.contextvars.bound_contextvars(request_id=request_id):
-            await answer(_made(asked, _path_of(scope), request_id))
+            await answer(_made(asked, scope, request_id))
         return True
 
     def _asked(self, scope: Scope) -> _Asked | None:
@@ -266,7 +266,7 @@ async def _cached(asked: _Asked) -> DirectAnswer | None:
     return DirectAnswer(*prepared.lasting.written(fields, asked.headers.get(_IF_NONE_MATCH)))
 
 
-async def _made(asked: _Asked, path: str, request_id: str) -> DirectAnswer:
+async def _made(asked: _Asked, scope: Scope, request_id: str) -> DirectAnswer:
     """The answer with the list that the route itself would give, or what it would say is wrong."""
     query = asked.query
     if query.request.filters.written is not None:
@@ -279,10 +279,10 @@ async def _made(asked: _Asked, path: str, request_id: str) -> DirectAnswer:
         answer = recommendation_answer(asked.user_id, given, explained="no", next_cursor=following)
         lasting = LastingPart.of(answer, is_for_all=False)
     except TandemError as error:
-        return problem_answer(problem_of(path, request_id, error))
+        return problem_answer(problem_of(_path_of(scope), request_id, error))
     except Exception:  # as RequestRecord does, the last of the middleware
         log.exception("request_failed")
-        return problem_answer(internal_problem(path, request_id))
+        return problem_answer(internal_problem(_path_of(scope), request_id))
     return DirectAnswer(*lasting.written(answer, asked.headers.get(_IF_NONE_MATCH)))
 
 
