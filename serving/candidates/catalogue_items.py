@@ -3,10 +3,11 @@
 from bisect import bisect_right
 from collections.abc import Iterable, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, overload
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 from sqlalchemy import Row
 
 from domain.blend import CANDIDATES
@@ -16,8 +17,6 @@ from serving.candidates.filters import Filters
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import check_run
 from sql.statements import statements
-
-Value = TypeVar("Value")
 
 _SERVING = statements("serving")
 
@@ -48,29 +47,6 @@ class NewItems:
 
 
 @dataclass(frozen=True, slots=True)
-class Picked(Sequence[Value]):
-    """Some of many values, each of which is looked up when somebody asks for it."""
-
-    values: Sequence[Value]
-    places: Sequence[int]
-    """Where each stands among them."""
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    @overload
-    def __getitem__(self, index: int) -> Value: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> "Picked[Value]": ...
-
-    def __getitem__(self, index: int | slice) -> "Value | Picked[Value]":
-        if isinstance(index, slice):
-            return Picked(self.values, self.places[index])
-        return self.values[self.places[index]]
-
-
-@dataclass(frozen=True, slots=True)
 class Columns:
     """Items of one origin; all lists have the same length."""
 
@@ -94,16 +70,6 @@ class Columns:
             orjson.loads(row.item_ids),
             orjson.loads(row.titles),
             orjson.loads(row.categories),
-        )
-
-    def followed_by(self, items: Sequence[tuple[int, str, str, list[str] | None]]) -> "Columns":
-        """These and others, of which number, id, title and categories are given; without scores."""
-        return Columns(
-            [*self.item_nos, *(item_no for item_no, *_ in items)],
-            [None] * (len(self.item_nos) + len(items)),
-            [*self.item_ids, *(item_id for _, item_id, *_ in items)],
-            [*self.titles, *(title for *_, title, _ in items)],
-            [*self.categories, *(categories for *_, categories in items)],
         )
 
     def best_first(self) -> "Columns":
@@ -133,14 +99,28 @@ def numbers_in(text: str | None) -> list[Any]:
 
 NO_COLUMNS = Columns([], [], [], [], [])
 
+Texts = tuple[str, str, tuple[str, ...]]
+"""Id, title and categories of an item."""
+
+
+class Eligible(Protocol):
+    """All items that may be in a list, where they need not be looked up."""
+
+    def among(self, item_nos: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Which of some items (n,) they are."""
+
+    def texts(self, item_no: int) -> Texts:
+        """What is shown of one of them."""
+
+    def __contains__(self, item_no: object) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
     """What a search for the items with the best live scores found."""
 
     near: Columns
-    """With their live scores; found by an index, the nearest to the live vector alone; found in
-    memory, all that is eligible, without scores."""
+    """With their live scores; found by an index, the nearest to the live vector alone."""
     following: Columns
     """What comes next after the user's history, beside what an index found or among it."""
     listed: Columns
@@ -149,12 +129,16 @@ class Nearest:
     """New items, the nearest first."""
     ranking: Ranking
     """The best of both by live score."""
+    eligible: Eligible | None = None
+    """What was found in memory: then neither nearest items nor others were looked up."""
 
 
 class Named:
     """Catalogue items by their number, each made when somebody asks for it."""
 
-    def __init__(self, sources: Iterable[Columns] = ()) -> None:
+    def __init__(self, sources: Iterable[Columns] = (), eligible: Eligible | None = None) -> None:
+        self._eligible = eligible
+        """These too."""
         self._sources: list[Columns] = []
         self._starts: list[int] = []
         """How many items stand in the sources before each."""
@@ -176,23 +160,23 @@ class Named:
     def __getitem__(self, item_no: int) -> CatalogueItem:
         return CatalogueItem(ItemNo(item_no), *self.texts(item_no))
 
-    def texts(self, item_no: int) -> tuple[str, str, tuple[str, ...]]:
-        """Id, title and categories of an item."""
+    def texts(self, item_no: int) -> Texts:
+        """What is shown of an item."""
+        place = self._places.get(item_no)
+        if place is None and self._eligible is not None:
+            return self._eligible.texts(item_no)
         place = self._places[item_no]
         source = bisect_right(self._starts, place) - 1
         columns, row = self._sources[source], place - self._starts[source]
         return columns.item_ids[row], columns.titles[row], tuple(columns.categories[row] or ())
 
     @property
-    def item_nos(self) -> KeysView[int]:
-        """The numbers of all of them."""
+    def added(self) -> KeysView[int]:
+        """The numbers of those that were added."""
         return self._places.keys()
 
     def __contains__(self, item_no: object) -> bool:
-        return item_no in self._places
-
-    def __len__(self) -> int:
-        return len(self._places)
+        return item_no in self._places or (self._eligible is not None and item_no in self._eligible)
 
 
 @dataclass(frozen=True, slots=True)

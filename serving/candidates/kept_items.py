@@ -4,7 +4,7 @@ PostgreSQL takes ten times as long to compare a live vector with ten thousand ot
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from sqlalchemy import Row
 
 from domain.identifiers import Position, RunId
 from domain.rankings import Ranking
-from serving.candidates.catalogue_items import Columns, Picked, numbers_in
+from serving.candidates.catalogue_items import Columns, Texts, numbers_in
 
 Numbers = NDArray[np.integer]
 
@@ -80,6 +80,13 @@ class KeptCatalogue:
     categories: list[list[str]]
     shown: NDArray[np.bool_]
     """(n,)"""
+    places: dict[int, int] = field(init=False)
+    """Where each item stands."""
+
+    def __post_init__(self) -> None:
+        """Find the places."""
+        item_nos = self.item_nos.tolist()
+        object.__setattr__(self, "places", dict(zip(item_nos, range(len(item_nos)), strict=True)))
 
     @classmethod
     def of(cls, row: Row[Any], position: Position) -> Self:
@@ -99,16 +106,42 @@ class KeptCatalogue:
         places = _places(self.item_nos, item_nos)
         return (places >= 0) & self.shown[places]
 
-    def columns(self, places: NDArray[np.intp], *, with_categories: bool) -> Columns:
-        """What stands at these places; few of the texts are ever looked at."""
-        rows = places.tolist()
-        return Columns(
-            self.item_nos[places].tolist(),
-            [None] * len(rows),
-            Picked(self.item_ids, rows),
-            Picked(self.titles, rows),
-            Picked(self.categories, rows) if with_categories else [None] * len(rows),
-        )
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EligibleItems:
+    """All items of the catalogue that may be in one list; few of their texts are looked at."""
+
+    catalogue: KeptCatalogue
+    shown: NDArray[np.bool_]
+    """(n,) which of the catalogue's may, but for those that came or changed."""
+    touched: Mapping[int, ShownItem]
+    """Which of these may."""
+    with_categories: bool
+    """Whether anybody has to know them."""
+
+    def among(self, item_nos: Numbers) -> NDArray[np.bool_]:
+        """See `Eligible`."""
+        places = _places(self.catalogue.item_nos, item_nos)
+        found = (places >= 0) & self.shown[places]
+        if self.touched:
+            found |= np.isin(item_nos, [*self.touched])
+        return found
+
+    def texts(self, item_no: int) -> Texts:
+        """See `Eligible`."""
+        item = self.touched.get(item_no)
+        if item is not None:
+            return item.item_id, item.title, self._categories(item.categories)
+        known, place = self.catalogue, self.catalogue.places[item_no]
+        categories = self._categories(known.categories[place])
+        return known.item_ids[place], known.titles[place], categories
+
+    def __contains__(self, item_no: object) -> bool:
+        place = self.catalogue.places.get(item_no)  # type: ignore[call-overload]
+        return item_no in self.touched or (place is not None and bool(self.shown[place]))
+
+    def _categories(self, categories: Sequence[str]) -> tuple[str, ...]:
+        return tuple(categories) if self.with_categories else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,33 +257,16 @@ class KeptItems:
         for left_out in (gone, excluded, beside.embedded.item_nos):
             scores[_rows(self.item_nos, left_out)] = -np.inf
 
-    def columns(
-        self,
-        item_nos: Numbers,
-        excluded: Numbers,
-        beside: BesideMemory,
-        *,
-        with_categories: bool,
-    ) -> Columns:
-        """Those of some items that may be shown and are not excluded; each as often as given."""
-        known = self.catalogue
-        shown = known.shown.copy()
+    def eligible(
+        self, excluded: Numbers, beside: BesideMemory, *, with_categories: bool
+    ) -> "EligibleItems":
+        """Those that may be shown now and are not excluded."""
+        shown = self.catalogue.shown.copy()
         for left_out in (excluded, [*beside.touched]):
-            shown[_rows(known.item_nos, left_out)] = False
-        places = _places(known.item_nos, item_nos)
-        places = places[(places >= 0) & shown[places]]
-        found = known.columns(places, with_categories=with_categories)
-        if not beside.touched:
-            return found
-        among = {*item_nos.tolist()}.difference(excluded.tolist())
-        touched = {no: beside.touched[no] for no in beside.touched.keys() & among}
-        return found.followed_by(
-            [
-                (no, item.item_id, item.title, item.categories if with_categories else None)
-                for no, item in touched.items()
-                if item.shown
-            ]
-        )
+            shown[_rows(self.catalogue.item_nos, left_out)] = False
+        out = {*excluded.tolist()} if beside.touched else {}
+        touched = {no: item for no, item in beside.touched.items() if item.shown and no not in out}
+        return EligibleItems(self.catalogue, shown, touched, with_categories)
 
     def _embedded(self, following: Ranking, excluded: Numbers, beside: BesideMemory) -> Ranking:
         """Those that may be shown of the items that got their vector between two nights."""
@@ -277,7 +293,8 @@ def _rows(rising: NDArray[np.int32], item_nos: Numbers | Sequence[int]) -> NDArr
         return np.empty(0, dtype=np.intp)
     wanted = np.asarray(item_nos, dtype=np.int32)
     places = rising.searchsorted(wanted)
-    return places[rising.take(places, mode="clip") == wanted]
+    found: NDArray[np.intp] = places[rising.take(places, mode="clip") == wanted]
+    return found
 
 
 def _add_gains(

@@ -229,9 +229,8 @@ class Recommendations:
         ranking = Ranking.empty()
         if vector is not None:
             ranking = kept.nearest(vector, user.following, left_out, beside, CANDIDATES)
-        item_nos = np.concatenate([ranking.item_nos, np.array(listed, dtype=np.int32)])
-        found = kept.columns(item_nos, left_out, beside, with_categories=with_categories)
-        return Nearest(found, NO_COLUMNS, NO_COLUMNS, beside.new, ranking)
+        eligible = kept.eligible(left_out, beside, with_categories=with_categories)
+        return Nearest(NO_COLUMNS, NO_COLUMNS, NO_COLUMNS, beside.new, ranking, eligible)
 
     async def load_listed_candidates(
         self,

@@ -7,7 +7,13 @@ from typing import Protocol
 
 from domain.identifiers import ItemNo, RunId
 from domain.rankings import Ranking
-from serving.candidates.catalogue_items import NO_COLUMNS, Columns, Named, NewItems
+from serving.candidates.catalogue_items import (
+    NO_COLUMNS,
+    Columns,
+    Eligible,
+    Named,
+    NewItems,
+)
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.user_state import UserState
@@ -24,8 +30,10 @@ class ItemLookup:
     def __init__(self) -> None:
         self._asked: list[Sequence[int]] = []
         """Since anything was looked up."""
-        self._eligible = Named()
+        self._found = Named()
         self._new: list[Columns] = []
+        self._eligible: Eligible | None = None
+        """None: only what was found is known."""
 
     def add(self, item_nos: Sequence[int]) -> None:
         """Items to be looked up, unless they were."""
@@ -34,9 +42,15 @@ class ItemLookup:
     @property
     def waiting(self) -> Sequence[int]:
         """What is to be looked up with the next statement."""
-        asked = dict.fromkeys(chain.from_iterable(self._asked))
-        eligible = self._eligible.item_nos
-        return [no for no in asked if no not in eligible]
+        if self._eligible is not None:
+            return []
+        asked, found = dict.fromkeys(chain.from_iterable(self._asked)), self._found.added
+        return [no for no in asked if no not in found]
+
+    def add_eligible(self, eligible: Eligible, new: Columns) -> None:
+        """Nothing is to be looked up: what may be shown is known of all items; `new` as below."""
+        self._eligible, self._found = eligible, Named(eligible=eligible)
+        self._new.append(new)
 
     def add_found(self, *found: Columns, new: Columns = NO_COLUMNS) -> None:
         """All that was waiting has been looked up: these are eligible, and perhaps others.
@@ -45,14 +59,14 @@ class ItemLookup:
         """
         self._asked = []
         for columns in found:
-            self._eligible.add(columns)
+            self._found.add(columns)
         self._new.append(new)
 
     def end(self) -> Named:
         """What is eligible, by number, and the new items; nothing is looked up after it."""
         for columns in self._new:
-            self._eligible.add(columns)
-        return self._eligible
+            self._found.add(columns)
+        return self._found
 
     @property
     def new(self) -> tuple[ItemNo, ...]:
@@ -61,9 +75,11 @@ class ItemLookup:
 
     def eligible(self, ranking: Ranking) -> Ranking:
         """What may be shown of a ranking, in the same order."""
-        eligible = self._eligible.item_nos
+        if self._eligible is not None:
+            return ranking.where(self._eligible.among(ranking.item_nos))
+        found = self._found.added
         # A list of a few hundred is gone through in less time than numpy takes to sort it.
-        kept = [no in eligible for no in ranking.item_nos.tolist()]
+        kept = [no in found for no in ranking.item_nos.tolist()]
         return ranking if all(kept) else ranking.where(kept)
 
 

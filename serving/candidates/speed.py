@@ -28,5 +28,8 @@ class SpeedSource:
             new=request.new,
             with_categories=request.with_categories,
         )
-        request.lookup.add_found(found.listed, found.near, found.following, new=found.new)
+        if found.eligible is not None:
+            request.lookup.add_eligible(found.eligible, found.new)
+        else:
+            request.lookup.add_found(found.listed, found.near, found.following, new=found.new)
         return found.ranking

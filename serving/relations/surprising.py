@@ -25,7 +25,7 @@ from domain.identifiers import ItemNo, RunId, UserId
 from serving.answering.impressions import ImpressionQueue, impression_of
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
-from serving.candidates.catalogue_items import Nearest
+from serving.candidates.catalogue_items import Named, Nearest
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.user_state import UserState
@@ -190,15 +190,11 @@ def _surprising(nearest: Nearest, uses: Mapping[int, int], most: int) -> tuple[S
     users = np.array([uses.get(no, 0) for no in item_nos.tolist()], dtype=np.float64)
     novelty = surprise_novelty(users, most)
     scores = relevance * novelty
-    names = {
-        no: (item_id, title)
-        for found in (nearest.near, nearest.following)
-        for no, item_id, title in zip(found.item_nos, found.item_ids, found.titles, strict=True)
-    }
+    items = Named((nearest.near, nearest.following), nearest.eligible)
     return tuple(
         SurprisingItem(
             ItemNo(int(item_nos[at])),
-            *names[int(item_nos[at])],
+            *items.texts(int(item_nos[at]))[:2],
             score=float(scores[at]),
             relevance=float(relevance[at]),
             novelty=float(novelty[at]),

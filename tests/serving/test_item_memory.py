@@ -253,7 +253,7 @@ async def assert_same_lists(
             assert nearest.ranking.item_nos.tolist() == wanted.ranking.item_nos.tolist()
             assert nearest.ranking.scores.tolist() == wanted.ranking.scores.tolist()
             assert nearest.new == wanted.new
-            names, found_names = named(wanted), named(nearest)
+            names, found_names = named(wanted), named(nearest, expected.batch.item_nos.tolist())
             assert names.keys() - {*wanted.new.item_nos} <= found_names.keys() <= names.keys()
             assert all(names[no] == item for no, item in found_names.items())
 
@@ -268,11 +268,18 @@ async def assert_same_vectors(
     assert found.tolist() == expected.tolist()
 
 
-def named(nearest: Nearest) -> dict[int, CatalogueItem]:
-    """Of the state that is read at once, new items are among the others too."""
+def named(nearest: Nearest, listed: Sequence[int] = ()) -> dict[int, CatalogueItem]:
+    """What was found, and of what is listed what may be shown.
+
+    Of the state that PostgreSQL reads at once, new items are among the others too.
+    """
     columns = (nearest.near, nearest.following, nearest.listed)
-    items = Named(columns)
-    return {no: items[no] for each in columns for no in each.item_nos}
+    items = Named(columns, nearest.eligible)
+    found = [no for each in columns for no in each.item_nos]
+    if nearest.eligible is not None:
+        found += [no for no in (*nearest.ranking.item_nos.tolist(), *listed) if no in items]
+        assert all(nearest.eligible.among(nearest.ranking.item_nos))
+    return {no: items[no] for no in found}
 
 
 async def at_once(each: Recommendations, run_id: RunId, user_no: UserNo) -> UserState:
@@ -544,7 +551,7 @@ async def test_an_item_that_is_committed_after_a_later_one_is_found(
 
     async def found(each: Recommendations) -> bool:
         nearest = await each.load_nearest(served(shop), user, listed=[late])
-        return late in named(nearest)
+        return late in named(nearest, [late])
 
     assert await found(by_postgres)
     assert await found(in_memory)

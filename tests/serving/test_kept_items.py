@@ -7,7 +7,7 @@ import pytest
 
 from domain.identifiers import Position, RunId
 from domain.rankings import Ranking
-from serving.candidates.catalogue_items import NO_COLUMNS, Columns, Named, Picked
+from serving.candidates.catalogue_items import NO_COLUMNS, Columns, Named
 from serving.candidates.kept_items import BesideMemory, KeptCatalogue, KeptItems, ShownItem
 
 DIMENSIONS = 7
@@ -94,22 +94,35 @@ def test_the_nearest_of_many_are_the_best_with_what_the_memory_does_not_know(see
 
 def test_items_are_named_by_whichever_source_has_them() -> None:
     first = Columns([4, 9], [None] * 2, ["a", "b"], ["A", "B"], [["war"], None])
-    places = [2, 0]
-    others = Columns(
-        [7, 1],
-        [None] * 2,
-        Picked(["x", "y", "z"], places),
-        Picked(["X", "Y", "Z"], places),
-        [None] * 2,
-    )
+    others = Columns([7, 1], [None] * 2, ["z", "x"], ["Z", "X"], [None] * 2)
     items = Named([NO_COLUMNS, first, NO_COLUMNS, others])
-    found = {no: (items[no].item_id, items[no].title, items[no].categories) for no in (9, 1, 7, 4)}
+    found = {no: items.texts(no) for no in (9, 1, 7, 4)}
     assert found == {
         9: ("b", "B", ()),
         1: ("x", "X", ()),
         7: ("z", "Z", ()),
         4: ("a", "A", ("war",)),
     }
-    assert len(items) == 4
+    assert items[4].categories == ("war",)
     assert 7 in items
     assert 2 not in items
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_may_be_in_a_list_is_what_may_be_shown_and_is_not_excluded(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    items = kept(random, int(random.integers(40, 400)))
+    beside = beside_memory(random, items) if seed % 2 else NOTHING_BESIDE
+    excluded = random.choice(items.item_nos, len(items.item_nos) // 4, replace=False)
+    eligible = items.eligible(excluded, beside, with_categories=True)
+    asked = np.arange(1, 5 * len(items.item_nos) + 100, dtype=np.int32)
+    shown = dict(zip(items.item_nos.tolist(), items.catalogue.shown.tolist(), strict=True))
+    shown |= {no: item.shown for no, item in beside.touched.items()}
+    expected = [shown.get(no, False) and no not in excluded for no in asked.tolist()]
+    assert eligible.among(asked).tolist() == expected
+    assert [no in eligible for no in asked.tolist()] == expected
+    named = Named(eligible=eligible)
+    for no in asked[expected].tolist():
+        categories = () if no in beside.touched else ("war",)
+        title = "" if no in beside.touched else f"item-{no}"
+        assert named.texts(no) == (f"item-{no}", title, categories)
