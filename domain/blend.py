@@ -133,7 +133,8 @@ class AlignedRankings:
     def blended(self, weights: Mapping[str, float], sharpness: float) -> BlendedRanking:
         """As `blend` does it."""
         scores, applied = self._blended_scores(weights, sharpness)
-        order = np.lexsort((self.item_nos, -scores))
+        # The numbers rise, so a stable sort leaves ties in order of them.
+        order = np.argsort(-scores, kind="stable")
         return BlendedRanking(self.item_nos, scores, self.by_source, applied).reordered(order)
 
     def rank_of(self, item_no: int, weights: Mapping[str, float], sharpness: float) -> int | None:

@@ -131,6 +131,9 @@ class RecommendationRequest:
 
     def with_defaults(self, policy: RerankingPolicy) -> "RecommendationRequest":
         """The same, with the defaults of the policy where nothing was asked."""
+        asked = (self.explore, self.diversity, self.not_again_seconds)
+        if None not in asked and (self.max_per_category or not policy.max_per_category):
+            return self
         return replace(
             self,
             explore=policy.explore if self.explore is None else self.explore,

@@ -243,7 +243,8 @@ def _placed(
     placed = placement.placed(said.of_list, rules)
     if placed.fields or placed.own_filter is not None:
         return None
-    return _Query(placed.request, recommender.cacheable(placed.request), placed.scroll_key)
+    request = placed.request.with_defaults(recommender.reranking)
+    return _Query(request, recommender.cacheable(request), placed.scroll_key)
 
 
 def _path_of(scope: Scope) -> str:
