@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from domain.blend import BATCH, NEIGHBOURS, SPEED
+from domain.blend import BATCH, SPEED
+from serving.answering.list_values import SOURCE_NAMES
 from serving.console.watching import Lists
 from serving.lists.explanation import SourceScore
 from serving.lists.recommendation_list import Cause, RecommendationList, RecommendedItem
 
-SOURCES = (BATCH, SPEED, NEIGHBOURS)
-"""In the order in which bars show them."""
+_FIRST = (BATCH, SPEED)
+SOURCES = (*_FIRST, *(name for name in SOURCE_NAMES if name not in _FIRST))
+"""In the order in which bars and sliders show them."""
 
 _STAND_IN = "What is popular stands in."
 _NOTES: Mapping[str, str] = {
