@@ -82,7 +82,7 @@ def _note(name: str, found: RecommendationList) -> str | None:
 
 
 def _item(rank: int, item: RecommendedItem, found: RecommendationList) -> ShownItem:
-    said = found.explanation.sources.get(item.item_id, {}) if found.explanation else {}
+    scores = found.explanation.sources.get(item.item_id, {}) if found.explanation else {}
     return ShownItem(
         rank,
         item.item_id,
@@ -90,7 +90,7 @@ def _item(rank: int, item: RecommendedItem, found: RecommendationList) -> ShownI
         item.score,
         list(_parts(item, found)),
         item.because,
-        said,
+        scores,
         item.explored,
     )
 
