@@ -43,7 +43,7 @@ class BlendPolicy:
     """The power scaled scores are raised to; 1 leaves them as they are."""
     half_life_events: float = 1.0
     """`adaptive`: events since the cut-off that halve the batch weight."""
-    more: Mapping[str, float] = field(default_factory=lambda: {NEIGHBOURS: 0.0})
+    more: Mapping[str, float] = field(default_factory=dict)
     """Weights of further sources, by name, where batch and speed weigh 1 together."""
 
     def resolved(self, learned: "BlendPolicy | None") -> "BlendPolicy":

@@ -87,17 +87,17 @@ def make_cold_items(
     if not rows:
         return None
     words = sums[:, :end]
-    said = space.from_words(words, sums[:, end:], known)
+    predicted = space.from_words(words, sums[:, end:], known)
     counts = np.array([row.counted if has_mean else 0 for row in rows])
     embeddings = shrunk(
-        said[0],
+        predicted[0],
         vectors_sent([row.observed for row in rows], end),
         counts,
         popularity_mean=_numbers(run.popularity_mean, end),
         mean_embedding=space.mean_embedding,
     )
     context_embeddings = shrunk(
-        said[1],
+        predicted[1],
         vectors_sent([row.observed_context for row in rows], context_width),
         counts,
         popularity_mean=_numbers(run.popularity_mean_context, context_width),

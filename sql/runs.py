@@ -55,10 +55,10 @@ def load_run_figures(connection: Connection, *, limit: int) -> list[RunFigures]:
     return [_figures(dict(row._mapping)) for row in rows]  # noqa: SLF001 -- columns by name
 
 
-def _figures(said: dict[str, Any]) -> RunFigures:
-    retained = said.pop("retained")
-    measured = {name: said.pop(name) or {} for name in ("candidate", "popularity", "served")}
-    return RunFigures(run=ModelRun(**said), retained=retained, **measured)
+def _figures(stored: dict[str, Any]) -> RunFigures:
+    retained = stored.pop("retained")
+    measured = {name: stored.pop(name) or {} for name in ("candidate", "popularity", "served")}
+    return RunFigures(run=ModelRun(**stored), retained=retained, **measured)
 
 
 def load_runs(

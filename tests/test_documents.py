@@ -49,6 +49,11 @@ def anchors(page: Path) -> set[str]:
     return {heading.replace(" ", "-") for heading in kept}
 
 
+def test_the_glossary_stays_short_enough_to_be_read() -> None:
+    lines = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in lines if line.startswith("| ")]) - 1 <= 30
+
+
 def test_the_files_of_a_first_change_exist() -> None:
     named = FILE.findall((ROOT / "docs" / "changing.md").read_text(encoding="utf-8"))
     assert len(named) > 20

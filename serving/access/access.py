@@ -39,19 +39,19 @@ class Credentials:
     @classmethod
     def of(cls, scope: Scope) -> "Credentials":
         """Those of a request; of a header given twice the first counts."""
-        said: dict[bytes, str] = {}
+        headers: dict[bytes, str] = {}
         cookies: list[str] = []
         for name, value in scope["headers"]:
-            if name in _READ and not said.get(name):
+            if name in _READ and not headers.get(name):
                 # Blanks around a header's value are no part of it (RFC 9110, 5.5).
-                said[name] = value.decode("latin-1").strip(" \t")
+                headers[name] = value.decode("latin-1").strip(" \t")
             elif name == _COOKIE:
                 cookies.append(value.decode("latin-1"))
         return cls(
-            said.get(_KEY, ""),
-            said.get(_AUTHORIZATION, ""),
+            headers.get(_KEY, ""),
+            headers.get(_AUTHORIZATION, ""),
             _session_secret(cookies, is_secure=is_secure(scope)) if cookies else "",
-            said.get(_CSRF, ""),
+            headers.get(_CSRF, ""),
             scope["method"] in _SAFE_METHODS,
         )
 

@@ -53,15 +53,15 @@ class Tokens:
         self, member: TeamMember, *, seconds: float, session_id: str | None = None
     ) -> Token:
         """A token of a person of the team; NoSigningKeysError if tokens are off."""
-        said = {"typ": "team", "sub": str(member.account_id), "name": member.name}
-        return self._signed({**said, "role": member.role}, seconds, session_id)
+        claims = {"typ": "team", "sub": str(member.account_id), "name": member.name}
+        return self._signed({**claims, "role": member.role}, seconds, session_id)
 
     def read(self, token: str) -> TokenUser | TeamMember:
         """Whose token it is; UnauthenticatedError if it is not valid, for whatever reason."""
         claims = self._claims(token)
         try:
-            issued_at, said = float(claims["iat"]), claims.get("sid")
-            session_id = None if said is None else str(said)
+            issued_at, sent_session = float(claims["iat"]), claims.get("sid")
+            session_id = None if sent_session is None else str(sent_session)
             subject = str(claims["sub"])
             if claims["typ"] == "user":
                 caller: TokenUser | TeamMember = TokenUser(UserId(subject), session_id)

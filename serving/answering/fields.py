@@ -111,11 +111,11 @@ class AskedFields:
 
     def values(self, known: Mapping[str, Any]) -> dict[str, Any]:
         """The looked up fields of an item of which these are known; null where nothing is."""
-        said = {name: known.get(name) for name in self.looked_up}
-        given = said.get("attributes")
+        values = {name: known.get(name) for name in self.looked_up}
+        given = values.get("attributes")
         if given is not None and self.attributes is not None:
-            said["attributes"] = {name: given[name] for name in given if name in self.attributes}
-        return said
+            values["attributes"] = {name: given[name] for name in given if name in self.attributes}
+        return values
 
 
 class _Listed(Protocol):

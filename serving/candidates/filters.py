@@ -116,8 +116,8 @@ class Passes:
         """See `Condition`. `now` is not among it, or no answer would be found again."""
         # The path tells which value stands where, and the text what is `now` and what a time. A
         # digest: there may be many values.
-        said = f"{self.text}\n{self.expression.jsonpath(_ANY_TIME)}"
-        return {"item_path": hashlib.sha256(said.encode()).hexdigest(), "asks_fields": None}
+        digest = f"{self.text}\n{self.expression.jsonpath(_ANY_TIME)}"
+        return {"item_path": hashlib.sha256(digest.encode()).hexdigest(), "asks_fields": None}
 
     @property
     def asks_now(self) -> bool:
@@ -149,8 +149,8 @@ class AmongItems:
 
     def identity(self) -> Mapping[str, Any]:
         """See `Condition`. A digest: there may be many."""
-        said = hashlib.sha256(orjson.dumps(self.item_ids)).hexdigest()
-        return {"among_item_ids": said}
+        digest = hashlib.sha256(orjson.dumps(self.item_ids)).hexdigest()
+        return {"among_item_ids": digest}
 
     def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
         """See `Condition`."""
@@ -171,8 +171,8 @@ class OtherThanItems:
 
     def identity(self) -> Mapping[str, Any]:
         """See `Condition`. A digest: there may be many."""
-        said = hashlib.sha256(orjson.dumps(sorted(self.item_ids))).hexdigest()
-        return {"other_than_item_ids": said}
+        digest = hashlib.sha256(orjson.dumps(sorted(self.item_ids))).hexdigest()
+        return {"other_than_item_ids": digest}
 
     def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
         """See `Condition`."""

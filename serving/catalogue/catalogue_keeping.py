@@ -103,13 +103,13 @@ class CatalogueKeeping:
         ask_without_blame()
         return await self.catalogue.list_categories(after=after, most=most)
 
-    async def store(self, item_id: ItemId, said: Mapping[str, Any]) -> StoredItem:
+    async def store(self, item_id: ItemId, fields: Mapping[str, Any]) -> StoredItem:
         """Create or replace an item.
 
         No cached answer shows it any more where it may not be shown now: anywhere, if it is no
         longer available, and in lists of a category or without one, if its categories changed.
         """
-        stored = await self.catalogue.store_items([(item_id, said)])
+        stored = await self.catalogue.store_items([(item_id, fields)])
         await self._make_known(stored.values())
         return stored[item_id]
 
@@ -168,7 +168,7 @@ class CatalogueKeeping:
             "Others were writing the same item all the time. Try again shortly.", reason="conflict"
         )
 
-    async def replace(self, item_id: ItemId, version: str, said: Mapping[str, Any]) -> None:
+    async def replace(self, item_id: ItemId, version: str, fields: Mapping[str, Any]) -> None:
         """Replace all that is said of an item, if it is still of this version.
 
         ItemConflictError if it is of another one, UnknownItemError if there is none of that name.
@@ -176,7 +176,7 @@ class CatalogueKeeping:
         item, current = await self.load_version(item_id)
         if current != version:
             raise ItemConflictError
-        changes = {name: value for name, value in said.items() if value != getattr(item, name)}
+        changes = {name: value for name, value in fields.items() if value != getattr(item, name)}
         if not changes:
             return
         stored = await self.catalogue.change_item(item_id, version, changes)
@@ -224,10 +224,10 @@ def _changes(item: Item, patch: ItemPatch) -> dict[str, Any]:
         for name, field in ItemBody.model_fields.items()
         if name != "title"
     }
-    said = patch.model_dump(exclude_unset=True)
-    changes = {name: defaults[name] if value is None else value for name, value in said.items()}
-    if said.get("attributes") is not None:
-        changes["attributes"] = _checked(merge_patch(item.attributes, said["attributes"]))
+    given = patch.model_dump(exclude_unset=True)
+    changes = {name: defaults[name] if value is None else value for name, value in given.items()}
+    if given.get("attributes") is not None:
+        changes["attributes"] = _checked(merge_patch(item.attributes, given["attributes"]))
     return {name: value for name, value in changes.items() if value != getattr(item, name)}
 
 

@@ -123,17 +123,17 @@ def _chart(size: str, runs: Sequence[RunFigures], figure: str) -> Chart:
 def _points(
     given: Sequence[Interval | None], runs: Sequence[RunFigures], scale: Scale
 ) -> Iterator[Point]:
-    for index, (said, run) in enumerate(zip(given, runs, strict=True)):
-        if said:
-            mean = said["mean"]
-            low, high = said.get("low", mean), said.get("high", mean)
+    for index, (interval, run) in enumerate(zip(given, runs, strict=True)):
+        if interval:
+            mean = interval["mean"]
+            low, high = interval.get("low", mean), interval.get("high", mean)
             yield Point(
                 scale.middle(index, len(runs)),
                 scale.height(mean),
                 scale.height(low),
                 scale.height(high),
                 f"Run {run.run.run_id}",
-                format_interval(said),
+                format_interval(interval),
             )
 
 
@@ -158,12 +158,14 @@ def nice_ticks(least: float, most: float) -> list[float]:
     return [round(step * number, 10) for number in range(first, max(last, first + 1) + 1)]
 
 
-def format_interval(said: Interval | None) -> str:
+def format_interval(interval: Interval | None) -> str:
     """A figure as `0.182 (0.169 to 0.194)`."""
-    if not said:
+    if not interval:
         return NOTHING
-    mean = f"{said['mean']:.3f}"
-    return f"{mean} ({said['low']:.3f} to {said['high']:.3f})" if "low" in said else mean
+    mean = f"{interval['mean']:.3f}"
+    return (
+        f"{mean} ({interval['low']:.3f} to {interval['high']:.3f})" if "low" in interval else mean
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +187,10 @@ def whiskers(runs: Sequence[RunFigures], figure: str) -> dict[int, Whisker]:
 
 
 def _whisker(run: RunFigures, figure: str, most: float) -> Whisker:
-    said, popular = run.candidate[figure], run.popularity.get(figure)
+    candidate, popular = run.candidate[figure], run.popularity.get(figure)
     mean, low, high = (
-        round(100 * said.get(name, said["mean"]) / most, 1) for name in ("mean", "low", "high")
+        round(100 * candidate.get(name, candidate["mean"]) / most, 1)
+        for name in ("mean", "low", "high")
     )
     beside = round(100 * popular["mean"] / most, 1) if popular else None
     return Whisker(mean, low, high, beside)

@@ -25,8 +25,8 @@ class Bar:
     @property
     def text(self) -> str:
         """As `9 Nov: 12`."""
-        said = "not counted yet" if self.count is None else format_count(self.count)
-        return f"{format_day(self.day)}: {said}"
+        counted = "not counted yet" if self.count is None else format_count(self.count)
+        return f"{format_day(self.day)}: {counted}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,15 @@ def _chart(size: str, known: Sequence[HistoryPoint]) -> Chart:
 
 
 def _point(scale: Scale, index: int, known: Sequence[HistoryPoint]) -> Point:
-    said = known[index]
-    low, high = _bounds(said)
+    figure = known[index]
+    low, high = _bounds(figure)
     return Point(
         scale.middle(index, len(known)),
-        scale.height(said.difference),
+        scale.height(figure.difference),
         scale.height(low),
         scale.height(high),
-        format_day(said.day),
-        format_difference(said.difference, low, high),
+        format_day(figure.day),
+        format_difference(figure.difference, low, high),
     )
 
 

@@ -73,17 +73,17 @@ async def draft_page(
         return RedirectResponse(to, HTTPStatus.SEE_OTHER)
     placement = asked.placement if found is None else found.placement
     versions = await placements.versions(placement, before=None, most=MOST_VERSIONS)
-    said = _new(placement, versions) if found is None else _said(found)
+    definition = _new(placement, versions) if found is None else _said(found)
     return pages.page(
         "experiment_form.html",
         experiment_id=experiment_id,
-        said=said,
-        kept=_without(said, _HAS_INPUTS),
-        arms=[{**arm, "kept": _without(arm, _OF_ARMS)} for arm in said["arms"]],
+        said=definition,
+        kept=_without(definition, _HAS_INPUTS),
+        arms=[{**arm, "kept": _without(arm, _OF_ARMS)} for arm in definition["arms"]],
         revision=0 if found is None else found.revision,
         versions=versions,
         runs=await _retained(runs),
-        kinds=list(dict.fromkeys([*await _known(kinds), *said["kinds"]])),
+        kinds=list(dict.fromkeys([*await _known(kinds), *definition["kinds"]])),
         **EXPERIMENT_WORDS,
     )
 
@@ -113,8 +113,8 @@ def _said(found: Experiment) -> Mapping[str, Any]:
     return found.definition().model_dump(mode="json", exclude_none=True)
 
 
-def _without(said: Mapping[str, Any], names: Container[str]) -> Mapping[str, Any]:
-    return {name: value for name, value in said.items() if name not in names}
+def _without(values: Mapping[str, Any], names: Container[str]) -> Mapping[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
 
 
 def _new(placement: str, versions: Sequence[PlacementVersion]) -> Mapping[str, Any]:
@@ -126,5 +126,5 @@ def _new(placement: str, versions: Sequence[PlacementVersion]) -> Mapping[str, A
         for name, version in zip(("now", "new"), compared, strict=False)
     ]
     usual = ExperimentDefinition.model_construct(placement=placement, arms=[])
-    said = usual.model_dump(mode="json", exclude_none=True)
-    return {**said, "arms": arms}
+    definition = usual.model_dump(mode="json", exclude_none=True)
+    return {**definition, "arms": arms}

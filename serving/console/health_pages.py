@@ -88,11 +88,11 @@ def _layer(name: str, title: str, findings: Sequence[Finding]) -> Layer:
         return Layer(name, title, "", "not looked at")
     worst = findings[0]
     others = sum(each.severity != "ok" for each in findings)
-    said = (
+    sentence = (
         "as it should be"
         if worst.severity == "ok"
         else "1 thing to look at"
         if others == 1
         else f"{others} things to look at"
     )
-    return Layer(name, title, _DOTS[worst.severity], said)
+    return Layer(name, title, _DOTS[worst.severity], sentence)

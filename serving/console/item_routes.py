@@ -109,8 +109,8 @@ async def item_page(pages: FromPages, reader: FromItemPageReader, item_id: ItemP
 @router.put("/console/items/{item_id:id}", dependencies=[may_act_for_users])
 async def edit_item(catalogue: FromCatalogueKeeping, item_id: ItemPath, body: EditBody) -> Response:
     """Change what is said of an item, unless somebody else did meanwhile."""
-    said = body.model_dump(exclude={"version"})
-    await catalogue.replace(ItemId(item_id), body.version, said)
+    fields = body.model_dump(exclude={"version"})
+    await catalogue.replace(ItemId(item_id), body.version, fields)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

@@ -154,17 +154,17 @@ async def _in_force(keeping: FromPlacementKeeping, name: str) -> PlacementVersio
         return None
 
 
-def _without(said: Mapping[str, Any], names: Container[str]) -> Mapping[str, Any]:
-    return {name: value for name, value in said.items() if name not in names}
+def _without(values: Mapping[str, Any], names: Container[str]) -> Mapping[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
 
 
-def _typed_variant(said: Mapping[str, Any]) -> Mapping[str, Any]:
+def _typed_variant(variant: Mapping[str, Any]) -> Mapping[str, Any]:
     """A variant as its fields have it."""
-    rest = _without(said, _OF_VARIANTS)
+    rest = _without(variant, _OF_VARIANTS)
     return {
-        "when": typed_context(said["when"]),
-        "limit": said.get("limit", ""),
-        "filter": said.get("filter", ""),
+        "when": typed_context(variant["when"]),
+        "limit": variant.get("limit", ""),
+        "filter": variant.get("filter", ""),
         "rest": format_indented(rest) if rest else "",
     }
 

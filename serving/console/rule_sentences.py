@@ -44,16 +44,16 @@ def format_effect(rule: Rule) -> str:
 
 def format_conditions(rule: Rule) -> str:
     """For whom and when it holds; empty: always."""
-    said = []
+    sentences = []
     if rule.users is not None:
-        said.append(f"for users with `{rule.users}`")
+        sentences.append(f"for users with `{rule.users}`")
     if rule.when:
-        said.append("where " + " and ".join(map(_condition, rule.when, rule.when.values())))
+        sentences.append("where " + " and ".join(map(_condition, rule.when, rule.when.values())))
     if rule.starts_at is not None:
-        said.append(f"from {_moment(rule.starts_at)} UTC")
+        sentences.append(f"from {_moment(rule.starts_at)} UTC")
     if rule.ends_at is not None:
-        said.append(f"until {_moment(rule.ends_at)} UTC")
-    return ", ".join(said)
+        sentences.append(f"until {_moment(rule.ends_at)} UTC")
+    return ", ".join(sentences)
 
 
 def typed_context(when: Mapping[str, Sequence[str]] | None) -> str:

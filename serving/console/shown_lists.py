@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from domain.blend import BATCH, NEIGHBOURS, SPEED
+from domain.blend import BATCH, SPEED
+from serving.answering.list_values import SOURCE_NAMES
 from serving.console.watching import Lists
 from serving.lists.explanation import SourceScore
 from serving.lists.recommendation_list import Cause, RecommendationList, RecommendedItem
 
-SOURCES = (BATCH, SPEED, NEIGHBOURS)
-"""In the order in which bars show them."""
+_FIRST = (BATCH, SPEED)
+SOURCES = (*_FIRST, *(name for name in SOURCE_NAMES if name not in _FIRST))
+"""In the order in which bars and sliders show them."""
 
 _STAND_IN = "What is popular stands in."
 _NOTES: Mapping[str, str] = {
@@ -80,7 +82,7 @@ def _note(name: str, found: RecommendationList) -> str | None:
 
 
 def _item(rank: int, item: RecommendedItem, found: RecommendationList) -> ShownItem:
-    said = found.explanation.sources.get(item.item_id, {}) if found.explanation else {}
+    scores = found.explanation.sources.get(item.item_id, {}) if found.explanation else {}
     return ShownItem(
         rank,
         item.item_id,
@@ -88,7 +90,7 @@ def _item(rank: int, item: RecommendedItem, found: RecommendationList) -> ShownI
         item.score,
         list(_parts(item, found)),
         item.because,
-        said,
+        scores,
         item.explored,
     )
 

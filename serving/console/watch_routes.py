@@ -11,7 +11,7 @@ from domain.identifiers import UserId
 from serving.console.page_routing import ConsoleRoute
 from serving.console.pages import FromPages
 from serving.console.requirements import may_act_for_users, may_look
-from serving.console.shown_lists import shown_lists
+from serving.console.shown_lists import SOURCES, shown_lists
 from serving.console.watch_schemas import (
     CatalogueQuery,
     ClickBody,
@@ -55,7 +55,7 @@ async def watch(
     shown: dict[str, Any] = {"user_id": asked.user, "suggested": suggested, "visitor": visitor}
     if asked.user is not None:
         lists = await watcher.lists(UserId(asked.user), AS_SET)
-        shown |= {**_shown(lists), "weights": watcher.weights(lists)}
+        shown |= {**_shown(lists), "sources": SOURCES, "weights": watcher.weights(lists)}
     return pages.page("watch.html", **shown)
 
 

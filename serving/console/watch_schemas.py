@@ -1,9 +1,9 @@
 """What the page Watch is asked, and what its clicks say."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from serving.answering.list_values import SOURCE_NAMES
 from serving.http.values import AS_INTEGER, Identifier, UserIdentifier
@@ -15,18 +15,20 @@ Weight = Annotated[int, Ge(0), Le(100), AS_INTEGER]
 WatchedKind = Literal["view", "like", "dislike", "hide"]
 
 
-class Watched(BaseModel):
+_WEIGHTS: dict[str, Any] = dict.fromkeys(SOURCE_NAMES, (Weight | None, None))
+_SourceWeights = create_model("_SourceWeights", **_WEIGHTS)
+
+
+class Watched(_SourceWeights):
     """Whose lists are watched, and how the sources weigh in the blend; None: as the settings say.
 
-    All weights are left out or given, and with none above 0 it is as the settings say, too.
+    All weights are left out or given, each under the name of its source, and with none above 0 it
+    is as the settings say, too.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     user_id: UserIdentifier
-    batch: Weight | None = None
-    speed: Weight | None = None
-    neighbours: Weight | None = None
 
     def blend(self) -> AskedBlend:
         """The weights as a request for a list has them."""

@@ -193,7 +193,9 @@ def load_figures(connection: Connection) -> StoreFigures:
     return StoreFigures(
         revisions=revisions,
         read_at=read_at,
-        contents=Contents(*connection.execute(_DIAGNOSIS["load_contents"], _CONTENTS).one()),
+        contents=Contents(
+            **connection.execute(_DIAGNOSIS["load_contents"], _CONTENTS).mappings().one()
+        ),
         served=served,
         open_night=_find_open_night(connection),
         ended_night=_find_ended_night(connection),
@@ -203,30 +205,33 @@ def load_figures(connection: Connection) -> StoreFigures:
 
 
 def _find_served_run(connection: Connection) -> ServedRun | None:
-    row = connection.execute(_DIAGNOSIS["load_served_run"]).one_or_none()
-    return None if row is None else ServedRun(*row)
+    row = connection.execute(_DIAGNOSIS["load_served_run"]).mappings().one_or_none()
+    return None if row is None else ServedRun(**row)
 
 
 def _find_open_night(connection: Connection) -> OpenNight | None:
-    row = connection.execute(_DIAGNOSIS["find_open_night"], NIGHT.numbers()).one_or_none()
-    return None if row is None else OpenNight(*row)
+    row = (
+        connection.execute(_DIAGNOSIS["find_open_night"], NIGHT.numbers()).mappings().one_or_none()
+    )
+    return None if row is None else OpenNight(**row)
 
 
 def _find_ended_night(connection: Connection) -> EndedNight | None:
-    row = connection.execute(_DIAGNOSIS["find_ended_night"]).one_or_none()
-    return None if row is None else EndedNight(*row)
+    row = connection.execute(_DIAGNOSIS["find_ended_night"]).mappings().one_or_none()
+    return None if row is None else EndedNight(**row)
 
 
 def _load_served_figures(connection: Connection, run_id: RunId) -> ServedFigures:
     asked: dict[str, int] = {"run_id": run_id, "horizon": event_horizon(connection)}
     counted = {**asked, "most": MOST_COUNTED}
-    refresh = connection.execute(_DIAGNOSIS["find_refresh"], POPULAR_LISTS.numbers(run_id)).one()
+    execute = connection.execute
+    refresh = execute(_DIAGNOSIS["find_refresh"], POPULAR_LISTS.numbers(run_id)).one()
     return ServedFigures(
-        UnknownEvents(*connection.execute(_DIAGNOSIS["load_waiting_events"], counted).one()),
-        WaitingItems(*connection.execute(_DIAGNOSIS["load_waiting_items"], counted).one()),
-        tuple(PopularPart(*row) for row in connection.execute(_DIAGNOSIS["load_parts"], asked)),
+        UnknownEvents(**execute(_DIAGNOSIS["load_waiting_events"], counted).mappings().one()),
+        WaitingItems(**execute(_DIAGNOSIS["load_waiting_items"], counted).mappings().one()),
+        tuple(PopularPart(**row) for row in execute(_DIAGNOSIS["load_parts"], asked).mappings()),
         refresh.since,
         refresh.refreshing,
-        tuple(connection.execute(_INDEX["find_lacking_indexes"], {"run_id": run_id}).scalars()),
+        tuple(execute(_INDEX["find_lacking_indexes"], {"run_id": run_id}).scalars()),
         find_space_fault(connection, run_id),
     )

@@ -64,10 +64,10 @@ def _not_followed(measured: MeasuredFreshness) -> Finding:
 def _quickness(measured: MeasuredFreshness, bounds: Bounds) -> Finding:
     promised = bounds.slowest_list.total_seconds()
     p50, p99 = measured.p50_seconds or 0.0, measured.p99_seconds or 0.0
-    said = f"Half of the lists follow a click within {p50:.2f} s, 99 of 100 within {p99:.2f} s"
+    sentence = f"Half of the lists follow a click within {p50:.2f} s, 99 of 100 within {p99:.2f} s"
     if p99 <= promised or measured.checks < _FEWEST:
-        return Finding("freshness", "ok", f"{said}, as the canary measured in the last hour.")
+        return Finding("freshness", "ok", f"{sentence}, as the canary measured in the last hour.")
     severity: Severity = "problem" if p50 > promised else "notice"
-    what = f"{said}; {promised:g} s are promised."
+    what = f"{sentence}; {promised:g} s are promised."
     advice = f"{_LOOK} A load, a night or a busy disk makes them wait; it passes with these."
     return Finding("freshness", severity, what, advice=advice)

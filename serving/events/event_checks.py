@@ -171,8 +171,8 @@ def conflict_faults(
     for event in (batch[index] for index in indexes):
         there, earlier = logged.get(event.event_id), first[event.event_id]
         where = "was recorded before" if there else f"stands at /events/{earlier.index} too"
-        said = _differences(there or earlier.content, event.content)
-        detail = f"The event id {event.sent_id!r} {where} with another content: {said}."
+        differences = _differences(there or earlier.content, event.content)
+        detail = f"The event id {event.sent_id!r} {where} with another content: {differences}."
         faults.append(Fault(f"/events/{event.index}/event_id", detail))
     return faults
 

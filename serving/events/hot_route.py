@@ -182,7 +182,7 @@ async def _recorded(
     """What became of the events, as the route says it."""
     try:
         recorded = await recorder.record(events)
-        said = orjson.dumps(
+        answer = orjson.dumps(
             {
                 "accepted": recorded.accepted,
                 "duplicates": recorded.duplicates,
@@ -196,8 +196,8 @@ async def _recorded(
     except Exception:  # as RequestRecord does, the last of the middleware
         log.exception("request_failed")
         return problem_answer(internal_problem(_PATH, request_id))
-    headers = [(_LENGTH, b"%d" % len(said)), (_TYPE, b"application/json")]
-    return DirectAnswer(202, headers, said)
+    headers = [(_LENGTH, b"%d" % len(answer)), (_TYPE, b"application/json")]
+    return DirectAnswer(202, headers, answer)
 
 
 def _events(body: bytes) -> list[EventBody] | None:

@@ -37,13 +37,13 @@ class KindKeeping:
             raise UnknownKindError(f"There is no kind {name[:80]!r}.")
         return found[name]
 
-    async def put(self, name: str, said: KindChange, actor: Actor) -> tuple[EventKind, bool]:
+    async def put(self, name: str, change: KindChange, actor: Actor) -> tuple[EventKind, bool]:
         """Create a kind or replace all that is said of it; whether it is new.
 
         KindRefusedError if it cannot be so, or if recorded events would say something else.
         """
         before = next((kind for kind in await self._kinds.all() if kind.kind == name), None)
-        kind = changed_kind(name, None, said)
+        kind = changed_kind(name, None, change)
         reason = None if before is None else changed_meaning(before, kind)
         if before and reason and await self._is_used(before):
             raise means_something_else(name, reason)

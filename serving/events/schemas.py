@@ -132,11 +132,11 @@ class EventBatch(BaseModel):
         return list(self.events)
 
 
-def good_events(said: Any) -> list[EventBody] | None:
+def good_events(entries: Any) -> list[EventBody] | None:
     """The events of a body, as `EventBatch` reads them; None: anything is wrong with it."""
-    if not isinstance(said, dict) or said.keys() != {"events"}:
+    if not isinstance(entries, dict) or entries.keys() != {"events"}:
         return None
-    given = said["events"]
+    given = entries["events"]
     if isinstance(given, list) and 0 < len(given) <= MOST_ENTRIES:
         with suppress(ValidationError):
             return _GOOD_ENTRIES.validate_python(given)
@@ -274,9 +274,9 @@ class FoundEventAnswer(BaseModel):
 
 def found_event_answer(row: Row[Any]) -> FoundEventAnswer:
     """The body for an event of the log."""
-    said = row._asdict()
+    fields = row._asdict()
     scale = None if row.least is None else str(Scale(row.least, row.greatest))
-    return FoundEventAnswer(**{**said, "scale": scale})
+    return FoundEventAnswer(**{**fields, "scale": scale})
 
 
 class EventsAnswer(BaseModel):

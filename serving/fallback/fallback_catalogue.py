@@ -67,9 +67,9 @@ class FallbackCopies:
         if await self._link.ask("EVAL", _PROLONG, *keys, digest, self._seconds) == 0:
             # The list may have changed since.
             encoded = encode()
-            said = (_digest(encoded), self._seconds, encoded)
+            stored = (_digest(encoded), self._seconds, encoded)
             # So much takes longer than a command may, which says nothing of Redis.
-            await self._link.ask_unchecked("EVAL", _STORE, *keys, *said)
+            await self._link.ask_unchecked("EVAL", _STORE, *keys, *stored)
 
     async def find_popular(self) -> bytes | None:
         """The fallback list some process stored last."""

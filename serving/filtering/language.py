@@ -102,8 +102,10 @@ def _complaint(text: str, error: UnexpectedInput) -> str:
 
 
 def _expected(tokens: Iterable[str]) -> str:
-    said = sorted({_EXPECTED.get(name, f"`{name.lower()}`") for name in tokens if name[:2] != "__"})
-    return " or ".join(filter(None, (", ".join(said[:-1]), *said[-1:])))
+    expected = sorted(
+        {_EXPECTED.get(name, f"`{name.lower()}`") for name in tokens if name[:2] != "__"}
+    )
+    return " or ".join(filter(None, (", ".join(expected[:-1]), *expected[-1:])))
 
 
 class _Reader(Transformer[Token, Expression]):

@@ -275,12 +275,12 @@ def _decoded(body: bytes) -> str:
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     """MalformedBodyError for a name that stands twice: readers differ in which one they take."""
-    said = dict(members)
-    if len(said) != len(members):
+    fields = dict(members)
+    if len(fields) != len(members):
         seen: set[str] = set()
         twice = next(name for name, _ in members if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise _malformed(f"an object has two members named {twice[:80]!r}")
-    return said
+    return fields
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object)

@@ -17,9 +17,9 @@ _LARGEST_NUMBER = 2**31 - 1
 _MOST_DIGITS = len(str(_LARGEST_NUMBER))
 
 
-def encoded_cursor(said: str) -> str:
+def encoded_cursor(content: str) -> str:
     """What a client sends to go on."""
-    return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 
 def decoded_cursor(text: str) -> str | None:
@@ -34,11 +34,11 @@ def decoded_number(text: str | None) -> int:
     """The number to go on after, 0 without a cursor; FaultyInputError if it is none of ours."""
     if text is None:
         return 0
-    said = decoded_cursor(text) or ""
-    is_number = said.isascii() and said.isdecimal() and len(said) <= _MOST_DIGITS
-    if not is_number or int(said) > _LARGEST_NUMBER:
+    content = decoded_cursor(text) or ""
+    is_number = content.isascii() and content.isdecimal() and len(content) <= _MOST_DIGITS
+    if not is_number or int(content) > _LARGEST_NUMBER:
         raise not_a_cursor()
-    return int(said)
+    return int(content)
 
 
 def not_a_cursor() -> FaultyInputError:

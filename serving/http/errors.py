@@ -206,15 +206,15 @@ def status_of(error: Exception) -> HTTPStatus:
 def inner_problem(error: TandemError) -> dict[str, Any]:
     """What a problem document says of one of the many things that a request asked for."""
     status = _status_of(type(error))
-    said: dict[str, Any] = {
+    problem: dict[str, Any] = {
         "type": f"urn:tandem:problem:{_kind_of(type(error))}",
         "title": status.phrase,
         "status": int(status),
         "detail": str(error),
     }
     if isinstance(error, FaultyInputError):
-        said["errors"] = [asdict(fault) for fault in error.faults]
-    return said
+        problem["errors"] = [asdict(fault) for fault in error.faults]
+    return problem
 
 
 def _headers_of(error: Exception) -> Mapping[str, str]:

@@ -87,9 +87,9 @@ def takes_gzip(accepted: str) -> bool:
 
 
 def _compressible(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    said = dict(headers)
-    media_type = said.get(b"content-type", b"")
-    return b"content-encoding" not in said and not media_type.startswith(b"image/")
+    by_name = dict(headers)
+    media_type = by_name.get(b"content-type", b"")
+    return b"content-encoding" not in by_name and not media_type.startswith(b"image/")
 
 
 class RequestRecord:
@@ -183,8 +183,8 @@ class AnswerHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                said = scope.get("state", _NOTHING_SAID).get("rate_limit", ())
-                message["headers"] = answer_headers(message.get("headers", ()), said, started)
+                rate_limit = scope.get("state", _NOTHING_SAID).get("rate_limit", ())
+                message["headers"] = answer_headers(message.get("headers", ()), rate_limit, started)
             elif without_body and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -202,6 +202,6 @@ def answer_headers(
 
 def with_all(headers: Sequence[_Header]) -> list[_Header]:
     """These headers, and those that every answer has."""
-    said = {name.lower() for name, _ in headers}
-    missing = (header for header in _UNLESS_SAID if header[0] not in said)
+    names = {name.lower() for name, _ in headers}
+    missing = (header for header in _UNLESS_SAID if header[0] not in names)
     return [*headers, *_ALWAYS, *missing]

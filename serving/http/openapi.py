@@ -143,7 +143,7 @@ def _without_null(schema: _Document) -> _Document:
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) != 1:
         return schema
-    return {**choices[0], **{key: said for key, said in schema.items() if key != "anyOf"}}
+    return {**choices[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
 
 
 def _add_problems(operation: _Document) -> None:

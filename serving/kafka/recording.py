@@ -254,8 +254,12 @@ def _reject(
 ) -> Reject:
     if message.reason is not None:
         return Reject(message, message.reason, "lost")
-    said = [(fault.pointer.removeprefix(f"/events/{index}"), fault.detail) for fault in faults]
-    reason = " ".join(f"{pointer}: {detail}" if pointer else detail for pointer, detail in said)
+    faults_by_field = [
+        (fault.pointer.removeprefix(f"/events/{index}"), fault.detail) for fault in faults
+    ]
+    reason = " ".join(
+        f"{pointer}: {detail}" if pointer else detail for pointer, detail in faults_by_field
+    )
     return Reject(message, reason, "malformed" if isinstance(entry, RefusedEntry) else "refused")
 
 

@@ -56,8 +56,8 @@ class KafkaSettings(LayerSettings):
         if self.client_file is None:
             return {}
         lines = self.client_file.read_text(encoding="utf-8").splitlines()
-        said = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-        pairs = [line.partition("=") for line in said]
+        options = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        pairs = [line.partition("=") for line in options]
         for name, equals, _ in pairs:
             if not equals:
                 raise ValueError(f"{self.client_file}: write name=value, not {name!r}")

@@ -65,9 +65,9 @@ class PreferenceChange:
     @classmethod
     def of(cls, preference: Preference, change: float) -> Self:
         """The change by a preference."""
-        said = preference
-        thing = (said.item_id, said.category, said.attribute, said.value)
-        return cls(said.preference_id, said.direction, *thing, change)
+        effect = preference
+        thing = (effect.item_id, effect.category, effect.attribute, effect.value)
+        return cls(effect.preference_id, effect.direction, *thing, change)
 
 
 @dataclass(frozen=True, slots=True)

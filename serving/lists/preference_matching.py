@@ -103,8 +103,8 @@ class Effect:
             others[row] = False
             change = scores - self._scores(others)
             for index in np.nonzero(change)[0].tolist():
-                said = PreferenceChange.of(preference, float(change[index]))
-                found.setdefault(int(self.before.item_nos[index]), []).append(said)
+                changed = PreferenceChange.of(preference, float(change[index]))
+                found.setdefault(int(self.before.item_nos[index]), []).append(changed)
         return {
             no: tuple(sorted(changes, key=lambda each: -abs(each.change)))
             for no, changes in found.items()

@@ -91,16 +91,16 @@ class RecommendationList:
     @classmethod
     def decode(cls, cached: bytes) -> "RecommendationList":
         """The list from what was cached; of its run it has only what answers show."""
-        said = orjson.loads(cached)
-        vector_at = said.get("vector_at")
+        decoded = orjson.loads(cached)
+        vector_at = decoded.get("vector_at")
         return cls(
-            strategy=said["strategy"],
-            run=decoded_run(said["run"]),
-            policy=AppliedPolicy(**said["policy"]),
-            items=tuple(_item(item) for item in said["items"]),
+            strategy=decoded["strategy"],
+            run=decoded_run(decoded["run"]),
+            policy=AppliedPolicy(**decoded["policy"]),
+            items=tuple(_item(item) for item in decoded["items"]),
             vector_at=None if vector_at is None else datetime.fromisoformat(vector_at),
-            explanation=Explanation.from_dict(said.get("explanation")),
-            preferences=said.get("preferences", 0),
+            explanation=Explanation.from_dict(decoded.get("explanation")),
+            preferences=decoded.get("preferences", 0),
         )
 
 
@@ -136,9 +136,9 @@ def degraded_by(error: StoreUnavailableError) -> str:
     return error.reason if error.reason in _NOT_OF_POSTGRES else f"postgres_{error.reason}"
 
 
-def _item(said: dict[str, Any]) -> RecommendedItem:
+def _item(fields: dict[str, Any]) -> RecommendedItem:
     # Most have neither, and there are many.
-    if said["because"]:
-        said["because"] = [Cause(**cause) for cause in said["because"]]
-    said["because"], said["categories"] = tuple(said["because"]), tuple(said["categories"])
-    return RecommendedItem(**said)
+    if fields["because"]:
+        fields["because"] = [Cause(**cause) for cause in fields["because"]]
+    fields["because"], fields["categories"] = tuple(fields["because"]), tuple(fields["categories"])
+    return RecommendedItem(**fields)

@@ -39,19 +39,20 @@ class BlendSettings(LayerSettings):
         description="adaptive: events since the cut-off that halve the batch weight.",
     )
     blend_neighbours_weight: Share = Field(
-        _BLEND.more[NEIGHBOURS],
+        0.0,
         description="Weight of what the users most like this one like, where batch and speed weigh"
         " 1 together. 0: they are not looked for.",
     )
 
     def blend(self) -> BlendPolicy:
         """How the sources are blended."""
+        more = {NEIGHBOURS: self.blend_neighbours_weight}
         return BlendPolicy(
             policy=self.blend_policy,
             batch_weight=self.blend_batch_weight,
             sharpness=self.blend_sharpness,
             half_life_events=self.blend_half_life_events,
-            more={NEIGHBOURS: self.blend_neighbours_weight},
+            more={name: weight for name, weight in more.items() if weight > 0.0},
         )
 
 

@@ -76,12 +76,12 @@ class PlacementSnapshot:
         by_name = {
             name: Placement(
                 name,
-                said["version"],
-                PlacementDefinition.model_validate(said["definition"]),
+                row["version"],
+                PlacementDefinition.model_validate(row["definition"]),
                 everywhere["version"],
                 rules,
             )
-            for name, said in {DEFAULT: {"version": 0, "definition": {}}, **stored}.items()
+            for name, row in {DEFAULT: {"version": 0, "definition": {}}, **stored}.items()
             if name != EVERYWHERE
         }
         placed: dict[str, list[PlacedExperiment]] = defaultdict(list)

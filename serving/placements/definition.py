@@ -133,8 +133,8 @@ class PlacementDefinition(PlacementValues):
         variant = next((each for each in self.variants if each.holds(context)), None)
         if variant is None:
             return self
-        said = variant.decided()
-        if said.keys() & {"weights", "policy"}:
+        decided = variant.decided()
+        if decided.keys() & {"weights", "policy"}:
             # They are two ways to say the same.
-            said = {"weights": None, "policy": None, **said}
-        return PlacementValues.model_construct(**{**self.decided(), **said})
+            decided = {"weights": None, "policy": None, **decided}
+        return PlacementValues.model_construct(**{**self.decided(), **decided})

@@ -149,7 +149,7 @@ async def place(
     Raises as `find_placed`, and as `OwnValues.resolved`.
     """
     placed = await find_placed(query, placements, own_values, OF_FOUND)
-    values, said, user_id = placed.values, query.model_fields_set, query.user()
+    values, given, user_id = placed.values, query.model_fields_set, query.user()
     filters = await own_values.resolved(request.filters, user_id)
     if values.filter is not None:
         written = await own_values.trusted(written_filter(values.filter), user_id)
@@ -157,10 +157,10 @@ async def place(
     complete = replace(
         request,
         filters=filters,
-        limit=request.limit if "limit" in said else values.limit or request.limit,
+        limit=request.limit if "limit" in given else values.limit or request.limit,
         exclude_seen=(
             request.exclude_seen
-            if "exclude_seen" in said or values.exclude_seen is None
+            if "exclude_seen" in given or values.exclude_seen is None
             else values.exclude_seen
         ),
         rules=placed.rules,

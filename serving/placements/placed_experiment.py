@@ -49,15 +49,14 @@ class PlacedExperiment:
         *earlier, last = stored["strata"]
         arms = _arms(stored, last["shares"])
         placements = {
-            said["name"]: _decided(said, stored["experiment_id"], in_force)
-            for said in stored["arms"]
+            arm["name"]: _decided(arm, stored["experiment_id"], in_force) for arm in stored["arms"]
         }
         stopped = {
-            said["name"]: StoppedArm(
-                datetime.fromisoformat(said["stopped_at"]), placements[said["name"]]
+            arm["name"]: StoppedArm(
+                datetime.fromisoformat(arm["stopped_at"]), placements[arm["name"]]
             )
-            for said in stored["arms"]
-            if said["stopped_at"] is not None
+            for arm in stored["arms"]
+            if arm["stopped_at"] is not None
         }
         # Nobody comes into it any more, and whoever was counts no further.
         outside = replace(placements[arms[0].name], experiment_id=None, arm=None)
@@ -86,21 +85,21 @@ class PlacedExperiment:
 
 def _arms(stored: Mapping[str, Any], shares: Sequence[float]) -> tuple[Arm, ...]:
     return tuple(
-        Arm(said["name"], share, said["version"])
-        for said, share in zip(stored["arms"], shares, strict=True)
+        Arm(arm["name"], share, arm["version"])
+        for arm, share in zip(stored["arms"], shares, strict=True)
     )
 
 
-def _decided(said: Mapping[str, Any], experiment_id: str, in_force: Placement) -> Placement:
+def _decided(arm: Mapping[str, Any], experiment_id: str, in_force: Placement) -> Placement:
     """What an arm decides that is not stopped."""
     decided = in_force
-    if said["version"] is not None:
-        definition = PlacementDefinition.model_validate(said["definition"])
-        decided = replace(in_force, version=said["version"], definition=definition)
+    if arm["version"] is not None:
+        definition = PlacementDefinition.model_validate(arm["definition"])
+        decided = replace(in_force, version=arm["version"], definition=definition)
     return replace(
         decided,
         experiment_id=experiment_id,
-        arm=said["name"],
-        is_popular=said["version"] is None,
-        run_id=said["run_id"],
+        arm=arm["name"],
+        is_popular=arm["version"] is None,
+        run_id=arm["run_id"],
     )

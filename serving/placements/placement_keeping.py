@@ -228,10 +228,10 @@ def _check(name: str, definition: PlacementDefinition) -> None:
         raise invalid_request([Fault("path:name", detail)])
     if name != EVERYWHERE:
         return
-    said = sorted({*definition.to_dict()} - {"rules"})
-    if said:
+    names = sorted({*definition.to_dict()} - {"rules"})
+    if names:
         detail = f"{EVERYWHERE} holds rules alone, which count in every placement."
-        raise invalid_request([Fault(f"/definition/{each}", detail) for each in said])
+        raise invalid_request([Fault(f"/definition/{each}", detail) for each in names])
 
 
 def _is_done(

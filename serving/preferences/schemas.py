@@ -76,8 +76,8 @@ class PreferenceBody(BaseModel):
         value = self.value
         if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
             value = int(value)
-        said = orjson.dumps([self.item_id, self.category, self.attribute, value])
-        return hashlib.sha256(said).hexdigest()[:16]
+        identity = orjson.dumps([self.item_id, self.category, self.attribute, value])
+        return hashlib.sha256(identity).hexdigest()[:16]
 
 
 class PreferenceAnswer(BaseModel):

@@ -48,8 +48,10 @@ class PlacedResult:
         """The rules that did something to an item of this list, or keep it out of it."""
         if item.item_no not in self.ranks:
             return [*self._keeping_out(item.item_no, "hide")]
-        said = self.made.explanation
-        return [each.name for each in said.rules.get(item.item_id, ())] if said else []
+        explanation = self.made.explanation
+        return (
+            [each.name for each in explanation.rules.get(item.item_id, ())] if explanation else []
+        )
 
     def caps_of(self, item_no: ItemNo) -> Sequence[str]:
         """The caps that count an item which is not in the list."""

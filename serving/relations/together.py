@@ -62,9 +62,9 @@ class TogetherList:
     @classmethod
     def decode(cls, cached: bytes) -> Self:
         """The list from what was cached."""
-        said = orjson.loads(cached)
-        items = tuple(TogetherItem(**item) for item in said["items"])
-        return cls(said["strategy"], decoded_run(said["run"]), items)
+        decoded = orjson.loads(cached)
+        items = tuple(TogetherItem(**item) for item in decoded["items"])
+        return cls(decoded["strategy"], decoded_run(decoded["run"]), items)
 
 
 @dataclass(frozen=True, slots=True)

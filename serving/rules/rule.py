@@ -75,8 +75,10 @@ def _of_users(text: str) -> str:
         raise ValueError('users asks for attributes of the user by their names: country = "DE"')
     for name in expression.names():
         if name.is_field:
-            said = name.path[0]
-            raise ValueError(f"users have no {said}; write attributes.{said} if it is an attribute")
+            first_name = name.path[0]
+            raise ValueError(
+                f"users have no {first_name}; write attributes.{first_name} if it is an attribute"
+            )
     return text
 
 

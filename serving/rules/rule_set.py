@@ -37,10 +37,10 @@ class HoldingRules:
         held, others = tuple(rules), tuple(for_users)
         if not held:
             return cls(for_users=others)
-        said = "\n".join(rule.model_dump_json(exclude_none=True) for rule in held)
+        text = "\n".join(rule.model_dump_json(exclude_none=True) for rule in held)
         return cls(
             held,
-            hashlib.sha256(said.encode()).hexdigest()[:16],
+            hashlib.sha256(text.encode()).hexdigest()[:16],
             any(rule.asks_attributes for rule in held),
             any(rule.asks_now for rule in held),
             others,
@@ -92,9 +92,9 @@ class RuleSet:
         """
         if self.is_constant:
             return self._all
-        said = context or {}
+        values = context or {}
         chosen = tuple(
-            rule.holds_at(now) and rule.holds_in(said) and _holds_for(rule, attributes, now)
+            rule.holds_at(now) and rule.holds_in(values) and _holds_for(rule, attributes, now)
             for rule in self.rules
         )
         known = self._chosen.get(chosen)

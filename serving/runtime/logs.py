@@ -28,11 +28,11 @@ class _RequestLines:
         self._file = file
         self._lines: list[bytes] = []
 
-    def write(self, said: dict[str, Any]) -> None:
+    def write(self, entry: dict[str, Any]) -> None:
         if self._file is None:
             return
-        said["level"], said["timestamp"] = "info", datetime.now(UTC)
-        self._lines.append(orjson.dumps(said, option=_LINE))
+        entry["level"], entry["timestamp"] = "info", datetime.now(UTC)
+        self._lines.append(orjson.dumps(entry, option=_LINE))
         if len(self._lines) == 1:
             # Those of one turn of the loop are written at once.
             asyncio.get_running_loop().call_soon(self._flush, self._file)

@@ -69,11 +69,11 @@ class TypedQuery:
     def replaced(self, texts: Sequence[str]) -> "TypedQuery":
         """With other texts for `wanted`, in its order; a text that is another one is finished."""
         given = iter(texts)
-        said = [
+        patterns = [
             _distinct(_said(typed, next(given)) for typed in alternative)
             for alternative in self.alternatives
         ]
-        return replace(self, alternatives=tuple(dict.fromkeys(said)))
+        return replace(self, alternatives=tuple(dict.fromkeys(patterns)))
 
 
 def typed_query(text: str) -> TypedQuery:
@@ -164,8 +164,8 @@ class FallbackQuery:
 
 def _unwanted(typed: Iterable[Typed]) -> re.Pattern[str] | None:
     phrases = dict.fromkeys(spaced_words(word.text) for word in typed)
-    said = [re.escape(_begun(phrase)) for phrase in phrases if phrase.strip()]
-    return re.compile("|".join(said)) if said else None
+    patterns = [re.escape(_begun(phrase)) for phrase in phrases if phrase.strip()]
+    return re.compile("|".join(patterns)) if patterns else None
 
 
 def _begun(phrase: str) -> str:

@@ -151,8 +151,8 @@ class QueryAnalyzer:
         variants = spelling_variants(typed)
         others = [TypedWord(variant.text, unfinished=False, wanted=False) for variant in variants]
         analyzed = await self._search.analyze(run_id, given + others)
-        said, written = analyzed.words[: len(given)], analyzed.words[len(given) :]
-        return with_variants(said, variants, written), analyzed.meaning
+        spoken, written = analyzed.words[: len(given)], analyzed.words[len(given) :]
+        return with_variants(spoken, variants, written), analyzed.meaning
 
 
 def _missed_and_rare(

@@ -50,15 +50,15 @@ def with_variants(
     words joined to one that says nothing: `I.T.` is not `it`. Nor is what nobody writes looked for:
     `wall-e` is not `walls`, though `walle` has the same stem.
     """
-    said = list(words)
+    terms = list(words)
     for variant, other in zip(variants, others, strict=True):
         pair = [words[index] for index in variant.indexes]
         if len(pair) > 1 and any(word.is_function_word for word in pair):
             continue
         if " " in variant.text or (other.is_written and not other.is_function_word):
             for index in variant.indexes:
-                said[index] = either(said[index], other)
-    return said
+                terms[index] = either(terms[index], other)
+    return terms
 
 
 def either(word: AnalyzedWord, other: AnalyzedWord) -> AnalyzedWord:

@@ -90,17 +90,17 @@ class SearchList:
     @classmethod
     def decode(cls, cached: bytes) -> Self:
         """The list from what was cached."""
-        said = orjson.loads(cached)
-        items = tuple(_searched_item(item) for item in said["items"])
+        decoded = orjson.loads(cached)
+        items = tuple(_searched_item(item) for item in decoded["items"])
         return cls(
-            said["strategy"],
-            decoded_run(said["run"]),
+            decoded["strategy"],
+            decoded_run(decoded["run"]),
             items,
-            corrected=said["corrected"],
-            categories_meant=said.get("categories_meant", {}),
+            corrected=decoded["corrected"],
+            categories_meant=decoded.get("categories_meant", {}),
         )
 
 
-def _searched_item(said: dict[str, Any]) -> SearchedItem:
-    highlights = said.pop("highlights")
-    return SearchedItem(**said, highlights=highlights and Highlights(**highlights))
+def _searched_item(fields: dict[str, Any]) -> SearchedItem:
+    highlights = fields.pop("highlights")
+    return SearchedItem(**fields, highlights=highlights and Highlights(**highlights))

@@ -63,14 +63,14 @@ class SimilarList:
     @classmethod
     def decode(cls, cached: bytes) -> Self:
         """The list from what was cached."""
-        said = orjson.loads(cached)
-        items = tuple(SimilarItem(**item) for item in said["items"])
+        decoded = orjson.loads(cached)
+        items = tuple(SimilarItem(**item) for item in decoded["items"])
         return cls(
-            said["strategy"],
-            decoded_run(said["run"]),
+            decoded["strategy"],
+            decoded_run(decoded["run"]),
             items,
-            unknown=tuple(said["unknown"]),
-            categories_meant=said.get("categories_meant", {}),
+            unknown=tuple(decoded["unknown"]),
+            categories_meant=decoded.get("categories_meant", {}),
         )
 
 

@@ -41,9 +41,9 @@ class Cursor:
 
     @classmethod
     def _read(cls, text: str) -> "Cursor | None":
-        said = decoded_cursor(text) or ""
+        content = decoded_cursor(text) or ""
         try:
-            microseconds, position = map(int, said.split(":"))
+            microseconds, position = map(int, content.split(":"))
             return cls(_EPOCH + microseconds * _MICROSECOND, position)
         except (ValueError, OverflowError):
             return None

@@ -66,12 +66,12 @@ class UserKeeping:
         When this returns it is committed, the user's cached answers are gone, and no list shows the
         items that were named. FaultyInputError names each unknown item; then nothing is stored.
         """
-        said = await self._found(user_id, body)
+        profile = await self._found(user_id, body)
         try:
-            update = await self.users.put_user(said)
+            update = await self.users.put_user(profile)
         except MergedIdsError as error:
             raise MergedUserError(merged_away(user_id)) from error
-        await self._make_known(said, update)
+        await self._make_known(profile, update)
         return _as_declared(user_id, body, update), update
 
     async def patch(self, user_id: UserId, patch: UserPatch) -> UserProfile:
@@ -117,35 +117,35 @@ class UserKeeping:
         while stored is None:
             if not partial:
                 refuse_all("users", found)
-            said = [
+            profiles = [
                 _profile_of(UserId(entry.user_id), entry, item_nos)
                 for index, entry in good.items()
                 if index not in found
             ]
             try:
-                stored = await self.users.put_users(said) if said else {}
+                stored = await self.users.put_users(profiles) if profiles else {}
             except MergedIdsError as error:
                 for index, entry in good.items():
                     if entry.user_id in error.user_ids:
                         detail = merged_away(entry.user_id)
                         found[index] = [Fault(f"/users/{index}/user_id", detail)]
-        await self._make_batch_known(said, stored)
+        await self._make_batch_known(profiles, stored)
         is_new = {str(user_id): each.created for user_id, each in stored.items()}
         return UserBatchAnswer(**batch_answer(entries, "user_id", found, is_new.__getitem__))
 
-    async def _make_known(self, said: StoredProfile, update: ProfileUpdate) -> None:
+    async def _make_known(self, profile: StoredProfile, update: ProfileUpdate) -> None:
         # Also if nothing has changed: whoever declared the same before may have died before this.
         stored = StoredUser(update.user_no, update.created, changed=True)
-        await self._make_batch_known([said], {said.user_id: stored})
+        await self._make_batch_known([profile], {profile.user_id: stored})
 
     async def _make_batch_known(
-        self, said: Sequence[StoredProfile], stored: Mapping[UserId, StoredUser]
+        self, profiles: Sequence[StoredProfile], stored: Mapping[UserId, StoredUser]
     ) -> None:
         named = {
             each.user_id: UserExclusions(
                 stored[each.user_id].user_no, Exclusions(seen=frozenset(each.item_nos))
             )
-            for each in said
+            for each in profiles
         }
         self.exclusion_cache.add(named)
         if stored:

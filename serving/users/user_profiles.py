@@ -132,17 +132,17 @@ class UserProfiles:
         rows = await self._store.rows(_INTERESTS["find_attributes"], {"user_id": user_id})
         return rows[0].attributes if rows else {}
 
-    async def put_user(self, said: StoredProfile) -> ProfileUpdate:
+    async def put_user(self, profile: StoredProfile) -> ProfileUpdate:
         """Create a user or replace the profile of one; it is committed when this returns."""
-        parameters = {"user": orjson.dumps(said).decode(), "words": list(said.words)}
+        parameters = {"user": orjson.dumps(profile).decode(), "words": list(profile.words)}
         (row,) = await self._written("put_user", parameters)
         return _update(row)
 
-    async def change_user(self, said: StoredProfile, version: str) -> ProfileUpdate | None:
+    async def change_user(self, profile: StoredProfile, version: str) -> ProfileUpdate | None:
         """Replace a profile that is still of this version; None if it is not."""
         parameters = {
-            "user": orjson.dumps(said).decode(),
-            "words": list(said.words),
+            "user": orjson.dumps(profile).decode(),
+            "words": list(profile.words),
             "version": version,
         }
         rows = await self._store.write(_INTERESTS["change_user"], parameters)

@@ -63,7 +63,7 @@ left join (
 -- they are searched exactly; compared: whether the promotion gate had enough users to compare it on; rolled_back_by: null if
 -- it is served because it was published; newer_run_id: the newest retained run that was made after it; vanished_items: how
 -- many items of many lists stood in none of it when it was made, and vanished: the first by id.
-select run_id, cut_off_at, promoted_at,
+select run_id, cut_off_at, promoted_at as served_since,
        case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
        metrics ? 'ndcg@20' as compared,
        (metrics ->> 'evaluated_users')::integer as evaluated_users,
@@ -90,7 +90,7 @@ where run_id = (select max(run_id) from model_runs) and state in ('training', 'e
 
 -- name: find_ended_night
 -- The newest run that has ended, or no row.
-select run_id, state, finished_at, reason
+select run_id, state, finished_at as ended_at, reason
 from model_runs
 where state not in ('training', 'evaluated')
 order by run_id desc

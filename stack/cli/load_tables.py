@@ -26,8 +26,8 @@ def understood_tables(
 
 def heading(file: str, content: str, layout: str | None, notes: Sequence[str]) -> str:
     """The file, what it holds, and what was understood of it as a whole."""
-    said = ", ".join([*([layout] if layout else []), *notes])
-    return f"[bold]{escape(file)}[/]: {content}{f' ({escape(said)})' if said else ''}"
+    notes_text = ", ".join([*([layout] if layout else []), *notes])
+    return f"[bold]{escape(file)}[/]: {content}{f' ({escape(notes_text)})' if notes_text else ''}"
 
 
 def columns_table(columns: Sequence[Column]) -> Table:

@@ -95,11 +95,7 @@ def policies_with(now: BlendPolicy) -> dict[str, BlendPolicy]:
     """
     now = replace(now, more={name: now.more[name] for name in now.more if name in SOURCES})
     others = {name: replace(each, more=now.more) for name, each in _OTHERS.items()}
-    without = {
-        f"without {name}": replace(now, more={**now.more, name: 0.0})
-        for name, weight in now.more.items()
-        if weight > 0.0
-    }
+    without = {f"without {name}": replace(now, more={**now.more, name: 0.0}) for name in now.more}
     return {**others, **without, "now": now}
 
 

@@ -45,8 +45,8 @@ def read_placements(path: Path) -> Mapping[str, PlacementDefinition | None]:
             f"{path} is to have one name, {_TOP}, and under it the placements by their names."
         )
     return {
-        str(name): None if said is None else _definition(str(name), said)
-        for name, said in found[_TOP].items()
+        str(name): None if definition is None else _definition(str(name), definition)
+        for name, definition in found[_TOP].items()
     }
 
 
@@ -60,9 +60,9 @@ def _read(path: Path) -> Any:
         raise InvalidInputError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
 
 
-def _definition(where: str, said: Any) -> PlacementDefinition:
+def _definition(where: str, definition: Any) -> PlacementDefinition:
     try:
-        return PlacementDefinition.model_validate(said)
+        return PlacementDefinition.model_validate(definition)
     except ValidationError as error:
         faults = [
             f"{where}{pointer(each['loc'])}: {sentence(dict(each))}" for each in error.errors()

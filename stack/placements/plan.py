@@ -35,8 +35,8 @@ class PlannedChange:
             name: {"before": before, "after": after}
             for name, (before, after) in self.differences.items()
         }
-        said = {"name": self.name, "change": self.kind, "base_version": self.base_version}
-        return said | {"differences": differences}
+        fields = {"name": self.name, "change": self.kind, "base_version": self.base_version}
+        return fields | {"differences": differences}
 
 
 def planned_changes(
@@ -44,7 +44,7 @@ def planned_changes(
 ) -> list[PlannedChange]:
     """What is to become of each that is wanted; what nobody names stays as it is."""
     in_force = {version.name: version for version in found}
-    return [_planned(name, said, in_force.get(name)) for name, said in wanted.items()]
+    return [_planned(name, definition, in_force.get(name)) for name, definition in wanted.items()]
 
 
 def _planned(

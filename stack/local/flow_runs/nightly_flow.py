@@ -52,7 +52,7 @@ async def run_flow(
     begin: Awaitable[object],
 ) -> EndedFlow:
     """Start the process, and let it run the flow after `begin`; it is stopped if the task is."""
-    said: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
 
     def receive(line: str) -> None:
         message = json.loads(line)
@@ -61,10 +61,10 @@ async def run_flow(
         elif "failed_step" in message:
             on_failed(message["failed_step"], message["seconds"])
         else:
-            said.update(message)
+            parameters.update(message)
 
     program = [*PROGRAM, WHEN_NOTIFIED]
-    return EndedFlow(await run_python(program, environment, log, receive, begin=begin), said)
+    return EndedFlow(await run_python(program, environment, log, receive, begin=begin), parameters)
 
 
 def outcome(record: dict[str, Any] | None, ended: EndedFlow, log: Path) -> dict[str, Any]:

@@ -111,16 +111,6 @@ class PostgresServer:
         port = self.port or DEFAULT_PORT
         return f"postgresql://{role}@/{quote(database, safe='')}?host={socket}&port={port}"
 
-    def tcp_url(self, database: str = "tandem") -> str:
-        """Return the superuser's address through TCP, with the password.
-
-        Raises ValueError if the server has no port.
-        """
-        if self.port is None:
-            raise ValueError("this PostgreSQL listens on its Unix socket only")
-        user = f"{SUPERUSER}:{quote(self.password_file.read_text())}"
-        return f"postgresql://{user}@127.0.0.1:{self.port}/{quote(database, safe='')}"
-
     @property
     def password_file(self) -> Path:
         """Where the superuser's generated password lies, beside the data directory, mode 0600."""

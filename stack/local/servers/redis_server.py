@@ -106,10 +106,10 @@ def wait_until_ready(
 
 
 @contextmanager
-def running_redis(directory: Path, *, log: Path | None = None) -> Iterator[RedisServer]:
-    """Run a server for the time of the block. Its log is `log`, or lies in the folder."""
+def running_redis(directory: Path) -> Iterator[RedisServer]:
+    """Run a server for the time of the block. Its log lies in the folder."""
     server = prepare_redis(directory)
-    log = log or server.directory / "redis.log"
+    log = server.directory / "redis.log"
     with running_child(server, log, SHUTDOWN) as process:
         wait_until_ready(server, process, log=log)
         yield server

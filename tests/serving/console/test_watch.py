@@ -6,6 +6,7 @@ import re
 import httpx
 from sqlalchemy import Engine
 
+from serving.answering.list_values import SOURCE_NAMES
 from tests.passes import fold_all
 from tests.serving.conftest import Seeds, ids, recommended
 from tests.serving.console.conftest import SignedIn
@@ -106,6 +107,9 @@ async def test_the_weights_of_the_sliders_make_the_blend(
     assert listed(speed_only, "blend") == listed(speed_only, "speed")
     assert listed(speed_only, "blend") != listed(batch_only, "blend")
     assert (await client.get(lists, params={**query, "batch": "101"})).status_code == 422
+    assert (await client.get(lists, params={**query, "nothing": "1"})).status_code == 422
+    page = await client.get("/?user=ann")
+    assert set(re.findall(r'type="range" name="(\w+)"', page.text)) == set(SOURCE_NAMES)
 
 
 async def test_looking_is_no_impression(signed_in: SignedIn, seeds: Seeds, engine: Engine) -> None:
