@@ -24,9 +24,9 @@ create temporary table staged_event_items (item_at integer, item_id text) on com
 create temporary table staged_event_users (user_at integer, user_id text) on commit delete rows;
 
 -- name: create_numbered_events
--- The events themselves as the log takes them.
+-- The events themselves as the log takes them, but for their positions: counted from 1.
 create temporary table numbered_events (
-    position bigint, event_id uuid, user_no integer, item_no integer, kind_no smallint, scale_no smallint, value real,
+    event_at integer, event_id uuid, user_no integer, item_no integer, kind_no smallint, scale_no smallint, value real,
     strength real, occurred_at timestamptz, recommendation_id uuid, context_no integer
 ) on commit delete rows;
 
@@ -102,8 +102,12 @@ with made as (
 )
 select count(*) from made;
 
--- name: store_staged_events
-select stored, repeated, unknown_rows, conflict_rows from store_staged_events(cast($1 as integer));
+-- name: resolve_staged_events
+select unknown_rows, cast(users_made as text) as users_made from resolve_staged_events(cast($1 as integer));
+
+-- name: write_resolved_events
+select stored, repeated, conflict_rows
+from write_resolved_events(cast($1 as integer), cast($2 as bigint), cast(cast($3 as text) as integer[]));
 
 -- name: begin_detached_load
 -- The position after which the events of the load are to be; null: they are to be stored in the usual way.

@@ -166,41 +166,38 @@ begin
 end
 $$;
 
--- Gives the staged events positions, in the order of their ids, and puts them into `numbered_events`: of several with one id
--- the first. Their users and items are held.
+-- Puts the staged events into `numbered_events`, counted in the order of their ids: of several with one id the first. Their
+-- users and items are held.
 create function number_staged_events(user_nos integer[], item_nos integer[]) returns void
 language plpgsql
 -- Nobody has counted the temporary tables; a hash of the scales is small.
 set enable_nestloop = off
 as $$
 begin
-    insert into numbered_events (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
+    insert into numbered_events (event_at, event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
                                  recommendation_id, context_no)
-    select nextval('interaction_positions'), event_id, user_nos[user_at], item_nos[item_at], kind_no, scale_no, value,
+    select row_number() over (order by event_id), event_id, user_nos[user_at], item_nos[item_at], kind_no, scale_no, value,
            strength, occurred_at, recommendation_id, context_no
-    from (
-        select event_id, user_at, item_at, kind_no, scale_no, value, strength, occurred_at, recommendation_id, context_no
-        from staged_events
-        left join rating_scales
-            on rating_scales.least = staged_events.least and rating_scales.greatest = staged_events.greatest
-        where is_first
-        order by event_id
-    ) as given;
+    from staged_events
+    left join rating_scales
+        on rating_scales.least = staged_events.least and rating_scales.greatest = staged_events.greatest
+    where is_first
+    order by event_id;
 end
 $$;
 
--- Claims the receipts of the numbered events, in the order of their ids. Those whose ids have one are taken out of
--- `numbered_events`.
-create function claim_numbered_events() returns void
+-- Claims the receipts of the numbered events, in the order of their ids; `positions` has the position of each by `event_at`.
+-- Those whose ids have a receipt are taken out of `numbered_events`.
+create function claim_numbered_events(positions bigint[]) returns void
 language plpgsql as $$
 begin
     -- Nearly always all of them are new; to look at each first costs as much again. If one is not, this ends at the first.
     insert into event_receipts (event_id, position, occurred_at)
-    select event_id, position, occurred_at from numbered_events order by event_id;
+    select event_id, positions[event_at], occurred_at from numbered_events order by event_id;
 exception when unique_violation then
     with claimed as (
         insert into event_receipts (event_id, position, occurred_at)
-        select event_id, position, occurred_at from numbered_events order by event_id
+        select event_id, positions[event_at], occurred_at from numbered_events order by event_id
         on conflict do nothing
         returning event_id
     )
@@ -208,24 +205,29 @@ exception when unique_violation then
 end
 $$;
 
--- Stores the events in the temporary table `staged_events` once each, as record_events does, all of one load. Events of
--- items that the catalogue lacks are not stored: unknown_rows; nor those whose id was recorded with another content:
--- conflict_rows. What is found out about them on the way is in temporary tables too, which `loading.store` makes once.
-create function store_staged_events(given_load_no integer)
-returns table (stored bigint, repeated bigint, unknown_rows integer[], conflict_rows integer[])
+-- Events in the temporary table `staged_events`, all of one load, are stored by two functions of one transaction, so that
+-- another connection can find out what one of them needs while this one writes (`loading.in_turn`). What is found out about
+-- them on the way is in temporary tables too, which `loading.store` makes once.
+
+-- Finds and holds the items and users of the staged events, makes the users whom there are not (users_made), and leaves the
+-- events in `numbered_events`. Those of items that the catalogue lacks are left out: unknown_rows.
+create function resolve_staged_events(given_load_no integer)
+returns table (unknown_rows integer[], users_made integer[])
 language plpgsql
 set work_mem = '64MB'
 as $$
 #variable_conflict use_column
 declare
-    staged    bigint;
-    written   bigint;
     unknown   integer[] := '{}';
-    conflicts integer[] := '{}';
     item_nos  integer[];
     user_nos  integer[];
     made      integer[];
 begin
+    -- Whoever takes the load back waits for us, who may be another connection than the one that has its lock.
+    perform from loads where load_no = given_load_no and state = 'running' for key share;
+    if not found then
+        raise exception 'there is no load % that is running', given_load_no using errcode = 'foreign_key_violation';
+    end if;
     item_nos := hold_staged_items();
     if array_position(item_nos, null) is not null then
         with lacking as (
@@ -254,32 +256,51 @@ begin
                where not exists (select from event_kinds where event_kinds.kind_no = given.kind_no)) then
         raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
     end if;
-    perform hold_event_horizon();
     select held.user_nos, held.made into user_nos, made from hold_staged_users(given_load_no) as held;
     perform number_staged_events(user_nos, item_nos);
-    perform claim_numbered_events();
+    return query select unknown, made;
+end
+$$;
+
+-- Stores the resolved events once each, as record_events does, and removes the users who were made for none of them. Events
+-- whose id was recorded with another content are not stored: conflict_rows. `given_rows`: how many there were at first.
+create function write_resolved_events(given_load_no integer, given_rows bigint, users_made integer[])
+returns table (stored bigint, repeated bigint, conflict_rows integer[])
+language plpgsql
+set work_mem = '64MB'
+as $$
+#variable_conflict use_column
+declare
+    positions bigint[];
+    resolved  bigint;
+    written   bigint;
+    conflicts integer[] := '{}';
+begin
+    perform hold_event_horizon();
+    positions := array(select nextval('interaction_positions') from numbered_events);
+    perform claim_numbered_events(positions);
     insert into interactions (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,
                               occurred_at, recommendation_id, context_no)
-    select position, event_id, user_no, item_no, kind_no, scale_no, value, strength, given_load_no, occurred_at,
+    select positions[event_at], event_id, user_no, item_no, kind_no, scale_no, value, strength, given_load_no, occurred_at,
            recommendation_id, context_no
     from numbered_events;
     get diagnostics written = row_count;
 
-    select count(*) into staged from staged_events;
-    if written < staged then
+    select count(*) into resolved from staged_events;
+    if written < resolved then
         conflicts := conflicts_of_staged_events();
     end if;
-    if written < staged or unknown <> '{}' then
+    if written < given_rows then
         -- Events that are not stored make no user: one who was forgotten would come back.
         delete from users
-        where user_no = any(made)
+        where user_no = any(users_made)
           and not exists (select from interactions where interactions.user_no = users.user_no);
     end if;
-    if made <> '{}' then
+    if users_made <> '{}' then
         -- Processes that know of a user that there is none look again.
         perform pg_notify('tandem_users', '');
     end if;
-    return query select written, staged - written - cardinality(conflicts), unknown, conflicts;
+    return query select written, resolved - written - cardinality(conflicts), conflicts;
 end
 $$;
 
