@@ -27,6 +27,7 @@ _OPENING = (
     "create_staged_events",
     "create_staged_event_items",
     "create_staged_event_users",
+    "create_held_users",
     "create_numbered_events",
     "commit_unhurried",
 )
@@ -71,14 +72,12 @@ class StoredEvents:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedEvents:
-    """A chunk of events whose users and items are held."""
+    """A chunk of events whose items are held, and their users whom there are."""
 
     rows: int
     """With those of unknown items."""
     items_new: int
     unknown_item_rows: list[int]
-    users_made: str
-    """The numbers of the users whom there were not, as an array of PostgreSQL."""
     contexts_not_kept: int
 
 
@@ -181,8 +180,8 @@ class Store:
         items_new = (
             int(self._rows("create_missing_items", self.load_no)[0][0]) if create_items else 0
         )
-        unknown, users_made = self._rows("resolve_staged_events", self.load_no)[0]
-        return ResolvedEvents(events.num_rows, items_new, unknown, users_made, not_kept)
+        (unknown,) = self._rows("resolve_staged_events", self.load_no)[0]
+        return ResolvedEvents(events.num_rows, items_new, unknown, not_kept)
 
     def write_resolved_events(self, resolved: ResolvedEvents) -> StoredEvents:
         """Store the events that this connection resolved last, and commit."""
@@ -265,7 +264,7 @@ class Store:
 
     def _write_resolved(self, resolved: ResolvedEvents) -> StoredEvents:
         stored, repeated, conflicts = self._rows(
-            "write_resolved_events", self.load_no, resolved.rows, resolved.users_made
+            "write_resolved_events", self.load_no, resolved.rows
         )[0]
         return StoredEvents(
             stored,

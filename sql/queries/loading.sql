@@ -23,10 +23,15 @@ create temporary table staged_event_items (item_at integer, item_id text) on com
 -- Their users.
 create temporary table staged_event_users (user_at integer, user_id text) on commit delete rows;
 
+-- name: create_held_users
+-- Those of them whose numbers are known, and who are held.
+create temporary table held_users (user_at integer, user_no integer) on commit delete rows;
+
 -- name: create_numbered_events
--- The events themselves as the log takes them, but for their positions: counted from 1.
+-- The events themselves as the log takes them, but for their positions: counted from 1. `user_no` is null for a user who is
+-- made later.
 create temporary table numbered_events (
-    event_at integer, event_id uuid, user_no integer, item_no integer, kind_no smallint, scale_no smallint, value real,
+    event_at integer, event_id uuid, user_at integer, user_no integer, item_no integer, kind_no smallint, scale_no smallint, value real,
     strength real, occurred_at timestamptz, recommendation_id uuid, context_no integer
 ) on commit delete rows;
 
@@ -103,11 +108,11 @@ with made as (
 select count(*) from made;
 
 -- name: resolve_staged_events
-select unknown_rows, cast(users_made as text) as users_made from resolve_staged_events(cast($1 as integer));
+select resolve_staged_events(cast($1 as integer)) as unknown_rows;
 
 -- name: write_resolved_events
 select stored, repeated, conflict_rows
-from write_resolved_events(cast($1 as integer), cast($2 as bigint), cast(cast($3 as text) as integer[]));
+from write_resolved_events(cast($1 as integer), cast($2 as bigint));
 
 -- name: begin_detached_load
 -- The position after which the events of the load are to be; null: they are to be stored in the usual way.

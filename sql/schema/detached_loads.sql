@@ -251,14 +251,11 @@ $$;
 create function number_staged_users(given_load_no integer) returns integer[]
 language plpgsql
 as $$
-declare
-    held  record;
 begin
-    select user_nos, made into held from hold_staged_users(given_load_no);
-    if held.made <> '{}' then
+    if hold_staged_users(given_load_no) <> '{}' then
         -- Processes that know of a user that there is none look again.
         perform pg_notify('tandem_users', '');
     end if;
-    return held.user_nos;
+    return held_user_numbers();
 end
 $$;
