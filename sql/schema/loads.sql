@@ -185,11 +185,14 @@ $$;
 
 -- Puts the staged events into `numbered_events`, counted in the order of their ids: of several with one id the first. Their
 -- items are held, and their users as far as these have a number.
-create function number_staged_events(user_nos integer[], item_nos integer[]) returns void
+create function number_staged_events(item_nos integer[]) returns void
 language plpgsql
 -- Nobody has counted the temporary tables; a hash of the scales is small.
 set enable_nestloop = off
 as $$
+declare
+    -- A variable: there a place in an array is found at once, even if some have nothing in them.
+    user_nos  integer[] := held_user_numbers();
 begin
     insert into numbered_events (event_at, event_id, user_at, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
                                  recommendation_id, context_no)
@@ -270,7 +273,7 @@ begin
         raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
     end if;
     perform hold_known_users();
-    perform number_staged_events(held_user_numbers(), item_nos);
+    perform number_staged_events(item_nos);
     return unknown;
 end
 $$;
