@@ -174,12 +174,13 @@ begin
 end
 $$;
 
--- The numbers of the staged users by `user_at`; null: the user is not held yet.
+-- The numbers of the staged users by `user_at`; 0: the user is not held yet. In an array with nulls a place is not found
+-- at once.
 create function held_user_numbers() returns integer[]
 language plpgsql
 as $$
 begin
-    return array(select user_no from staged_event_users left join held_users using (user_at) order by user_at);
+    return array(select coalesce(user_no, 0) from staged_event_users left join held_users using (user_at) order by user_at);
 end
 $$;
 
@@ -191,12 +192,11 @@ language plpgsql
 set enable_nestloop = off
 as $$
 declare
-    -- A variable: there a place in an array is found at once, even if some have nothing in them.
     user_nos  integer[] := held_user_numbers();
 begin
     insert into numbered_events (event_at, event_id, user_at, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
                                  recommendation_id, context_no)
-    select row_number() over (order by event_id), event_id, user_at, user_nos[user_at], item_nos[item_at], kind_no, scale_no, value,
+    select row_number() over (order by event_id), event_id, user_at, nullif(user_nos[user_at], 0), item_nos[item_at], kind_no, scale_no, value,
            strength, occurred_at, recommendation_id, context_no
     from staged_events
     left join rating_scales
