@@ -6,7 +6,6 @@ already, is left to `loading.store`, as is all that comes after it.
 """
 
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from adbc_driver_postgresql import dbapi
 
-from loading.in_turn import Turn, TwoConnections
 from loading.staging import StagedEvents
 from loading.store import Store, StoredEvents, let_others_go_before
 from sql.statements import statements
@@ -214,66 +212,29 @@ class EventWriter:
         self._store = store
         self._connection: dbapi.Connection | None = None
         self._detached: DetachedEvents | None = None
-        self._usual_way = TwoConnections(store)
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="storing")
-        self._last: Turn | None = None
         if events >= LEAST_EVENTS:
             self._begin()
 
-    def submit(self, staged: StagedEvents, *, create_items: bool) -> Future[StoredEvents]:
-        """Begin to store a batch, or see to it that `end` does.
-
-        Those that were given before come first. Two are stored at a time.
-        """
-        before = self._last
-        turn = self._last = Turn(0 if before is None else before.number + 1)
-
-        def store() -> StoredEvents:
-            try:
-                return self._store_events(staged, turn, before, create_items=create_items)
-            finally:
-                turn.is_resolved.set()
-
-        turn.stored = self._threads.submit(store)
-        return turn.stored
-
-    def end(self) -> None:
-        """Have all in the log that was stored."""
-        self._end_detached()
-        self.close()
-
-    def close(self) -> None:
-        """Give up what is not in the log, once nothing is being stored any more."""
-        self._threads.shutdown()
-        self._give_up_detached()
-        self._usual_way.close()
-
-    def _store_events(
-        self, staged: StagedEvents, turn: Turn, before: Turn | None, *, create_items: bool
-    ) -> StoredEvents:
-        if staged.events.num_rows == 0:
-            if before is not None:
-                before.stored.result()
-            return StoredEvents(0, 0, 0, [], [])
-        if self._detached is not None and before is not None:
-            # A batch after which there may be no detached load any more.
-            before.stored.result()
+    def store_events(self, staged: StagedEvents, *, create_items: bool) -> StoredEvents:
+        """Store a batch, as `Store.store_events` does, or see to it that `end` does."""
         items_new = 0
-        if self._detached is not None:
+        if self._detached is not None and staged.events.num_rows:
             try:
                 return self._detached.add(staged, create_items=create_items)
             except NotPlainError:
                 items_new = self._detached.items_new
-                self._end_detached()
-        stored = self._usual_way.store_events(staged, turn, before, create_items=create_items)
+                self.end()
+        stored = self._store.store_events(staged, create_items=create_items)
         return replace(stored, items_new=stored.items_new + items_new)
 
-    def _end_detached(self) -> None:
+    def end(self) -> None:
+        """Have all in the log that was stored."""
         if self._detached is not None:
             self._detached.attach()
-        self._give_up_detached()
+        self.close()
 
-    def _give_up_detached(self) -> None:
+    def close(self) -> None:
+        """Give up what is not in the log; the next batch is stored in the usual way."""
         if self._connection is not None:
             self._connection.close()
             self._store.wait_briefly(False)

@@ -2,13 +2,13 @@
 
 import getpass
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -29,15 +29,15 @@ from loading.reasons import Reason
 from loading.rejects import REJECTS_SUFFIX, Reject, RejectsFile
 from loading.report import LoadCounts, LoadReport, Progress
 from loading.sources import STANDARD_INPUT
-from loading.staging import staged_events
-from loading.store import Store, StoredEvents, connected
+from loading.staging import StagedEvents, staged_events
+from loading.store import Store, connected
 from loading.tags import most_frequent_tags
 
 OnProgress = Callable[[Progress], None]
 OnUnderstood = Callable[[OpenedFiles], None]
-_Submitted = tuple[EventBatch, Future[StoredEvents]]
-_BATCHES_AT_ONCE = 2
-"""So many are being stored while the next is read."""
+Batch = TypeVar("Batch")
+Outcome = TypeVar("Outcome")
+_ReadyBatch = tuple[EventBatch, StagedEvents]
 
 CREATE_ITEMS_ADVICE = (
     "None of the events' items is in the catalogue. Load the items first, or load the events with "
@@ -240,20 +240,23 @@ class _Loading:
         view = checked_events(self.opened.duck, plan, self.kinds, datetime.now(UTC))
         strengths = _Strengths(self.kinds)
 
-        def submitted() -> Iterator[_Submitted]:
+        def ready() -> Iterator[_ReadyBatch]:
             for batch in event_batches(self.opened.duck, plan, view):
-                staged = staged_events(strengths.added(batch.table))
-                yield batch, self.writer.submit(staged, create_items=self.create_items)
+                yield batch, staged_events(strengths.added(batch.table))
 
-        for batch, outcome in _stored(submitted()):
+        def store(ready_batch: _ReadyBatch) -> tuple[EventBatch, list[Reject]]:
+            batch, staged = ready_batch
+            outcome = self.writer.store_events(staged, create_items=self.create_items)
             self.counts.events_stored += outcome.stored
             self.counts.events_repeated += outcome.repeated
             self.counts.items_new += outcome.items_new
             self.counts.left_out += batch.left_out
             self.counts.contexts_not_kept += outcome.contexts_not_kept + batch.contexts_unread
-            reasons = dict.fromkeys(outcome.unknown_item_rows, Reason.UNKNOWN_ITEM)
-            reasons |= dict.fromkeys(outcome.conflict_rows, Reason.CONFLICT)
-            unstored = _unstored(plan, batch.table, reasons)
+            unstored = dict.fromkeys(outcome.unknown_item_rows, Reason.UNKNOWN_ITEM)
+            unstored |= dict.fromkeys(outcome.conflict_rows, Reason.CONFLICT)
+            return batch, _unstored(plan, batch.table, unstored)
+
+        for batch, unstored in _one_behind(ready(), store):
             self._account(plan, [*batch.rejects, *unstored], batch.rows)
 
     def _load_items(self, plan: ItemsPlan) -> None:
@@ -313,23 +316,19 @@ class _Strengths:
         return events.append_column("strength", column)
 
 
-def _stored(batches: Iterator[_Submitted]) -> Iterator[tuple[EventBatch, StoredEvents]]:
-    """What became of each batch."""
-    waiting = deque[_Submitted]()
-    try:
-        for submitted in batches:
-            waiting.append(submitted)
-            if len(waiting) > _BATCHES_AT_ONCE:
-                yield _outcome(waiting)
-    except InvalidInputError:
-        # The file is damaged here, but what came before is being stored.
-        while waiting:
-            yield _outcome(waiting)
-        raise
-    while waiting:
-        yield _outcome(waiting)
-
-
-def _outcome(waiting: deque[_Submitted]) -> tuple[EventBatch, StoredEvents]:
-    batch, stored = waiting.popleft()
-    return batch, stored.result()
+def _one_behind(batches: Iterator[Batch], store: Callable[[Batch], Outcome]) -> Iterator[Outcome]:
+    """What storing each batch did; one is stored while the next is read."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="storing") as storing:
+        waiting: Future[Outcome] | None = None
+        try:
+            for batch in batches:
+                if waiting is not None:
+                    yield waiting.result()
+                waiting = storing.submit(store, batch)
+        except InvalidInputError:
+            # The file is damaged here, but what came before is being stored.
+            if waiting is not None:
+                yield waiting.result()
+            raise
+        if waiting is not None:
+            yield waiting.result()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -27,7 +27,6 @@ _OPENING = (
     "create_staged_events",
     "create_staged_event_items",
     "create_staged_event_users",
-    "create_held_users",
     "create_numbered_events",
     "commit_unhurried",
 )
@@ -68,17 +67,6 @@ class StoredEvents:
     """And of those whose id was recorded before with another content."""
     contexts_not_kept: int = 0
     """Events of this chunk whose context is not kept, as there are so many others."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedEvents:
-    """A chunk of events whose items are held, and their users whom there are."""
-
-    rows: int
-    """With those of unknown items."""
-    items_new: int
-    unknown_item_rows: list[int]
-    contexts_not_kept: int
 
 
 class Store:
@@ -155,39 +143,22 @@ class Store:
 
         Raises InvalidInputError if the store has as many scales of ratings as it may have.
         """
+        if staged.events.num_rows == 0:
+            return StoredEvents(0, 0, 0, [], [])
+
+        events, not_kept = self.with_context_numbers(staged)
 
         def write() -> StoredEvents:
-            return self._write_resolved(self.resolve_events(staged, create_items=create_items))
+            return self._write_events(staged, events, create_items=create_items)
 
         try:
-            return self._committed(write)
+            return replace(self._committed(write), contexts_not_kept=not_kept)
         except dbapi.Error as error:
             if error.sqlstate == TOO_MANY_SCALES:
                 raise InvalidInputError(
                     "Ratings came on so many different scales already that no new one is taken."
                 ) from error
             raise
-
-    def resolve_events(self, staged: StagedEvents, *, create_items: bool) -> ResolvedEvents:
-        """Find and hold what the events of a chunk are about, as far as that can be done early.
-
-        Nothing is committed. Who is held waits for `write_resolved_events`, or for `roll_back`.
-        """
-        events, not_kept = self.with_context_numbers(staged)
-        self._stage("staged_event_items", staged.items)
-        self._stage("staged_event_users", staged.users)
-        self._stage("staged_events", events)
-        items_new = (
-            int(self._rows("create_missing_items", self.load_no)[0][0]) if create_items else 0
-        )
-        (unknown,) = self._rows("resolve_staged_events", self.load_no)[0]
-        return ResolvedEvents(events.num_rows, items_new, unknown, not_kept)
-
-    def write_resolved_events(self, resolved: ResolvedEvents) -> StoredEvents:
-        """Store the events that this connection resolved last, and commit."""
-        stored = self._write_resolved(resolved)
-        self._connection.commit()
-        return stored
 
     def number_items(
         self, item_ids: Sequence[str], *, create: bool
@@ -262,18 +233,17 @@ class Store:
             numbers += [number for (number,) in found]
         return numbers
 
-    def _write_resolved(self, resolved: ResolvedEvents) -> StoredEvents:
-        stored, repeated, conflicts = self._rows(
-            "write_resolved_events", self.load_no, resolved.rows
-        )[0]
-        return StoredEvents(
-            stored,
-            repeated,
-            resolved.items_new,
-            resolved.unknown_item_rows,
-            conflicts,
-            resolved.contexts_not_kept,
+    def _write_events(
+        self, staged: StagedEvents, events: pa.Table, *, create_items: bool
+    ) -> StoredEvents:
+        self._stage("staged_event_items", staged.items)
+        self._stage("staged_event_users", staged.users)
+        self._stage("staged_events", events)
+        items_new = (
+            int(self._rows("create_missing_items", self.load_no)[0][0]) if create_items else 0
         )
+        stored, repeated, unknown, conflicts = self._rows("store_staged_events", self.load_no)[0]
+        return StoredEvents(stored, repeated, items_new, unknown, conflicts)
 
     def _committed(self, write: Callable[[], Outcome]) -> Outcome:
         """Write and commit; again if PostgreSQL ended it because two waited for each other."""

@@ -23,15 +23,10 @@ create temporary table staged_event_items (item_at integer, item_id text) on com
 -- Their users.
 create temporary table staged_event_users (user_at integer, user_id text) on commit delete rows;
 
--- name: create_held_users
--- Those of them whose numbers are known, and who are held.
-create temporary table held_users (user_at integer, user_no integer) on commit delete rows;
-
 -- name: create_numbered_events
--- The events themselves as the log takes them, but for their positions: counted from 1. `user_no` is null for a user who is
--- made later.
+-- The events themselves as the log takes them.
 create temporary table numbered_events (
-    event_at integer, event_id uuid, user_at integer, user_no integer, item_no integer, kind_no smallint, scale_no smallint, value real,
+    position bigint, event_id uuid, user_no integer, item_no integer, kind_no smallint, scale_no smallint, value real,
     strength real, occurred_at timestamptz, recommendation_id uuid, context_no integer
 ) on commit delete rows;
 
@@ -107,12 +102,8 @@ with made as (
 )
 select count(*) from made;
 
--- name: resolve_staged_events
-select resolve_staged_events(cast($1 as integer)) as unknown_rows;
-
--- name: write_resolved_events
-select stored, repeated, conflict_rows
-from write_resolved_events(cast($1 as integer), cast($2 as bigint));
+-- name: store_staged_events
+select stored, repeated, unknown_rows, conflict_rows from store_staged_events(cast($1 as integer));
 
 -- name: begin_detached_load
 -- The position after which the events of the load are to be; null: they are to be stored in the usual way.

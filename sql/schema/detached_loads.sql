@@ -251,11 +251,14 @@ $$;
 create function number_staged_users(given_load_no integer) returns integer[]
 language plpgsql
 as $$
+declare
+    held  record;
 begin
-    if hold_staged_users(given_load_no) <> '{}' then
+    select user_nos, made into held from hold_staged_users(given_load_no);
+    if held.made <> '{}' then
         -- Processes that know of a user that there is none look again.
         perform pg_notify('tandem_users', '');
     end if;
-    return held_user_numbers();
+    return held.user_nos;
 end
 $$;

@@ -106,10 +106,11 @@ begin
 end
 $$;
 
--- Holds those of the staged users to the commit whom there are, and puts their numbers into `held_users`; answers how many
--- are missing. Whoever is held cannot be forgotten before the commit. Rows are locked in one order by everybody, so that two
--- who write cannot wait for each other.
-create function hold_known_users() returns bigint
+-- Holds the users of the staged events to the commit, and makes those whom there are not; answers the numbers of all by
+-- `user_at`, and of those it made. Whoever is held cannot be forgotten before the commit; one who was forgotten while we
+-- waited is made anew. Those whom we or somebody else made meanwhile are held in the next round. Rows are locked in one order
+-- by everybody, so that two who write cannot wait for each other.
+create function hold_staged_users(given_load_no integer, out user_nos integer[], out made integer[])
 language plpgsql
 -- By the keys, in their order: a hash would be one of all users, for each batch.
 set enable_hashjoin = off
@@ -117,107 +118,89 @@ set enable_mergejoin = off
 set enable_seqscan = off
 as $$
 declare
-    missing   bigint;
+    staged    bigint;
+    held_ats  integer[] := '{}';
+    held_nos  integer[] := '{}';
+    found_at  integer[];
+    found_no  integer[];
 begin
-    insert into held_users (user_at, user_no)
-    select user_at, user_no
-    from (select given.user_at, users.user_no
-          from (select user_at, user_id from staged_event_users
-                where user_at not in (select user_at from held_users) order by user_id offset 0) as given
-          join users using (user_id)
-          order by users.user_id for key share of users) as locked;
-    select (select count(*) from staged_event_users) - (select count(*) from held_users) into missing;
-    if missing = 0 then
-        return 0;
-    end if;
-    -- Events of one who was merged are the other user's.
-    insert into held_users (user_at, user_no)
-    select user_at, user_no
-    from (select given.user_at, users.user_no
-          from (select user_at, user_id from staged_event_users
-                where user_at not in (select user_at from held_users) order by user_id offset 0) as given
-          join merged_users on merged_users.from_user_id = given.user_id
-          join users on users.user_no = merged_users.user_no
-          order by users.user_id for key share of users) as locked;
-    return (select count(*) from staged_event_users) - (select count(*) from held_users);
-end
-$$;
-
--- Holds the users of the staged events to the commit, and makes those whom there are not; answers the numbers of those it
--- made. One who was forgotten while we waited is made anew. Those whom we or somebody else made meanwhile are held in the
--- next round.
-create function hold_staged_users(given_load_no integer) returns integer[]
-language plpgsql
-as $$
-declare
-    made      integer[] := '{}';
-    added_nos integer[];
-begin
-    while hold_known_users() > 0 loop
+    made := '{}';
+    select count(*) into staged from staged_event_users;
+    loop
+        select coalesce(array_agg(user_at), '{}'), coalesce(array_agg(user_no), '{}') into found_at, found_no
+        from (select given.user_at, users.user_no
+              from (select user_at, user_id from staged_event_users
+                    where user_at not in (select unnest(held_ats)) order by user_id offset 0) as given
+              join users using (user_id)
+              order by users.user_id for key share of users) as locked;
+        held_ats := held_ats || found_at;
+        held_nos := held_nos || found_no;
+        exit when cardinality(held_ats) = staged;
+        -- Events of one who was merged are the other user's.
+        select coalesce(array_agg(user_at), '{}'), coalesce(array_agg(user_no), '{}') into found_at, found_no
+        from (select given.user_at, users.user_no
+              from (select user_at, user_id from staged_event_users
+                    where user_at not in (select unnest(held_ats)) order by user_id offset 0) as given
+              join merged_users on merged_users.from_user_id = given.user_id
+              join users on users.user_no = merged_users.user_no
+              order by users.user_id for key share of users) as locked;
+        held_ats := held_ats || found_at;
+        held_nos := held_nos || found_no;
+        exit when cardinality(held_ats) = staged;
         with added as (
             insert into users (user_id, load_no)
-            select user_id, given_load_no from staged_event_users
-            where user_at not in (select user_at from held_users) order by user_id
+            select user_id, given_load_no from staged_event_users where user_at not in (select unnest(held_ats)) order by user_id
             on conflict do nothing
             returning user_no
         )
-        select coalesce(array_agg(user_no), '{}') into added_nos from added;
+        select coalesce(array_agg(user_no), '{}') into found_no from added;
         -- Whom we made while they were merged: their ids are nobody's.
         with gone as (
             delete from users using merged_users
-            where users.user_no = any(added_nos) and from_user_id = users.user_id
+            where users.user_no = any(found_no) and from_user_id = users.user_id
             returning users.user_no
         )
-        select made || array(select unnest(added_nos) except select user_no from gone) into made;
+        select made || array(select unnest(found_no) except select user_no from gone) into made;
     end loop;
-    return made;
+    user_nos := array(select user_no from unnest(held_ats, held_nos) as held (user_at, user_no) order by user_at);
 end
 $$;
 
--- The numbers of the staged users by `user_at`; 0: the user is not held yet. In an array with nulls a place is not found
--- at once.
-create function held_user_numbers() returns integer[]
-language plpgsql
-as $$
-begin
-    return array(select coalesce(user_no, 0) from staged_event_users left join held_users using (user_at) order by user_at);
-end
-$$;
-
--- Puts the staged events into `numbered_events`, counted in the order of their ids: of several with one id the first. Their
--- items are held, and their users as far as these have a number.
-create function number_staged_events(item_nos integer[]) returns void
+-- Gives the staged events positions, in the order of their ids, and puts them into `numbered_events`: of several with one id
+-- the first. Their users and items are held.
+create function number_staged_events(user_nos integer[], item_nos integer[]) returns void
 language plpgsql
 -- Nobody has counted the temporary tables; a hash of the scales is small.
 set enable_nestloop = off
 as $$
-declare
-    user_nos  integer[] := held_user_numbers();
 begin
-    insert into numbered_events (event_at, event_id, user_at, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
+    insert into numbered_events (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
                                  recommendation_id, context_no)
-    select row_number() over (order by event_id), event_id, user_at, nullif(user_nos[user_at], 0), item_nos[item_at], kind_no, scale_no, value,
+    select nextval('interaction_positions'), event_id, user_nos[user_at], item_nos[item_at], kind_no, scale_no, value,
            strength, occurred_at, recommendation_id, context_no
-    from staged_events
-    left join rating_scales
-        on rating_scales.least = staged_events.least and rating_scales.greatest = staged_events.greatest
-    where is_first
-    order by event_id;
+    from (
+        select event_id, user_at, item_at, kind_no, scale_no, value, strength, occurred_at, recommendation_id, context_no
+        from staged_events
+        left join rating_scales
+            on rating_scales.least = staged_events.least and rating_scales.greatest = staged_events.greatest
+        where is_first
+        order by event_id
+    ) as given;
 end
 $$;
 
--- Claims the receipts of the numbered events, in the order of their ids; `positions` has the position of each by `event_at`.
--- Those whose ids have a receipt are taken out of `numbered_events`.
-create function claim_numbered_events(positions bigint[]) returns void
+-- Claims the receipts of the numbered events, in the order of their ids. Those whose ids have one are taken out of
+-- `numbered_events`.
+create function claim_numbered_events() returns void
 language plpgsql as $$
 begin
     -- Nearly always all of them are new; to look at each first costs as much again. If one is not, this ends at the first.
     insert into event_receipts (event_id, position, occurred_at)
-    select event_id, positions[event_at], occurred_at from numbered_events order by event_id;
+    select event_id, position, occurred_at from numbered_events order by event_id;
 exception when unique_violation then
     with claimed as (
         insert into event_receipts (event_id, position, occurred_at)
-        select event_id, positions[event_at], occurred_at from numbered_events order by event_id
+        select event_id, position, occurred_at from numbered_events order by event_id
         on conflict do nothing
         returning event_id
     )
@@ -225,25 +208,24 @@ exception when unique_violation then
 end
 $$;
 
--- Events in the temporary table `staged_events`, all of one load, are stored by two functions of one transaction, so that
--- another connection can find out what one of them needs while this one writes (`loading.in_turn`). What is found out about
--- them on the way is in temporary tables too, which `loading.store` makes once.
-
--- Holds the items of the staged events and the users whom there are, and leaves the events in `numbered_events`. Those of
--- items that the catalogue lacks are left out, and answered. Users are not made here: the batch before may be making them.
-create function resolve_staged_events(given_load_no integer) returns integer[]
+-- Stores the events in the temporary table `staged_events` once each, as record_events does, all of one load. Events of
+-- items that the catalogue lacks are not stored: unknown_rows; nor those whose id was recorded with another content:
+-- conflict_rows. What is found out about them on the way is in temporary tables too, which `loading.store` makes once.
+create function store_staged_events(given_load_no integer)
+returns table (stored bigint, repeated bigint, unknown_rows integer[], conflict_rows integer[])
 language plpgsql
 set work_mem = '64MB'
 as $$
+#variable_conflict use_column
 declare
+    staged    bigint;
+    written   bigint;
     unknown   integer[] := '{}';
+    conflicts integer[] := '{}';
     item_nos  integer[];
+    user_nos  integer[];
+    made      integer[];
 begin
-    -- Whoever takes the load back waits for us, who may be another connection than the one that has its lock.
-    perform from loads where load_no = given_load_no and state = 'running' for key share;
-    if not found then
-        raise exception 'there is no load % that is running', given_load_no using errcode = 'foreign_key_violation';
-    end if;
     item_nos := hold_staged_items();
     if array_position(item_nos, null) is not null then
         with lacking as (
@@ -272,47 +254,22 @@ begin
                where not exists (select from event_kinds where event_kinds.kind_no = given.kind_no)) then
         raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
     end if;
-    perform hold_known_users();
-    perform number_staged_events(item_nos);
-    return unknown;
-end
-$$;
-
--- Stores the resolved events once each, as record_events does. Events whose id was recorded with another content are not
--- stored: conflict_rows. `given_rows`: how many there were at first.
-create function write_resolved_events(given_load_no integer, given_rows bigint)
-returns table (stored bigint, repeated bigint, conflict_rows integer[])
-language plpgsql
-set work_mem = '64MB'
-as $$
-#variable_conflict use_column
-declare
-    made      integer[];
-    late_nos  integer[];
-    positions bigint[];
-    resolved  bigint;
-    written   bigint;
-    conflicts integer[] := '{}';
-begin
     perform hold_event_horizon();
-    made := hold_staged_users(given_load_no);
-    if exists (select from numbered_events where user_no is null) then
-        late_nos := held_user_numbers();
-    end if;
-    positions := array(select nextval('interaction_positions') from numbered_events);
-    perform claim_numbered_events(positions);
+    select held.user_nos, held.made into user_nos, made from hold_staged_users(given_load_no) as held;
+    perform number_staged_events(user_nos, item_nos);
+    perform claim_numbered_events();
     insert into interactions (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,
                               occurred_at, recommendation_id, context_no)
-    select positions[event_at], event_id, coalesce(user_no, late_nos[user_at]), item_no, kind_no, scale_no, value, strength, given_load_no, occurred_at,
+    select position, event_id, user_no, item_no, kind_no, scale_no, value, strength, given_load_no, occurred_at,
            recommendation_id, context_no
     from numbered_events;
     get diagnostics written = row_count;
 
-    select count(*) into resolved from staged_events;
-    if written < resolved then
+    select count(*) into staged from staged_events;
+    if written < staged then
         conflicts := conflicts_of_staged_events();
     end if;
-    if written < given_rows then
+    if written < staged or unknown <> '{}' then
         -- Events that are not stored make no user: one who was forgotten would come back.
         delete from users
         where user_no = any(made)
@@ -322,7 +279,7 @@ begin
         -- Processes that know of a user that there is none look again.
         perform pg_notify('tandem_users', '');
     end if;
-    return query select written, resolved - written - cardinality(conflicts), conflicts;
+    return query select written, staged - written - cardinality(conflicts), unknown, conflicts;
 end
 $$;
 

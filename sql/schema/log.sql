@@ -241,7 +241,7 @@ create table event_receipts (
     occurred_at  timestamptz not null
 );
 
--- Written by record_events and write_resolved_events alone, which find users, items, kinds and scales themselves, and hold
+-- Written by record_events and store_staged_events alone, which find users, items, kinds and scales themselves, and hold
 -- users and items to the end: foreign keys would check them again for every row, half the time of a bulk load. `value` is
 -- as it came. `scale_no`: what a rating lies on; null: no rating. `strength`: what the weight of the kind is multiplied by, computed as the event came in by
 -- `domain.interactions.EventKind.strengths`; null is 1. `load_no`: the bulk load the event came with.

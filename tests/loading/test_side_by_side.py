@@ -29,12 +29,7 @@ def load_that_waits(
         daemon=True,
     )
     thread.start()
-    wait_until(
-        lambda: (
-            statements_waiting(engine, "resolved_events")
-            or statements_waiting(engine, "resolve_staged_events")
-        )
-    )
+    wait_until(lambda: statements_waiting(engine, "store_staged_events"))
     return thread
 
 
