@@ -1,12 +1,13 @@
 """How fast a CSV file of events is loaded, beside COPY of rows that are ready.
 
-python -m benchmarks load [--events 1000000] [--log 0] [--json]
+python -m benchmarks load [--events 1000000] [--log 0] [--no-restart] [--json]
 """
 
 import json
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from benchmarks.made_events import write_events, write_items
 from stack.cli.options import AsJson
 from stack.local.servers.postgres import PostgresServer, running_postgres
 
+_DATABASE = "loaded"
 _USERS_PER_ITEM = 5
 _MIB = 1024
 
@@ -53,6 +55,8 @@ class Measured:
     events: int
     log_before: int
     """Events in the log before."""
+    restarted: bool
+    """Whether PostgreSQL was started again with these: its buffers follow the data it finds."""
     seconds: float
     per_second: float
     copy_per_second: float
@@ -67,16 +71,26 @@ def load(
     *,
     events: Annotated[int, typer.Option(min=1_000, help="Events in the file.")] = 1_000_000,
     log: Annotated[int, typer.Option(min=0, help="Events in the log before.")] = 0,
+    restart: Annotated[bool, typer.Option(help="Start again once the log is there.")] = True,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> int:
     """Load made-up events of users of very different activity with items of a catalogue."""
-    with (
-        progress() as on_step,
-        served_folder() as folder,
-        running_postgres(folder / "postgres") as server,
-    ):
-        measured = _measure(server, folder, on_step, events=events, log=log, seed=seed)
+    users, items = _sizes(events + log)
+    write = partial(write_events, users=users, items=items)
+    with progress() as on_step, served_folder() as folder, ExitStack() as servers:
+        server = servers.enter_context(running_postgres(folder / "postgres"))
+        url = new_database(server, _DATABASE)
+        _run(url, write_items(folder / "items.csv", items))
+        if log:
+            on_step(f"a log of {log:,} events before")
+            _run(url, write(folder / "before.csv", log, seed=seed + 1))
+        restarted = restart and log > 0
+        if restarted:
+            servers.close()
+            server = servers.enter_context(running_postgres(folder / "postgres"))
+        path = write(folder / "events.csv", events, seed=seed)
+        measured = _measure(server, path, on_step, events=events, log=log, restarted=restarted)
     if as_json:
         typer.echo(json.dumps(asdict(measured)))
     else:
@@ -89,16 +103,9 @@ def load(
 
 
 def _measure(
-    server: PostgresServer, folder: Path, on_step: Any, *, events: int, log: int, seed: int
+    server: PostgresServer, path: Path, on_step: Any, *, events: int, log: int, restarted: bool
 ) -> Measured:
-    url = new_database(server, "loaded")
-    users, items = _sizes(events + log)
-    write = partial(write_events, users=users, items=items)
-    _run(url, write_items(folder / "items.csv", items))
-    if log:
-        on_step(f"a log of {log:,} events before")
-        _run(url, write(folder / "before.csv", log, seed=seed + 1))
-    path = write(folder / "events.csv", events, seed=seed)
+    url = server.url(_DATABASE)
     on_step(f"loading {events:,} events, {path.stat().st_size / 1e6:,.0f} MB")
     stored, repeated, rejected, seconds, peak_mib = _run(url, path)
     if stored != events:
@@ -106,7 +113,7 @@ def _measure(
     on_step("COPY of the same rows, ready")
     copied = _copy(server, url, events, log)
     rate, copy_rate = events / seconds, events / copied
-    return Measured(events, log, seconds, rate, copy_rate, rate / copy_rate, peak_mib)
+    return Measured(events, log, restarted, seconds, rate, copy_rate, rate / copy_rate, peak_mib)
 
 
 def _run(url: str, path: Path) -> tuple[int, int, int, float, float]:
