@@ -67,4 +67,4 @@ def test_a_matrix_of_lower_rank_has_zeros_beyond_it(size: int, rank: int) -> Non
 def test_the_same_seed_has_the_same_answer() -> None:
     matrix = Known(sparse(300, 0.1, 3))
     first, again = (singular_vectors(matrix, 7, 1) for _ in range(2))
-    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    assert all(map(np.array_equal, first, again))
