@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.choosing.foreseeing import Asked, Gains, gains_of
-from batch.choosing.validation import FEWEST_EVENTS, MOST_INTERACTIONS, drawn_users
+from batch.choosing.validation import FEWEST_EVENTS, drawn_users
 from batch.engines.engine import BatchEngine
 from batch.fitting import Factors
 from batch.history.matrix import InteractionMatrix, interaction_matrix
@@ -31,6 +31,8 @@ from batch.space.sequence import sequence_vectors
 
 MOST_EVENTS = 1_000
 """So many are foreseen of a sample."""
+MOST_INTERACTIONS = 1_000_000
+"""Of a longer log so many are read, of users drawn: it is for a choice of three numbers alone."""
 _SHARE = 0.1
 
 
@@ -77,7 +79,7 @@ def newest_of_users(
     """
     past, future = split.past, split.future
     if len(past) + len(future) > MOST_INTERACTIONS:
-        drawn = drawn_users(past, future, seed)
+        drawn = drawn_users(past, future, MOST_INTERACTIONS, seed)
         past = past.where(taken(drawn, past.user_nos))
         future = future.where(taken(drawn, future.user_nos))
     rest, held_out = split_by_user(past.followed_by(future), _SHARE, seed=seed)

@@ -58,8 +58,11 @@ class RecentPairs:
             return NO_TRANSITIONS
         oldest = self.events_at[max(events - MOST_EVENTS, 0)]
         chosen = []
-        for item_no in item_nos.tolist():
-            start, end = np.searchsorted(self.pairs.item_nos, [item_no, item_no + 1])
+        # Of their own type: numbers of another one would have all pairs converted each time.
+        asked = item_nos.astype(self.pairs.item_nos.dtype)
+        starts = np.searchsorted(self.pairs.item_nos, asked)
+        ends = np.searchsorted(self.pairs.item_nos, asked, side="right")
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             first, last = np.searchsorted(self.known_at[start:end], [oldest, at])
             chosen.append(np.arange(start + first, start + last))
         rows = np.concatenate([np.empty(0, dtype=np.intp), *chosen])

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, identity, vstack
-from scipy.sparse.linalg import LinearOperator, svds
 
 from batch.engines.engine import BatchEngine
 from batch.engines.implicit_engine import ONE_MACHINE
@@ -20,8 +19,10 @@ from batch.history.interactions import Interactions
 from batch.history.row_blocks import BlockStore, RowBlocks
 from batch.history.sparse_parts import without
 from batch.parameters import SpaceParameters
+from batch.space.singular_vectors import singular_vectors
 
-_SMALLEST = 1e-12
+_SMALLEST = 1e-4
+"""A context embedding that is shorter, as a share of the greatest, is rounding: it says nothing."""
 _HELD_BYTES = 1 << 30
 
 
@@ -91,50 +92,41 @@ class _Products:
     """
 
     def __init__(self, items: int, store: BlockStore) -> None:
-        self.items = items
+        self.shape = (items, items)
         self.cells = 0
         self._continued = RowBlocks(items, store)
+        self._identity = identity(items, dtype=np.float32)
 
     def append(self, block: csr_matrix) -> None:
         """Add rows at the end."""
         # Below an identity: a sum over the rows of the block then goes on from one over those
         # before it, number by number.
-        self._continued.append(csr_matrix(vstack([identity(self.items), block], format="csr")))
+        rows = block.astype(np.float32)
+        self._continued.append(csr_matrix(vstack([self._identity, rows], format="csr")))
         self.cells += int(block.nnz)
 
-    def operator(self) -> LinearOperator:
-        """The matrix as a solver asks for it."""
-        return LinearOperator(
-            (self.items, self.items),
-            matvec=lambda vector: self._times(vector.reshape(-1, 1)),
-            rmatvec=lambda vector: self._transposed_times(vector.reshape(-1, 1)),
-            matmat=self._times,
-            rmatmat=self._transposed_times,
-            dtype=np.dtype(np.float64),
-        )
-
-    def _times(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    def times(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """(i, k) of vectors (i, k)."""
-        return np.concatenate([(block @ vectors)[self.items :] for block in self._continued])
+        return np.concatenate([(block @ vectors)[self.shape[0] :] for block in self._continued])
 
-    def _transposed_times(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    def transposed_times(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """(i, k) of vectors (i, k)."""
-        found = np.zeros((self.items, vectors.shape[1]))
+        found = np.zeros_like(vectors)
         end = 0
         for block in self._continued:
-            first, end = end, end + block.shape[0] - self.items
+            first, end = end, end + block.shape[0] - self.shape[0]
             found = block.T @ np.concatenate([found, vectors[first:end]])
         return found
 
 
 def _factorised(information: _Products, dimensions: int, seed: int) -> SequenceVectors:
     """Context U sqrt(S) with rows normalised, item embeddings V sqrt(S) with one scale for all."""
-    start = np.random.default_rng(seed).standard_normal(information.items)
-    left, values, right = svds(information.operator(), k=dimensions, v0=start)
-    context_embeddings, item_embeddings = left * np.sqrt(values), right.T * np.sqrt(values)
+    left, values, right = singular_vectors(information, dimensions, seed)
+    context_embeddings, item_embeddings = left * np.sqrt(values), right * np.sqrt(values)
     lengths = np.linalg.norm(context_embeddings, axis=1, keepdims=True)
-    spread = float(np.sqrt((item_embeddings**2).sum(axis=1).mean()))
+    said = lengths > _SMALLEST * lengths.max()
+    spread = np.sqrt((item_embeddings**2).sum(axis=1, dtype=np.float64).mean())
     return SequenceVectors(
-        (context_embeddings / np.maximum(lengths, _SMALLEST)).astype(np.float32),
-        (item_embeddings / max(spread, _SMALLEST)).astype(np.float32),
+        np.divide(context_embeddings, lengths, where=said, out=np.zeros_like(context_embeddings)),
+        (item_embeddings / spread).astype(np.float32),
     )

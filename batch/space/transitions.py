@@ -19,6 +19,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from batch.history.following import steps
 from batch.history.interactions import Interactions
+from batch.history.sparse_parts import row_numbers, without
 from batch.parameters import TransitionParameters
 from domain.transitions import Transitions
 
@@ -178,15 +179,27 @@ def _best_of_block(
 
 
 def _best(matrix: csr_matrix, own_columns: NDArray[np.intp], neighbours: int) -> csr_matrix:
-    """The greatest positive numbers of each row, without that of the row's own item."""
-    cells = matrix.tocoo()
-    kept = (cells.data > 0.0) & (cells.col != own_columns[cells.row])
-    rows, columns, values = cells.row[kept], cells.col[kept], cells.data[kept]
-    order = np.lexsort((columns, -values, rows))
-    rows, columns, values = rows[order], columns[order], values[order]
-    ranks = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    among = ranks < neighbours
-    return csr_matrix((values[among], (rows[among], columns[among])), shape=matrix.shape)
+    """The greatest positive numbers of each row, without that of the row's own item.
+
+    Of equal ones those of the first columns.
+    """
+    matrix.sum_duplicates()
+    own = matrix.indices == own_columns[row_numbers(matrix)]
+    positive = without(matrix, own | (matrix.data <= 0.0))
+    starts, values = positive.indptr, positive.data
+    long = np.flatnonzero(np.diff(starts) > neighbours)
+    # By row what a number must reach, and how many of those that just reach it have room.
+    least = np.full(matrix.shape[0], -np.inf, dtype=values.dtype)
+    room = np.zeros(matrix.shape[0], dtype=np.int64)
+    for row in long.tolist():
+        cells = values[starts[row] : starts[row + 1]]
+        least[row] = np.partition(cells, len(cells) - neighbours)[len(cells) - neighbours]
+        room[row] = neighbours - np.count_nonzero(cells > least[row])
+    rows = row_numbers(positive)
+    equal = values == least[rows]
+    before = np.concatenate([[0], np.cumsum(equal)])
+    turns = before[1:] - before[starts[rows]]
+    return without(positive, (values < least[rows]) | (equal & (turns > room[rows])))
 
 
 def _scaled(matrix: csr_matrix) -> csr_matrix:

@@ -92,7 +92,9 @@ class Timeline:
         return self._history(self._rows_of(user_no))
 
     def _rows_of(self, user_no: UserNo) -> NDArray[np.intp]:
-        start, end = np.searchsorted(self._users, [user_no, user_no + 1])
+        # Of their own type: numbers of another one would have all users converted each time.
+        bounds = np.array([user_no, user_no + 1], dtype=self._users.dtype)
+        start, end = np.searchsorted(self._users, bounds)
         return self._by_user[start:end]
 
     def _history(self, rows: NDArray[np.intp]) -> History:

@@ -1,9 +1,11 @@
 """Samples that lists are chosen by: whom they are of, and that each user counts the same."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batch.choosing import list_samples
 from batch.choosing.list_samples import mean_by_user, newest_of_users, spread
 from batch.engines.implicit_engine import ImplicitEngine
 from batch.history.interactions import Interactions
@@ -76,3 +78,20 @@ def test_of_short_histories_too_little_is_held_out() -> None:
     engine = ImplicitEngine(1)
     assert newest_of_users(split, FEW, seed=0, engine=engine, on_fit=reported.append) is None
     assert not reported
+
+
+def test_of_a_longer_log_some_users_are_foreseen_and_a_shorter_one_is_read_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = evenings(users=400, length=40)
+    split = split_by_time(log, 0.1)
+    users = {}
+    for most in (len(log), len(log) - 1, len(log) // 4):
+        monkeypatch.setattr(list_samples, "MOST_INTERACTIONS", most)
+        sample = newest_of_users(split, FEW, seed=0, engine=ImplicitEngine(1))
+        assert sample is not None
+        users[most] = len(sample.matrix.user_nos)
+    whole, all_but_few, quarter = users.values()
+    assert whole == 400
+    assert all_but_few == pytest.approx(400, abs=5)
+    assert quarter == pytest.approx(100, abs=30)

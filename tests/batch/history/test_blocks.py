@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
-from scipy.sparse.linalg import svds
 
 from batch.content.cold_items import _widened
 from batch.engines.implicit_engine import ImplicitEngine
@@ -172,13 +172,26 @@ def test_what_follows_what_is_the_same_in_blocks_of_any_size_in_memory_or_not(
         assert same(arrays_of(counts.whole()), arrays_of(wanted))
         vectors = sequence_vectors(history, item_nos, as_of, SPACE, engine=ImplicitEngine(1))
     information = informed_in_one_piece(wanted, SPACE.smoothing)
-    start = np.random.default_rng(SPACE.seed).standard_normal(len(item_nos))
-    left, values, right = svds(information, k=SPACE.sequence_dimensions, v0=start)
-    contexts, items = left * np.sqrt(values), right.T * np.sqrt(values)
-    spread = float(np.sqrt((items**2).sum(axis=1).mean()))
-    lengths = np.maximum(np.linalg.norm(contexts, axis=1, keepdims=True), 1e-12)
-    assert np.array_equal(vectors.context_embeddings, (contexts / lengths).astype(np.float32))
-    assert np.array_equal(vectors.item_embeddings, (items / spread).astype(np.float32))
+    whole = sequences._Products(len(item_nos), BlockStore())
+    whole.append(information)
+    expected = sequences._factorised(whole, SPACE.sequence_dimensions, SPACE.seed)
+    assert np.array_equal(vectors.context_embeddings, expected.context_embeddings)
+    assert np.array_equal(vectors.item_embeddings, expected.item_embeddings)
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 99), bounds=st.lists(st.integers(0, 30), max_size=4))
+def test_products_are_those_of_the_whole_matrix_to_the_last_bit(
+    seed: int, bounds: list[int]
+) -> None:
+    random = np.random.default_rng(seed)
+    matrix = csr_matrix(random_array((30, 30), density=0.3, rng=random)).astype(np.float32)
+    vectors = random.standard_normal((30, 4)).astype(np.float32)
+    products = sequences._Products(30, BlockStore())
+    for start, end in pairwise([0, *sorted(bounds), 30]):
+        products.append(matrix[start:end])
+    assert np.array_equal(products.times(vectors), matrix @ vectors)
+    assert np.array_equal(products.transposed_times(vectors), matrix.T @ vectors)
 
 
 def test_rows_with_many_pairs_are_blocks_of_their_own(make_interactions: MakeInteractions) -> None:

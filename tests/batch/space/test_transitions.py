@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from batch.history.following import steps
 from batch.history.interactions import Interactions
 from batch.parameters import TransitionParameters
-from batch.space.transitions import fit_transitions, weighed
+from batch.space.transitions import _best, fit_transitions, weighed
 from tests.used_items import used_items
 
 ALL = TransitionParameters(neighbours=1_000)
@@ -104,3 +105,20 @@ def test_a_run_keeps_weighed_rows_by_item_number() -> None:
     next_item_nos, scores = kept.row(int(item_nos[3]))
     assert np.array_equal(next_item_nos, item_nos[matrix[3].indices])
     assert scores == pytest.approx(2.0 * matrix[3].data)
+
+
+@given(
+    numbers=st.lists(st.lists(st.integers(-3, 3), min_size=7, max_size=7), min_size=1, max_size=6),
+    neighbours=st.integers(1, 8),
+)
+def test_the_best_of_a_row_are_the_greatest_and_of_equal_ones_the_first(
+    numbers: list[list[int]], neighbours: int
+) -> None:
+    own = np.arange(len(numbers))
+    found = _best(csr_matrix(np.array(numbers, dtype=np.float64)), own, neighbours)
+    for row, values in enumerate(numbers):
+        positive = [col for col, value in enumerate(values) if value > 0 and col != row]
+        best = sorted(positive, key=lambda col: (-values[col], col))[:neighbours]
+        part = slice(found.indptr[row], found.indptr[row + 1])
+        assert found.indices[part].tolist() == sorted(best)
+        assert found.data[part].tolist() == [values[col] for col in sorted(best)]

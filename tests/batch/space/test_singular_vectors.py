@@ -1,0 +1,70 @@
+"""Singular vectors by block Lanczos are those of a dense decomposition."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, random_array
+
+from batch.space.singular_vectors import singular_vectors
+
+
+@dataclass(frozen=True)
+class Known:
+    """A matrix that is there."""
+
+    matrix: csr_matrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.matrix.shape
+
+    def times(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(self.matrix @ vectors)
+
+    def transposed_times(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(self.matrix.T @ vectors)
+
+
+def sparse(size: int, density: float, seed: int) -> csr_matrix:
+    random = np.random.default_rng(seed)
+    scales = np.diag(random.lognormal(0.0, 1.0, size))
+    dense = scales @ random_array((size, size), density=density, rng=random).toarray() @ scales
+    return csr_matrix(dense.astype(np.float32))
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    size=st.sampled_from([20, 127, 150, 400]), count=st.integers(1, 20), seed=st.integers(0, 1_000)
+)
+def test_they_describe_as_much_as_the_best_there_are(size: int, count: int, seed: int) -> None:
+    matrix = sparse(size, 0.1, seed)
+    left, values, right = singular_vectors(Known(matrix), count, seed)
+    best = np.linalg.svd(matrix.toarray().astype(np.float64), compute_uv=False)[:count]
+    assert np.allclose(values, best, rtol=1e-3, atol=1e-3 * best[0])
+    assert np.allclose(right.T @ right, np.eye(count), atol=1e-4)
+    assert np.allclose(left * values, matrix @ right, atol=1e-3 * best[0])
+    described = float(((matrix @ right) ** 2).sum())
+    assert described == pytest.approx(float((best**2).sum()), rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [50, 300])
+@pytest.mark.parametrize("rank", [0, 1, 5, 30])
+def test_a_matrix_of_lower_rank_has_zeros_beyond_it(size: int, rank: int) -> None:
+    random = np.random.default_rng(rank)
+    thin = random.standard_normal((size, rank)), random.standard_normal((rank, size))
+    matrix = csr_matrix((thin[0] @ thin[1]).astype(np.float32))
+    left, values, right = singular_vectors(Known(matrix), 20, 0)
+    assert np.count_nonzero(values) == min(rank, 20)
+    assert not left[:, rank:].any()
+    assert np.isfinite(right).all()
+    assert np.allclose((left * values) @ right.T, matrix.toarray(), atol=1e-2) or rank > 20
+
+
+def test_the_same_seed_has_the_same_answer() -> None:
+    matrix = Known(sparse(300, 0.1, 3))
+    first, again = (singular_vectors(matrix, 7, 1) for _ in range(2))
+    assert all(map(np.array_equal, first, again))
