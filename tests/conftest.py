@@ -45,6 +45,7 @@ from stack.local.roles import ensure_embedded_roles
 from stack.local.servers.postgres import PostgresServer, running_postgres
 from stack.local.servers.redis_server import running_redis
 from tests import tables
+from tests.browser import SharedBrowser, find_browser
 from tests.examples import THOROUGH
 
 TEMPLATE = "template_tandem"
@@ -303,6 +304,14 @@ def _execute(server: PostgresServer, statement: str, *names: str) -> None:
 def _connected(url: str) -> psycopg.Connection[Any]:
     """A connection that stays: nearly every test makes a database and drops it."""
     return psycopg.connect(url, autocommit=True)
+
+
+@pytest.fixture(scope="session")
+def shared_browser() -> Iterator[SharedBrowser]:
+    """One a session: its start costs more than most tests that use it."""
+    browser = SharedBrowser(find_browser())
+    yield browser
+    browser.stop()
 
 
 @pytest.fixture

@@ -69,13 +69,15 @@ def machine(store: Store, host: Host, folder: Path, *, pooled: bool) -> Iterator
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         if pooled:
             environment.setenv("POOLED_DATABASE_URL", store.pooled_url)
-        running = running_api(store.database_url, store.redis_url, folder / f"{host.name}-api.log")
+        # What is forked would be on the machine of the process that it is forked from.
+        log = folder / f"{host.name}-api.log"
+        running = running_api(store.database_url, store.redis_url, log, started_anew=True)
         api = entered_on(stack, host, running)
         environment.setenv("DATABASE_URL", store.database_url)
         environment.setenv("REDIS_URL", store.redis_url)
         environment.setenv("TANDEM_SPEED_SHARDS_PER_PASS", "4")
-        log = stack.enter_context((folder / f"{host.name}-speed.log").open("wb"))
-        worker = host.do(subprocess.Popen, [sys.executable, "-m", "speed"], stderr=log)
+        speed_log = stack.enter_context((folder / f"{host.name}-speed.log").open("wb"))
+        worker = host.do(subprocess.Popen, [sys.executable, "-m", "speed"], stderr=speed_log)
         stack.callback(worker.wait, 60)
         stack.callback(worker.terminate)
         yield Machine(host, api)

@@ -151,7 +151,9 @@ class Broker:
 
 
 def _java(main: str) -> list[str]:
-    return ["java", "-Xms128m", "-Xmx512m", "-cp", class_path(), main]
+    # It lives for seconds: better code and a collector of several threads cost more than they win.
+    sparing = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    return ["java", *sparing, "-Xms128m", "-Xmx512m", "-cp", class_path(), main]
 
 
 @contextmanager

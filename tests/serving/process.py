@@ -17,6 +17,7 @@ import pytest
 
 from stack.local.ports import free_port
 from tests.serving.conftest import until
+from tests.serving.forked_api import ForkedApi
 from tests.waiting import wait_until
 
 
@@ -43,6 +44,17 @@ def serving(
         process.wait(timeout=60)
 
 
+@contextmanager
+def forked(log: Path, settings: dict[str, str]) -> Iterator[ForkedApi]:
+    """The same without the imports, of which one process of this name is enough for all tests."""
+    process = ForkedApi(log, settings)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
 async def until_ready(client: httpx.AsyncClient) -> None:
     async def ready() -> bool:
         try:
@@ -59,7 +71,7 @@ class RunningApi:
 
     port: int
     log: Path
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | ForkedApi"
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """The answer on a connection of its own."""
@@ -83,9 +95,18 @@ RunApi = Callable[..., RunningApi]
 
 @contextmanager
 def running_api(
-    database_url: str, redis_url: str, log: Path, *, code: Path | None = None, **settings: object
+    database_url: str,
+    redis_url: str,
+    log: Path,
+    *,
+    code: Path | None = None,
+    started_anew: bool = False,
+    **settings: object,
 ) -> Iterator[RunningApi]:
-    """A server with settings by their names in lower case, one process unless told."""
+    """A server with settings by their names in lower case, one process unless told.
+
+    `started_anew` by a Python of its own, as any other version of the code is.
+    """
     # Time is short only where a test is about it: the machine may be busy.
     usual = {
         "api_port": free_port(),
@@ -97,7 +118,9 @@ def running_api(
     given = {f"TANDEM_{name.upper()}": str(value) for name, value in {**usual, **settings}.items()}
     variables = {**given, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
     port = int(given["TANDEM_API_PORT"])
-    with serving(log, variables, code) as process:
+    is_forked = code is None and not started_anew
+    start = forked(log, variables) if is_forked else serving(log, variables, code)
+    with start as process:
         api = RunningApi(port, log, process)
         wait_until(lambda: _is_ready(api), seconds=300)
         yield api

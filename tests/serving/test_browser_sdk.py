@@ -19,10 +19,10 @@ from serving.pages import find_sdk_file
 from tests.browser import browser
 from tests.http_server import served
 from tests.serving.conftest import Seeds
-from tests.serving.process import RunApi, run_api
+from tests.serving.threaded import ServeApi, serve_api
 from tests.waiting import wait_until
 
-__all__ = ["browser", "run_api"]
+__all__ = ["browser", "serve_api"]
 
 ROOT = Path(__file__).parent.parent.parent
 WHERE_EVENTS_GO = "**/v1/events"
@@ -108,13 +108,13 @@ def handler(backend: dict[str, str]) -> type[BaseHTTPRequestHandler]:
 
 @contextmanager
 def open_shop(
-    browser: Browser, run_api: RunApi, seeds: Seeds, signing_keys_file: Path
+    browser: Browser, serve_api: ServeApi, seeds: Seeds, signing_keys_file: Path
 ) -> Iterator[Shop]:
     seeds.listed_user("ann", popular=range(5))
     backend = {"key": seeds.key("token", name="backend")}
     with served(handler(backend)) as origin:
-        api = run_api(cors_origins=origin, signing_keys_file=signing_keys_file)
-        backend["address"] = f"http://127.0.0.1:{api.port}"
+        port = serve_api(cors_origins=origin, signing_keys_file=signing_keys_file)
+        backend["address"] = f"http://127.0.0.1:{port}"
         context = browser.new_context()
         yield Shop(origin, backend["address"], context, seeds)
         context.close()
@@ -122,9 +122,9 @@ def open_shop(
 
 @pytest.fixture
 def shop(
-    browser: Browser, run_api: RunApi, seeds: Seeds, signing_keys_file: Path
+    browser: Browser, serve_api: ServeApi, seeds: Seeds, signing_keys_file: Path
 ) -> Iterator[Shop]:
-    with open_shop(browser, run_api, seeds, signing_keys_file) as shop:
+    with open_shop(browser, serve_api, seeds, signing_keys_file) as shop:
         yield shop
 
 

@@ -9,18 +9,16 @@ from playwright.sync_api import Browser
 
 from tests.browser import browser, fetched, opened, origin, other_origin
 from tests.serving.conftest import Seeds
-from tests.serving.process import RunApi, RunningApi, run_api
+from tests.serving.threaded import ServeApi, serve_api
 
-__all__ = ["browser", "origin", "other_origin", "run_api"]
+__all__ = ["browser", "origin", "other_origin", "serve_api"]
 
 OWN = "/v1/users/me/recommendations?limit=3"
 
 
-def of_user(api: RunningApi, key: str, user: str) -> dict[str, Any]:
+def of_user(address: str, key: str, user: str) -> dict[str, Any]:
     """The options of a page's requests, with the token that a backend gave it."""
-    answer = httpx.post(
-        f"http://127.0.0.1:{api.port}/v1/tokens", json={"user_id": user}, headers={"X-API-Key": key}
-    )
+    answer = httpx.post(f"{address}/v1/tokens", json={"user_id": user}, headers={"X-API-Key": key})
     return {"headers": {"Authorization": f"Bearer {answer.json()['token']}"}}
 
 
@@ -29,15 +27,15 @@ def test_a_page_of_an_origin_that_is_set_reads_and_writes_as_its_user_and_no_oth
     browser: Browser,
     origin: str,
     other_origin: str,
-    run_api: RunApi,
+    serve_api: ServeApi,
     seeds: Seeds,
     signing_keys_file: Path,
 ) -> None:
     seeds.listed_user("ann", popular=range(5))
     seeds.user("bob")
-    api = run_api(cors_origins=origin, signing_keys_file=signing_keys_file)
-    address = f"http://127.0.0.1:{api.port}"
-    ann = of_user(api, seeds.key("token", name="backend"), "ann")
+    port = serve_api(cors_origins=origin, signing_keys_file=signing_keys_file)
+    address = f"http://127.0.0.1:{port}"
+    ann = of_user(address, seeds.key("token", name="backend"), "ann")
 
     page = opened(browser, origin)
     answer = fetched(page, address + OWN, **ann)
@@ -66,11 +64,11 @@ def test_a_page_of_an_origin_that_is_set_reads_and_writes_as_its_user_and_no_oth
 
 
 def test_a_page_reads_why_it_was_refused_and_can_send_no_key(
-    browser: Browser, origin: str, run_api: RunApi
+    browser: Browser, origin: str, serve_api: ServeApi
 ) -> None:
-    api = run_api(cors_origins=origin)
+    port = serve_api(cors_origins=origin)
     page = opened(browser, origin)
-    url = f"http://127.0.0.1:{api.port}{OWN}"
+    url = f"http://127.0.0.1:{port}{OWN}"
     refused = fetched(page, url, headers={"Authorization": "Bearer of-the-page"})
     assert refused["status"] == refused["body"]["status"] == 401
     assert "failed" in fetched(page, url, headers={"X-API-Key": "tdm_a-key-in-a-page"})

@@ -6,19 +6,19 @@ from sqlalchemy import Engine
 from stack.accounts import first_admin_link
 from tests.browser import browser
 from tests.serving.accounts.people import PASSWORD, People
-from tests.serving.process import RunApi, run_api
+from tests.serving.threaded import ServeApi, serve_api
 
-__all__ = ["browser", "run_api"]
+__all__ = ["browser", "serve_api"]
 
 
 def test_the_first_admin_comes_by_a_link_stays_signed_in_and_signs_out(
-    browser: Browser, run_api: RunApi, people: People, engine: Engine
+    browser: Browser, serve_api: ServeApi, people: People, engine: Engine
 ) -> None:
-    api = run_api(limit_address_per_minute=0)
+    port = serve_api()
     page = browser.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    address = f"http://127.0.0.1:{api.port}"
+    address = f"http://127.0.0.1:{port}"
     with engine.begin() as connection:
         link = first_admin_link(connection)
     assert link is not None
