@@ -6,6 +6,7 @@ from loading.film_layouts import FILM_LAYOUTS
 from loading.layouts import Content, Layout, fits
 from loading.media_layouts import MEDIA_LAYOUTS
 from loading.personal_layouts import PERSONAL_LAYOUTS
+from loading.shelf_layouts import SHELF_LAYOUTS
 from loading.shop_layouts import SHOP_LAYOUTS
 from loading.tables import Table
 
@@ -62,7 +63,14 @@ _SYSTEM_LAYOUTS = (
 )
 """Those of Tandem and of other recommenders."""
 
-LAYOUTS = (*_SYSTEM_LAYOUTS, *FILM_LAYOUTS, *SHOP_LAYOUTS, *MEDIA_LAYOUTS, *PERSONAL_LAYOUTS)
+LAYOUTS = (
+    *_SYSTEM_LAYOUTS,
+    *FILM_LAYOUTS,
+    *SHOP_LAYOUTS,
+    *MEDIA_LAYOUTS,
+    *PERSONAL_LAYOUTS,
+    *SHELF_LAYOUTS,
+)
 
 
 def find_layout(table: Table, wanted: str | None) -> Layout | None:

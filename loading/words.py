@@ -17,7 +17,7 @@ _NAMES: dict[str, str] = {
         "anonymous_id email user_email customer_email billing_email domain_userid "
         "cookie_id session_id session visitor account member subscriber shopper user_uid user_guid "
         "external_user_id customer_uid buyer_email purchase_email candidate_id applicant_id "
-        "reader_id person_uid user_uuid customer_user"
+        "reader_id person_uid user_uuid customer_user reviewers"
     ),
     "item_id": (
         "item_id item iid parent_asin asin movie_id product_id product book_id track_id "
@@ -31,7 +31,7 @@ _NAMES: dict[str, str] = {
         "item_code product_code song track movie film channel_id recording_msid ad_id "
         "adgroup_id prop_id poi_id location_id photo_id pin_id upc ean gtin barcode "
         "lineitem_name bookmark_id vod_id item_uid element_uid content_uid product_uid "
-        "book game item_uuid product_uuid content_uuid"
+        "book game item_uuid product_uuid content_uuid release_id isbn_uid"
     ),
     "kind": (
         "kind event_type event action action_type behavior behaviour behavior_type "
@@ -66,7 +66,9 @@ _NAMES: dict[str, str] = {
         "enroll_time enrolled_at install_time installed_at application_date applied_at "
         "trx_date trx_time date_add interaction_time interaction_date last_interaction log_time "
         "date_created_gmt order_created_at event_at "
-        "borrowed_at started_at watch_date dt ds"
+        "borrowed_at started_at watch_date dt ds date_entered time_added saved_at bookmarked_at "
+        "start_timestamp start_datetime playback_start_datetime playback_start_time "
+        "event_start_timestamp started start_date date_reviews"
     ),
     "event_id": (
         "event_id interaction_id order_id transaction_id invoice_no invoice basket_id insert_id "
@@ -95,7 +97,7 @@ _SECOND_CHOICES = (
     " product_number song track movie film channel_id recording_msid ad_id adgroup_id prop_id"
     " poi_id location_id photo_id pin_id upc ean gtin barcode lineitem_name visitor account member"
     " subscriber shopper cookie_id book game sku artist_id isbn buyer_email purchase_email"
-    " customer_user"
+    " customer_user reviewers release_id isbn_uid"
 )
 
 MEANINGS = tuple(_NAMES)
