@@ -14,7 +14,7 @@ from loading.contexts import named_parts
 from loading.duck import literal
 from loading.foreign_words import foreign_meaning, is_foreign_noun, weak_meaning
 from loading.kinds_plan import column_of_orders
-from loading.last_resorts import item_of_last_resort
+from loading.last_resorts import has_address, item_of_last_resort, reviewer_of_last_resort
 from loading.layouts import Layout, columns_of
 from loading.mistaken_columns import ask_about_row_numbers
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
@@ -141,12 +141,24 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
     fields |= _by_weak_names(table, {*fields, *options.columns})
     if CONTEXT not in fields and CONTEXT not in options.columns:
         fields |= named_parts(table, options)
+    return _with_last_resorts(duck, table, options, fields)
+
+
+def _with_last_resorts(
+    duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions, fields: dict[str, str]
+) -> dict[str, str]:
+    """The fields, with users and items that are such only where no other column is."""
     is_noun = options.user is None and is_foreign_noun(fields.get("item_id", ""))
-    if ("item_id" not in fields or is_noun) and "user_id" not in fields:
+    is_list = options.user is not None and has_address(table)
+    if ("item_id" not in fields or is_noun) and "user_id" not in fields and not is_list:
         own = next((each for each in table.columns if normalized(each) == "id"), None)
         if own is not None and _is_item(table, fields.get("title")):
             fields["item_id"] = own
-    if "item_id" not in fields and ("user_id" in fields or options.user is not None):
+    said = {*fields, *options.columns}
+    if "user_id" not in said and options.user is None:
+        reviewer = reviewer_of_last_resort(table, fields)
+        fields |= {} if reviewer is None else {"user_id": reviewer}
+    if "item_id" not in said and ("user_id" in fields or options.user is not None):
         is_of_one = options.user is not None
         item = item_of_last_resort(duck, table, fields, is_of_one_person=is_of_one)
         fields |= {} if item is None else {"item_id": item}
