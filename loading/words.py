@@ -71,7 +71,7 @@ _NAMES: dict[str, str] = {
         "date_created_gmt order_created_at event_at "
         "borrowed_at started_at watch_date dt ds date_entered time_added saved_at bookmarked_at "
         "start_timestamp start_datetime playback_start_datetime playback_start_time "
-        "event_start_timestamp started start_date date_reviews"
+        "event_start_timestamp started submission_time start_date date_reviews"
     ),
     "event_id": (
         "event_id interaction_id order_id transaction_id invoice_no invoice basket_id insert_id "
