@@ -2,11 +2,11 @@
 
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
+from loading.collection_layouts import COLLECTION_LAYOUTS
 from loading.film_layouts import FILM_LAYOUTS
 from loading.layouts import Content, Layout, fits
 from loading.media_layouts import MEDIA_LAYOUTS
 from loading.personal_layouts import PERSONAL_LAYOUTS
-from loading.shelf_layouts import SHELF_LAYOUTS
 from loading.shop_layouts import SHOP_LAYOUTS
 from loading.tables import Table
 
@@ -69,7 +69,7 @@ LAYOUTS = (
     *SHOP_LAYOUTS,
     *MEDIA_LAYOUTS,
     *PERSONAL_LAYOUTS,
-    *SHELF_LAYOUTS,
+    *COLLECTION_LAYOUTS,
 )
 
 

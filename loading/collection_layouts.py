@@ -30,7 +30,7 @@ where lower(trim({{readstatus}})) <> 'to-read'
 """
 
 
-def _shelf(
+def _collection(
     name: str, item: str, names: tuple[str, ...], query: str, *, scale: Scale, note: str
 ) -> Layout:
     return Layout(
@@ -46,8 +46,8 @@ def _shelf(
     )
 
 
-SHELF_LAYOUTS = (
-    _shelf(
+COLLECTION_LAYOUTS = (
+    _collection(
         "Untappd check-ins",
         "beer",
         ("beer_name", "bid", "checkin_id", "rating_score", "created_at"),
@@ -55,7 +55,7 @@ SHELF_LAYOUTS = (
         scale=Scale(0.25, 5.0),
         note="a check-in without rating is a use",
     ),
-    _shelf(
+    _collection(
         "Discogs collection",
         "release",
         ("Catalog#", "Artist", "Title", "Rating", "release_id", "Date Added"),
@@ -63,7 +63,7 @@ SHELF_LAYOUTS = (
         scale=Scale(1.0, 5.0),
         note="a release without rating is a use",
     ),
-    _shelf(
+    _collection(
         "BoardGameGeek collection",
         "game",
         ("objectid", "rating", "numplays", "own", "prevowned", "lastmodified"),
@@ -71,7 +71,7 @@ SHELF_LAYOUTS = (
         scale=Scale(1.0, 10.0),
         note="games that are wanted only are not read; one without rating is a use",
     ),
-    _shelf(
+    _collection(
         "StoryGraph library",
         "book",
         ("Title", "ISBN/UID", "Read Status", "Star Rating", "Last Date Read", "Date Added"),
