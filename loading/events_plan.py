@@ -226,10 +226,26 @@ class EventsPlanner:
         ).fetchall()[0]
         is_said = "event_id" in self.seen.options.columns or self.seen.layout is not None
         if of_several > _SHARED_IDS * ids and not is_said:
-            raise _ask_about_shared_ids(self.seen.fields["event_id"])
+            return self._order_ids_of(self._other_event_id())
         if found:
             self.seen.read_as["event_id"] = "ids of orders: each order and item is one event"
         return bool(found)
+
+    def _other_event_id(self) -> str:
+        """The next column of ids of events, as `insert_id` beside a counter of each user's events.
+
+        Raises AmbiguousInputError if there is none.
+        """
+        chosen = self.seen.fields["event_id"]
+        found = candidates("event_id", self.seen.table.columns)
+        others = found[found.index(chosen) + 1 :] if chosen in found else []
+        if not others:
+            raise _ask_about_shared_ids(chosen)
+        return others[0]
+
+    def _order_ids_of(self, column: str) -> bool:
+        self.seen.fields["event_id"] = column
+        return self._order_ids()
 
 
 def _ask_about_shared_ids(column: str) -> AmbiguousInputError:

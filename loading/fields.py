@@ -9,11 +9,12 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
-from domain.identifiers import LONGEST_ID, id_fault
+from domain.identifiers import LONGEST_ID, ME, IdFault, id_fault
 from loading.contexts import named_parts
 from loading.duck import literal
 from loading.foreign_words import foreign_meaning, is_foreign_noun, weak_meaning
 from loading.kinds_plan import column_of_orders
+from loading.last_resorts import has_address, item_of_last_resort, reviewer_of_last_resort
 from loading.layouts import Layout, columns_of
 from loading.mistaken_columns import ask_about_row_numbers
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
@@ -112,6 +113,8 @@ def with_user(table: Table, fields: dict[str, str], user: str | None) -> Table:
         return table
     if len(user) > LONGEST_ID or id_fault(user) is not None:
         raise InvalidInputError(f"--user {user} can be no id of a user.")
+    if user == ME:
+        raise InvalidInputError(f"--user {user}: {IdFault.RESERVED.value}. Give another id.")
     fields["user_id"] = USER
     sample = tuple({**row, USER: user} for row in table.sample)
     return replace(table, expressions={**table.expressions, USER: literal(user)}, sample=sample)
@@ -138,11 +141,27 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
     fields |= _by_weak_names(table, {*fields, *options.columns})
     if CONTEXT not in fields and CONTEXT not in options.columns:
         fields |= named_parts(table, options)
+    return _with_last_resorts(duck, table, options, fields)
+
+
+def _with_last_resorts(
+    duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions, fields: dict[str, str]
+) -> dict[str, str]:
+    """The fields, with users and items that are such only where no other column is."""
     is_noun = options.user is None and is_foreign_noun(fields.get("item_id", ""))
-    if ("item_id" not in fields or is_noun) and "user_id" not in fields:
+    is_list = options.user is not None and has_address(table)
+    if ("item_id" not in fields or is_noun) and "user_id" not in fields and not is_list:
         own = next((each for each in table.columns if normalized(each) == "id"), None)
         if own is not None and _is_item(table, fields.get("title")):
             fields["item_id"] = own
+    said = {*fields, *options.columns}
+    if "user_id" not in said and options.user is None:
+        reviewer = reviewer_of_last_resort(table, fields)
+        fields |= {} if reviewer is None else {"user_id": reviewer}
+    if "item_id" not in said and ("user_id" in fields or options.user is not None):
+        is_of_one = options.user is not None
+        item = item_of_last_resort(duck, table, fields, is_of_one_person=is_of_one)
+        fields |= {} if item is None else {"item_id": item}
     return fields
 
 

@@ -4,10 +4,13 @@ from domain.interactions import Scale
 from loading.layouts import Content, Layout, begins, column_is
 
 _BEHAVIORS = """
-select row_no, fault, raw, c1 as "user", c2 as "time", split_part(shown, '-', 1) as "item"
+select row_no, fault, raw, c1 as "user", split_part(shown, '-', 1) as "item",
+       coalesce(strftime(try_strptime(c2, '%m/%d/%Y %I:%M:%S %p'), '%Y-%m-%d %H:%M:%S'), c2)
+       as "time"
 from (select *, unnest(string_split(c4, ' ')) as shown from {view})
 where shown like '%-1'
 """
+"""Americans wrote the times: the month first, even where no day is above twelve."""
 _CLICKED_ARTICLES = """
 select row_no, fault, raw, {userid} as "user", {impressiontime} as "time",
        unnest(regexp_extract_all({articleidsclicked}, '[0-9]+')) as "item"

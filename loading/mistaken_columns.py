@@ -23,7 +23,16 @@ _MAKERS = {
 """Beside a name, they say which of those that are called so is meant."""
 _TIMES_OF_ITEMS = {
     *("createdat", "created", "createdtime", "createtime", "creationtime", "creationdate"),
-    *("datecreated", "date", "dateadded", "addedat", "updatedat", "dateupdated", "lastupdated"),
+    *(
+        "datecreated",
+        "date",
+        "dateadded",
+        "addedat",
+        "updatedat",
+        "dateupdated",
+        "lastupdated",
+        "startdate",
+    ),
 }
 """Times that catalogues have too; others, as `order_date`, say that somebody did something."""
 _FEW = 3

@@ -2,6 +2,7 @@
 
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
+from loading.collection_layouts import COLLECTION_LAYOUTS
 from loading.film_layouts import FILM_LAYOUTS
 from loading.layouts import Content, Layout, fits
 from loading.media_layouts import MEDIA_LAYOUTS
@@ -62,7 +63,14 @@ _SYSTEM_LAYOUTS = (
 )
 """Those of Tandem and of other recommenders."""
 
-LAYOUTS = (*_SYSTEM_LAYOUTS, *FILM_LAYOUTS, *SHOP_LAYOUTS, *MEDIA_LAYOUTS, *PERSONAL_LAYOUTS)
+LAYOUTS = (
+    *_SYSTEM_LAYOUTS,
+    *FILM_LAYOUTS,
+    *SHOP_LAYOUTS,
+    *MEDIA_LAYOUTS,
+    *PERSONAL_LAYOUTS,
+    *COLLECTION_LAYOUTS,
+)
 
 
 def find_layout(table: Table, wanted: str | None) -> Layout | None:

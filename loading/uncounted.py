@@ -56,10 +56,14 @@ _USES = (
 _UNITS = re.compile("(ms|millis|s|sec|secs|seconds|min|mins|minutes|hours)$")
 _COUNTS = (
     "clicks clickcount numclicks numberofclicks nclicks views viewcount numviews visits visitcount"
-    " pageviews purchases numpurchases purchasecount"
+    " pageviews purchases numpurchases purchasecount clickcnt clkcnt viewcnt pvcnt visitcnt buycnt"
+    " purchasecnt"
 )
 """How often somebody did each of several things: a row of which all are 0 was only shown."""
-_SHOWN = "impressions impressioncount numimpressions impr displays"
+_SHOWN = (
+    "impressions impressioncount numimpressions impr displays showcnt impressioncnt exposurecnt"
+    " exposurecount"
+)
 """Stand beside such counts, and say that these are of the row."""
 _CANCELLED_INVOICE, _INVOICE = r"[Cc]\d+", r"\d+"
 

@@ -11,13 +11,14 @@ _NAMES: dict[str, str] = {
         "user_id user uid reviewer_id visitor_id customer_id customer customer_unique_id "
         "customer_user_id cust_id account_id member_id profile_id person_id client_id viewer_id "
         "shopper_id buyer_id guest_id patron_id borrower_id subscriber_id listener_id player_id "
-        "student_id learner_id consumer_id member_number customer_number user_token "
+        "student_id learner_id consumer_id member_number customer_number customer_no user_token "
         "full_visitor_id user_no user_idx household_key user_md5 username user_name reviewer "
-        "reviewer_name profile_name buyer buyer_username buyer_name user_pseudo_id distinct_id "
+        "reviewer_name profile_name buyer buyer_username user_pseudo_id distinct_id "
         "anonymous_id email user_email customer_email billing_email domain_userid "
         "cookie_id session_id session visitor account member subscriber shopper user_uid user_guid "
         "external_user_id customer_uid buyer_email purchase_email candidate_id applicant_id "
-        "reader_id person_uid user_uuid customer_user"
+        "reader_id person_uid user_uuid customer_user reviewers "
+        "contact_email buyer_name"
     ),
     "item_id": (
         "item_id item iid parent_asin asin movie_id product_id product book_id track_id "
@@ -31,7 +32,8 @@ _NAMES: dict[str, str] = {
         "item_code product_code song track movie film channel_id recording_msid ad_id "
         "adgroup_id prop_id poi_id location_id photo_id pin_id upc ean gtin barcode "
         "lineitem_name bookmark_id vod_id item_uid element_uid content_uid product_uid "
-        "book game item_uuid product_uuid content_uuid"
+        "book game item_uuid product_uuid content_uuid release_id isbn_uid "
+        "recording_mbid"
     ),
     "kind": (
         "kind event_type event action action_type behavior behaviour behavior_type "
@@ -44,7 +46,8 @@ _NAMES: dict[str, str] = {
         "rating overall score stars value event_value book_rating user_rating my_rating "
         "your_rating user_score my_score star star_rating overall_rating rating_value "
         "rating_score customer_rating review_overall review_stars review_score review_rating "
-        "ratings"
+        "ratings rating_val rating_given given_rating rating_number rating_num enjoyment "
+        "enjoyment_score enjoyment_rating satisfaction satisfaction_score rate"
     ),
     "time": (
         "occurred_at timestamp time_stamp time ts event_time event_timestamp event_ts "
@@ -66,7 +69,9 @@ _NAMES: dict[str, str] = {
         "enroll_time enrolled_at install_time installed_at application_date applied_at "
         "trx_date trx_time date_add interaction_time interaction_date last_interaction log_time "
         "date_created_gmt order_created_at event_at "
-        "borrowed_at started_at watch_date dt ds"
+        "borrowed_at started_at watch_date dt ds date_entered time_added saved_at bookmarked_at "
+        "start_timestamp start_datetime playback_start_datetime playback_start_time "
+        "event_start_timestamp started submission_time start_date date_reviews"
     ),
     "event_id": (
         "event_id interaction_id order_id transaction_id invoice_no invoice basket_id insert_id "
@@ -95,7 +100,7 @@ _SECOND_CHOICES = (
     " product_number song track movie film channel_id recording_msid ad_id adgroup_id prop_id"
     " poi_id location_id photo_id pin_id upc ean gtin barcode lineitem_name visitor account member"
     " subscriber shopper cookie_id book game sku artist_id isbn buyer_email purchase_email"
-    " customer_user"
+    " customer_user reviewers release_id isbn_uid contact_email recording_mbid"
 )
 
 MEANINGS = tuple(_NAMES)

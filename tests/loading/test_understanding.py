@@ -16,6 +16,7 @@ from stack.local.servers.postgres import PostgresServer
 from tests.conftest import cloned_database
 from tests.loading.exported_files import EXPORTED
 from tests.loading.foreign_files import FOREIGN
+from tests.loading.kept_files import KEPT
 from tests.loading.named_files import NAMED
 from tests.loading.nested_files import NESTED
 from tests.loading.odd_files import ODD
@@ -41,6 +42,7 @@ TABLES = {
     "strange": STRANGE,
     "foreign": FOREIGN,
     "tracked": TRACKED,
+    "kept": KEPT,
 }
 
 
