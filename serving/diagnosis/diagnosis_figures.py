@@ -52,6 +52,10 @@ class Contents:
     """How many different values the name has that has the most."""
     context_name: str | None = None
     """That name; None: no context is kept."""
+    buffer_bytes: int = 0
+    """What PostgreSQL holds in memory of its files."""
+    log_index_bytes: int = 0
+    """The indexes that each new event is put into."""
 
 
 @dataclass(frozen=True, slots=True)

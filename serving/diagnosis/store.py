@@ -15,6 +15,9 @@ _UPLOADS_WAIT = timedelta(minutes=1)
 _APART = timedelta(minutes=1)
 """Clocks that differ by less do no harm."""
 _NEARLY = 0.8
+_MIB = 1024 * 1024
+_ENOUGH_BUFFERS = 512 * _MIB
+"""Bytes. Whoever has given PostgreSQL so much has thought of it."""
 _SEND = "Send some to POST /v1/events, or load a history with `tandem load PATH`."
 _KINDS = "`tandem kind list` tells what each kind weighs, `tandem kind set` changes it."
 
@@ -32,6 +35,7 @@ def judge_store(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Fi
         findings += [_items(figures.contents), _words(figures.contents)]
         findings += [_events(figures.contents, bounds, read_at), _times(figures.contents)]
         findings += [_uploads(figures.contents, read_at), _contexts(figures.contents)]
+        findings.append(_buffers(figures.contents))
         findings += judge_run(figures, bounds, read_at)
         findings += judge_speed(figures, bounds, read_at)
     return findings
@@ -181,4 +185,18 @@ def _contexts(contents: Contents) -> Finding:
         advice="Let apps send a few values, such as phone and tablet, or leave the name out of"
         " TANDEM_KEPT_CONTEXT. The daily housekeeping makes room of those that no list and no"
         " event has.",
+    )
+
+
+def _buffers(contents: Contents) -> Finding:
+    buffers, indexes = contents.buffer_bytes, contents.log_index_bytes
+    if buffers >= _ENOUGH_BUFFERS or indexes <= 2 * buffers:
+        return Finding("buffers", "ok", "PostgreSQL has buffers for the indexes of the log.")
+    return Finding(
+        "buffers",
+        "notice",
+        f"PostgreSQL has {buffers // _MIB:,} MB of buffers, and the indexes of the log have"
+        f" {indexes // _MIB:,}: a load takes it about twice as long.",
+        advice="Start it again: `tandem down`, then `tandem up`, which gives it buffers for the data"
+        " that is there. Of a PostgreSQL of your own raise shared_buffers.",
     )

@@ -10,6 +10,7 @@ select clock_timestamp();
 -- than :most_users are counted. Of the :newest items: of how many nothing is known but an id, or no word. Of the :newest
 -- events: how many lie more than :seconds_ahead in the future.
 -- Since when an upload waits to be loaded, if nobody loads any. How many contexts are kept, and of which name the most values.
+-- The bytes of PostgreSQL's buffers, and of the indexes that each new event is put into.
 select (select count(*) from (select from items limit :most) as counted) as items,
        (select count(*)
         from (
@@ -41,7 +42,16 @@ select (select count(*) from (select from items limit :most) as counted) as item
        ) as upload_waits_since,
        (select count(*) from contexts) as contexts,
        coalesce(most_values.count, 0) as context_values,
-       most_values.name as context_name
+       most_values.name as context_name,
+       pg_size_bytes(current_setting('shared_buffers')) as buffer_bytes,
+       (
+           select sum(pg_indexes_size(relid))::bigint
+           from (
+               select relid from pg_partition_tree('interactions')
+               union all
+               select relid from pg_partition_tree('event_receipts')
+           ) as parts
+       ) as log_index_bytes
 from (
     select count(*) as items, count(*) filter (where mute) as mute
     from (

@@ -8,6 +8,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, func, insert, select, text, update
 
+from serving.diagnosis.diagnosis_figures import load_figures
 from sql.locks import NIGHT, session_lock
 from tests import tables
 from tests.events import DISLIKE, HIDE, event, record, user_no_of
@@ -238,6 +239,26 @@ async def test_items_of_which_nothing_is_known_but_an_id_are_reported(
     assert "Of the newest 60 items, 30 have no words" in found["what"]
     seeds.write(update(items).where(items.c.item_id == "no-1").values(categories=["film"]))
     assert await severity(admin, "words") == "ok"
+
+
+def test_the_indexes_of_the_log_and_what_there_is_to_hold_them_are_measured(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    def sizes() -> tuple[int, int]:
+        with engine.begin() as connection:
+            contents = load_figures(connection).contents
+        assert contents is not None
+        return contents.buffer_bytes, contents.log_index_bytes
+
+    buffers, empty = sizes()
+    with engine.begin() as connection:
+        record(connection, [event(f"user-{no}", film_nos[0]) for no in range(2_000)])
+        pages = connection.execute(
+            text("select setting::bigint from pg_settings where name = 'shared_buffers'")
+        ).scalar_one()
+    assert sizes()[0] == buffers == pages * 8192
+    # An event has an entry in five indexes, each of ten bytes at the least.
+    assert sizes()[1] - empty > 2_000 * 5 * 10
 
 
 async def test_that_no_night_has_begun_for_long_is_reported(

@@ -56,7 +56,7 @@ def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
     assert {finding.severity for finding in judged(WELL).values()} == {"ok"}
     assert set(judged(WELL)) == {
         "postgres", "migrations", "clock", "items", "words", "events", "times", "uploads",
-        "contexts", "run",
+        "contexts", "buffers", "run",
         "night", "gate", "index", "lists", "worker", "version", "speed", "new-items", "popular",
     }  # fmt: skip
 
@@ -91,6 +91,12 @@ def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
         (contents(contexts=8_000), "contexts", "notice", "8,000 of 10,000 different contexts"),
         (contents(context_values=160, context_name="device"), "contexts", "notice",
          "160 of 200 different values of device"),
+        (contents(buffer_bytes=128 * 2**20, log_index_bytes=256 * 2**20), "buffers", "ok",
+         "PostgreSQL has buffers"),
+        (contents(buffer_bytes=128 * 2**20, log_index_bytes=257 * 2**20), "buffers", "notice",
+         "128 MB of buffers, and the indexes of the log have 257"),
+        (contents(buffer_bytes=512 * 2**20, log_index_bytes=2**40), "buffers", "ok",
+         "PostgreSQL has buffers"),
         ({"served": None, "kept_up": None}, "run", "problem", "No model run is published yet"),
         (served(cut_off_at=ago(days=3)), "run", "problem",
          "older than 3 days. That is older than 2 days"),
