@@ -35,7 +35,7 @@ up: $(INSTALLED) ## Set up, start everything, load the sample, run the first nig
 test: $(INSTALLED) ## Set up and run every test
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
-quick: $(INSTALLED) ## Run the pure tests and those of one store
+quick: $(INSTALLED) ## Run the pure tests and those of one store, but for the slow
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m quick
 
 lint: $(INSTALLED) ## Check style and types

@@ -72,6 +72,33 @@ WHOLE = (
     "tests/stack/",
 )
 """Where tests start programs."""
+SLOW = (
+    "tests/batch/content/test_catalogue_words.py",
+    "tests/batch/history/test_blocks.py",
+    "tests/batch/lists/test_popular_lists.py",
+    "tests/batch/spark/",
+    "tests/loading/test_contexts.py",
+    "tests/loading/test_detached.py",
+    "tests/loading/test_export.py",
+    "tests/loading/test_formats.py",
+    "tests/loading/test_imports.py",
+    "tests/loading/test_load.py",
+    "tests/loading/test_round_trip.py",
+    "tests/loading/test_understanding.py",
+    "tests/serving/kafka/test_topics.py",
+    "tests/serving/test_events_under_failure.py",
+    "tests/serving/test_fallback_refresh.py",
+    "tests/serving/test_index_search.py",
+    "tests/serving/test_item_memory.py",
+    "tests/serving/test_pulse.py",
+    "tests/serving/test_rolling.py",
+    "tests/serving/test_slow_clients.py",
+    "tests/serving/test_workers.py",
+    "tests/speed/test_killed_among_several.py",
+    "tests/test_site.py",
+    "tests/watching/",
+)
+"""Files of seven seconds and more: together three quarters of what all such tests take."""
 WHOLE_FIXTURES = {"start", "client", "own_redis", "run_api", "serve_api", "speed_worker", "browser"}
 """Fixtures that start an app, or a server or a browser for one test."""
 IN_MEMORY = Path("/dev/shm")
@@ -128,7 +155,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the pure tests and those of one store as quick; begin with what takes longest."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if not item.nodeid.startswith(WHOLE) and not fixtures & WHOLE_FIXTURES:
+        if not item.nodeid.startswith((*WHOLE, *SLOW)) and not fixtures & WHOLE_FIXTURES:
             item.add_marker("quick")
     items.sort(key=lambda item: _turn(item.nodeid))
 

@@ -197,6 +197,6 @@ def _buffers(contents: Contents) -> Finding:
         "notice",
         f"PostgreSQL has {buffers // _MIB:,} MB of buffers, and the indexes of the log have"
         f" {indexes // _MIB:,}: a load takes it about twice as long.",
-        advice="Start it again: `tandem down`, then `tandem up`, which gives it buffers for the data"
-        " that is there. Of a PostgreSQL of your own raise shared_buffers.",
+        advice="Start it again: `tandem down`, then `tandem up`, which gives it buffers for the"
+        " data that is there. Of a PostgreSQL of your own raise shared_buffers.",
     )
