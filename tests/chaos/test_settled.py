@@ -11,20 +11,20 @@ from tests.chaos.stage import Stage, answer_from
 
 
 def settled(
-    stage: Stage, run: RunContents, log: list[LogRow], answer: Answer, said: Interests = NOTHING
+    stage: Stage, run: RunContents, log: list[LogRow], answer: Answer, declared: Interests = NOTHING
 ) -> list[str]:
     """What is found if the run is served and so much is in the store."""
     comparison = Comparison({run.run_id: run}, {"ann": log}, stage.ledger)
-    comparison.check_settled([answer], run.run_id, {"ann": said}, stage.violations)
+    comparison.check_settled([answer], run.run_id, {"ann": declared}, stage.violations)
     return list(stage.violations.counts)
 
 
 def test_a_settled_list_with_all_that_is_known_is_honest(stage: Stage) -> None:
     stage.acknowledged(5)
     run, log = stage.run()
-    said = Interests(items=("film-29",))
+    declared = Interests(items=("film-29",))
     assert settled(stage, run, log, answer_from(run, log)) == []
-    assert settled(stage, run, log, answer_from(run, log, said), said) == []
+    assert settled(stage, run, log, answer_from(run, log, declared), declared) == []
 
 
 def test_a_settled_list_of_a_run_that_is_not_served_is_found(stage: Stage) -> None:
@@ -49,9 +49,9 @@ def test_a_settled_list_made_with_other_interests_is_found(
 ) -> None:
     stage.acknowledged(5)
     run, log = stage.run()
-    said = Interests(items=("film-29",))
+    declared = Interests(items=("film-29",))
     answer = replace(answer_from(run, log, given), strategy=strategy)
-    assert settled(stage, run, log, answer, said) == ["effect wrong"]
+    assert settled(stage, run, log, answer, declared) == ["effect wrong"]
 
 
 def test_a_settled_list_without_the_live_vector_is_found(stage: Stage) -> None:
