@@ -63,18 +63,19 @@ def _guessed(
     }
     meanings = {meaning_by_name(column) for column in table.columns} | options.columns.keys()
     has_time = "time" in meanings and not _are_clocks(table)
-    says_user = _may_be_of_one_person(table, meanings, options)
+    may_be_user = _may_be_of_one_person(table, meanings, options)
     has_user = (
         "user_id" in meanings
         or options.user is not None
         or (
-            says_user and any(_is_id(name) and meaning_of[name] == "user_id" for name in meaning_of)
+            may_be_user
+            and any(_is_id(name) and meaning_of[name] == "user_id" for name in meaning_of)
         )
     )
     may_say = {
         "time": has_user and not has_time and not _has_unread_times(table, options),
         "kind": has_user and "kind" not in meanings and not _has_ratings(duck, table, options),
-        "user_id": says_user,
+        "user_id": may_be_user,
         "item_id": "user_id" in meanings and "item_id" not in meanings,
     }
     has_day = may_say["time"] and "time" in meaning_of.values()

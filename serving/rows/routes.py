@@ -82,8 +82,8 @@ async def _resolved(  # noqa: PLR0917 -- all that a row depends on
         placements.check_takes(asked_row.placement, context, OF_ROWS, f"/rows/{no}/placement")
     asked = AskedList(
         RecommendationRequest(row.limit, filters=row.filters),
-        says_limit="limit" in asked_row.model_fields_set,
-        says_exclude_seen=True,
+        has_limit="limit" in asked_row.model_fields_set,
+        has_exclude_seen=True,
         context=context,
     )
     request = await placement.placed(asked).for_user(user_id, own_values, pointer)

@@ -39,7 +39,7 @@ class Comparison:
                 violations.add("mixed versions", answer.began, fault=fault, answer=answer.to_dict())
         return checked
 
-    def check_settled(
+    def check_final_lists(
         self,
         answers: Iterable[Answer],
         live: int,
@@ -48,11 +48,11 @@ class Comparison:
     ) -> None:
         """Lists read after all had settled: of the served run, with every event and interest."""
         for answer in answers:
-            fault = self._fault_when_settled(answer, live, stated.get(answer.user or "", NOTHING))
+            fault = self._fault_of_final_list(answer, live, stated.get(answer.user or "", NOTHING))
             if fault is not None:
                 violations.add("effect wrong", answer.began, fault=fault, answer=answer.to_dict())
 
-    def _fault_when_settled(self, answer: Answer, live: int, declared: Interests) -> str | None:
+    def _fault_of_final_list(self, answer: Answer, live: int, declared: Interests) -> str | None:
         if answer.run_id != live:
             return f"it comes from run {answer.run_id}, and {live} is served"
         run, log = self.contents[live], self._log(answer)
