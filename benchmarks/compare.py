@@ -61,9 +61,9 @@ class Client:
             content, headers["Content-Type"] = json.dumps(body), "application/json"
         self._connection.request(method, path, content, headers)
         answer = self._connection.getresponse()
-        said = answer.read()
+        received = answer.read()
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise StackError(f"{self.name} answered {answer.status}: {said[:300]!r}")
+            raise StackError(f"{self.name} answered {answer.status}: {received[:300]!r}")
 
     def cached_list(self, _number: int) -> None:
         """The list of one user, again and again."""

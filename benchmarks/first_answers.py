@@ -125,9 +125,9 @@ async def _first_answers(api: Api, trial: int) -> list[float]:
     if put.status != HTTPStatus.CREATED:
         raise StackError(f"The item was not taken: {put.status} {put.body}")
 
-    def asking(path: str, **said: str | int) -> Answer:
+    def asking(path: str, **options: str | int) -> Answer:
         async def ask(turn: int) -> Reply:
-            parameters = {"limit": LONGEST_LIST - turn % 20, **said}
+            parameters = {"limit": LONGEST_LIST - turn % 20, **options}
             return await api.ask(
                 second, "GET", path, parameters=parameters, timeout_seconds=_TIMEOUT_SECONDS
             )

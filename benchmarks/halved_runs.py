@@ -163,12 +163,12 @@ def drop(url: str, run_id: int) -> None:
     engine.dispose()
 
 
-def is_of_one_run(said: dict[str, Any], runs: dict[int, tuple[int, str]]) -> bool:
+def is_of_one_run(answer: dict[str, Any], runs: dict[int, tuple[int, str]]) -> bool:
     """Whether items, number and cut-off are of one run, and all are there.
 
     `runs`: the half and the cut-off of each run by its number.
     """
-    half, cut_off = runs[said["run"]["id"]]
-    numbers = [int(item["item_id"].removeprefix("item-")) for item in said["items"]]
-    same_cut_off = datetime.fromisoformat(said["run"]["cut_off_at"]).isoformat() == cut_off
+    half, cut_off = runs[answer["run"]["id"]]
+    numbers = [int(item["item_id"].removeprefix("item-")) for item in answer["items"]]
+    same_cut_off = datetime.fromisoformat(answer["run"]["cut_off_at"]).isoformat() == cut_off
     return same_cut_off and len(numbers) == LIMIT and all(no % 2 == 1 - half for no in numbers)

@@ -41,13 +41,13 @@ def write_events(
     of_taste = rng.random(events) < _SHARE_OF_TASTE
     item_nos = (item_nos + of_taste * (user_nos % tastes) * (items // tastes)) % items
     times = np.sort(rng.uniform(_FIRST, _LAST, events))
-    stamps = (times * 1_000_000).astype("datetime64[us]").astype(str)
+    texts = (times * 1_000_000).astype("datetime64[us]").astype(str)
     table = pa.table(
         {
             "user_id": [f"user-{number}" for number in user_nos],
             "item_id": [f"item-{number + 1}" for number in item_nos],
             "event_type": rng.choice(["view", "click", "purchase"], events, p=[0.8, 0.15, 0.05]),
-            "event_time": stamps,
+            "event_time": texts,
         }
     )
     pa_csv.write_csv(table, path)

@@ -100,12 +100,12 @@ class Readers:
         if not _is(httpx.codes.OK, reply):
             self._figures.failed.append(f"{reply.status or reply.failure} {reply.body}")
             return
-        said = reply.body
+        answer = reply.body
         strategies = self._figures.strategies
-        strategies[said["strategy"]] = strategies.get(said["strategy"], 0) + 1
+        strategies[answer["strategy"]] = strategies.get(answer["strategy"], 0) + 1
         # Before the first run was seen the fallback is of none.
-        if said["run"] is not None and not is_of_one_run(said, self._runs):
-            self._figures.mixed.append(json.dumps(said)[:300])
+        if answer["run"] is not None and not is_of_one_run(answer, self._runs):
+            self._figures.mixed.append(json.dumps(answer)[:300])
 
     async def _send(self, worker: str, user: str, item_id: str) -> None:
         event = {"user_id": user, "item_id": item_id, "kind": "view"}

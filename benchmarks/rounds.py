@@ -28,8 +28,8 @@ def report_rounds(
     others = {name: _spread(found) for name, found in more.items()}
     if as_json:
         rounds = min(map(len, rates.values()))
-        said = {"rounds": rounds, "per_second": figures, "ratios": ratios}
-        print(json.dumps(said | ({"more": others} if others else {})))
+        report = {"rounds": rounds, "per_second": figures, "ratios": ratios}
+        print(json.dumps(report | ({"more": others} if others else {})))
     else:
         Console().print(_table(figures, ratios, others))
 

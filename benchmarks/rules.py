@@ -104,7 +104,7 @@ def fifty_rules(hides: int) -> list[Rule]:
 
 def _drawn(hides: int) -> Iterator[Rule]:
     number = 0
-    for act, count, said in _ACTS:
+    for act, count, fields in _ACTS:
         for place in range(count):
             number += 1
             first = number * 19
@@ -115,7 +115,7 @@ def _drawn(hides: int) -> Iterator[Rule]:
                     "name": f"{act} {number}",
                     "do": "hide" if is_hiding else act,
                     "filter": f"shop >= {first} and shop < {first + _SHOPS // 20}",
-                    **({} if is_hiding else said),
+                    **({} if is_hiding else fields),
                     **position,
                 }
             )

@@ -134,8 +134,8 @@ def _choices(metrics: Mapping[str, Any]) -> list[str]:
     rows = []
     for name, choice in choices.items():
         figures = [f"{choice[figure]:.4f}" for figure in ("gain", "default_gain", "error")]
-        said = ", ".join(f"{what} {value}" for what, value in choice["chosen"].items())
-        rows.append([name, *figures, f"{choice['events']:,}", said])
+        chosen = ", ".join(f"{what} {value}" for what, value in choice["chosen"].items())
+        rows.append([name, *figures, f"{choice['events']:,}", chosen])
     titles = ["chosen", "gain", "by default", "error", "events", "what"]
     return ["", *table_lines(titles, rows)]
 

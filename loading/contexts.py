@@ -56,11 +56,11 @@ def plan_context(seen: Findings) -> bool:
 def guessed_names(seen: Findings) -> tuple[str, ...]:
     """The names of contexts that are read though neither the user nor an export of ours said so."""
     if CONTEXT in seen.fields:
-        return () if _is_said(seen, CONTEXT) else tuple(seen.options.kept_context)
+        return () if _is_explicit(seen, CONTEXT) else tuple(seen.options.kept_context)
     return tuple(
         name
         for meaning in seen.fields
-        if (name := part_of(meaning)) is not None and not _is_said(seen, meaning)
+        if (name := part_of(meaning)) is not None and not _is_explicit(seen, meaning)
     )
 
 
@@ -87,7 +87,7 @@ def _text(expression: str) -> str:
     return f"case when lower({text}) not in ({nothing}) then {text} end"
 
 
-def _is_said(seen: Findings, meaning: str) -> bool:
+def _is_explicit(seen: Findings, meaning: str) -> bool:
     is_export = seen.layout is not None and seen.layout.is_export
     return is_export or meaning in seen.options.columns
 
@@ -96,7 +96,7 @@ def _plan_part(seen: Findings, name: str) -> None:
     """Reads a part; one that was guessed only if it looks like a part of contexts."""
     meaning = f"{PART}{name}"
     column, text = seen.fields[meaning], _text(seen.expression(meaning))
-    if _is_said(seen, meaning):
+    if _is_explicit(seen, meaning):
         seen.read_as[meaning] = f"the {name} of the context"
         _note_many(seen, name, text)
         return
@@ -121,7 +121,7 @@ def _plan_part(seen: Findings, name: str) -> None:
 def _plan_object(seen: Findings) -> None:
     column = seen.fields[CONTEXT]
     rows = f"select distinct {_text(seen.expression(CONTEXT))} as text from {seen.table.view}"
-    if not _is_said(seen, CONTEXT):
+    if not _is_explicit(seen, CONTEXT):
         kept = literal(",".join(seen.options.kept_context))
         given, faulty = seen.duck.execute(
             f"select count(*), count(*) filter (kept_contexts(text, {kept}, {kept}) ="
@@ -141,24 +141,24 @@ def _plan_object(seen: Findings) -> None:
                 f"events of which {column} is no object of texts have no context (--column {option}"
                 " rejects them)"
             )
-    said = [
+    names = [
         str(name)
         for (name,) in seen.duck.execute(
             "select distinct unnest(json_keys(text)) as name from"
             f" ({rows} where fault is null) where json_valid(text) order by name"
         ).fetchall()
     ]
-    seen.read_as[CONTEXT] = _read_as(said, seen.options.kept_context)
-    for name in set(said) & set(seen.options.kept_context):
+    seen.read_as[CONTEXT] = _read_as(names, seen.options.kept_context)
+    for name in set(names) & set(seen.options.kept_context):
         text, part = _text(seen.expression(CONTEXT)), literal(f"$.{name}")
         value = f"case when json_valid({text}) then json_extract_string({text}, {part}) end"
         _note_many(seen, name, value)
 
 
-def _read_as(said: Sequence[str], kept: Sequence[str]) -> str:
-    others = [name for name in said if name not in kept]
+def _read_as(names: Sequence[str], kept: Sequence[str]) -> str:
+    others = [name for name in names if name not in kept]
     more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
-    parts = [", ".join(name for name in said if name in kept) or "nothing of it is kept"]
+    parts = [", ".join(name for name in names if name in kept) or "nothing of it is kept"]
     if others:
         parts.append(f"not kept (TANDEM_KEPT_CONTEXT): {', '.join(others[:_SHOWN])}{more}")
     return "; ".join(parts)

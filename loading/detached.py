@@ -59,7 +59,7 @@ class DetachedEvents:
     def add(self, staged: StagedEvents, *, create_items: bool) -> StoredEvents:
         """Copy a batch; raises NotPlainError, with nothing copied of it, if that does not do."""
         self.items_new = 0
-        if not _says_same_again(staged.events) or self.written >= MOST_EVENTS:
+        if not _are_repeats_equal(staged.events) or self.written >= MOST_EVENTS:
             raise NotPlainError
         try:
             if self._is_to_be_attached():
@@ -195,7 +195,7 @@ def _rows_of_log(rows: pa.Table, user_nos: Numbers, scale_nos: pa.Array, load_no
     return pa.table(taken)
 
 
-def _says_same_again(events: pa.Table) -> bool:
+def _are_repeats_equal(events: pa.Table) -> bool:
     """Whether events of one id all say the same; they stand beside each other."""
     again = np.flatnonzero(~events["is_first"].to_numpy())
     if not len(again):

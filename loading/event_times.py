@@ -77,10 +77,10 @@ def ask_about_times(
     ).fetchall()[0]
     if not is_blank:
         return
-    said = ", ".join(found)
+    columns = ", ".join(found)
     more = " Load the file once for each, if all count." if len(found) > 1 else ""
     raise AmbiguousInputError(
-        f"{said}: where {'one of them' if len(found) > 1 else 'it'} is empty,"
+        f"{columns}: where {'one of them' if len(found) > 1 else 'it'} is empty,"
         f" {QUESTION_OF_NOTHING}.{more}",
         [
             *(

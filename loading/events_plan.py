@@ -122,8 +122,8 @@ class EventsPlanner:
 
     def _status(self, kind: str | None) -> OrderStatus | None:
         """The column that tells what was cancelled or given back."""
-        is_said = self.seen.layout is not None or self.seen.options.kind is not None
-        if kind != ORDER_KIND and (is_said or kind not in (None, DEFAULT_KIND)):
+        is_explicit = self.seen.layout is not None or self.seen.options.kind is not None
+        if kind != ORDER_KIND and (is_explicit or kind not in (None, DEFAULT_KIND)):
             return None
         if is_of_states(self.seen.fields.get("kind", "")):
             return None
@@ -163,10 +163,10 @@ class EventsPlanner:
             column,
             self.seen.table.expressions[column],
             day_first=self.seen.options.day_first,
-            is_said="time" in self.seen.options.columns,
+            is_explicit="time" in self.seen.options.columns,
         )
-        is_said = self.seen.layout is not None or "time" in self.seen.options.columns
-        is_asked = not is_said and may_be_of_items(column)
+        is_explicit = self.seen.layout is not None or "time" in self.seen.options.columns
+        is_asked = not is_explicit and may_be_of_items(column)
         if is_asked and is_of_item(self.seen.duck, self.seen.table, column, self.seen.fields):
             raise ask_about_time(column)
         zone = (
@@ -224,8 +224,8 @@ class EventsPlanner:
             f" if(min({user}) < max({user}), 2, 1) as users from {self.seen.table.view}"
             f" where fault is null and {text} <> '' group by {text})"
         ).fetchall()[0]
-        is_said = "event_id" in self.seen.options.columns or self.seen.layout is not None
-        if of_several > _SHARED_IDS * ids and not is_said:
+        is_explicit = "event_id" in self.seen.options.columns or self.seen.layout is not None
+        if of_several > _SHARED_IDS * ids and not is_explicit:
             return self._order_ids_of(self._other_event_id())
         if found:
             self.seen.read_as["event_id"] = "ids of orders: each order and item is one event"

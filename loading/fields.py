@@ -154,11 +154,11 @@ def _with_last_resorts(
         own = next((each for each in table.columns if normalized(each) == "id"), None)
         if own is not None and _is_item(table, fields.get("title")):
             fields["item_id"] = own
-    said = {*fields, *options.columns}
-    if "user_id" not in said and options.user is None:
+    meanings = {*fields, *options.columns}
+    if "user_id" not in meanings and options.user is None:
         reviewer = reviewer_of_last_resort(table, fields)
         fields |= {} if reviewer is None else {"user_id": reviewer}
-    if "item_id" not in said and ("user_id" in fields or options.user is not None):
+    if "item_id" not in meanings and ("user_id" in fields or options.user is not None):
         is_of_one = options.user is not None
         item = item_of_last_resort(duck, table, fields, is_of_one_person=is_of_one)
         fields |= {} if item is None else {"item_id": item}

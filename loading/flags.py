@@ -27,13 +27,13 @@ def with_flags(
     `kinds` are those of the columns, `yes` their words for it. A row without any has NOTHING.
     """
     view = f"{table.view}_flags"
-    said = ", ".join(
+    cases = ", ".join(
         f"case when {kind_text(table, column)} in ({literals(tuple(yes[column]))})"
         f" then {literal(kind)} end"
         for column, kind in kinds.items()
         if yes[column]
     )
-    found = f"list_distinct(list_filter([{said}], lambda x: x is not null))"
+    found = f"list_distinct(list_filter([{cases}], lambda x: x is not null))"
     column = JOINT.join(kinds)
     duck.execute(
         f"create or replace view {view} as select *, unnest(case when len({found}) > 0 then"

@@ -56,34 +56,37 @@ def _guessed(
     duck: duckdb.DuckDBPyConnection, table: Table, names: Iterable[str], options: LoadOptions
 ) -> Iterator[str]:
     """The names that are read though nobody said so."""
-    said = {
+    meaning_of = {
         name: meaning
         for name in names
-        if (meaning := meaning_by_name(name)) is not None and not _is_said(meaning, options)
+        if (meaning := meaning_by_name(name)) is not None and not _is_explicit(meaning, options)
     }
     meanings = {meaning_by_name(column) for column in table.columns} | options.columns.keys()
     has_time = "time" in meanings and not _are_clocks(table)
-    says_user = _may_be_of_one_person(table, meanings, options)
+    may_be_user = _may_be_of_one_person(table, meanings, options)
     has_user = (
         "user_id" in meanings
         or options.user is not None
-        or (says_user and any(_is_id(name) and said[name] == "user_id" for name in said))
+        or (
+            may_be_user
+            and any(_is_id(name) and meaning_of[name] == "user_id" for name in meaning_of)
+        )
     )
     may_say = {
         "time": has_user and not has_time and not _has_unread_times(table, options),
         "kind": has_user and "kind" not in meanings and not _has_ratings(duck, table, options),
-        "user_id": says_user,
+        "user_id": may_be_user,
         "item_id": "user_id" in meanings and "item_id" not in meanings,
     }
-    has_day = may_say["time"] and "time" in said.values()
+    has_day = may_say["time"] and "time" in meaning_of.values()
     for name in names:
-        meaning = said.get(name, "")
+        meaning = meaning_of.get(name, "")
         is_sure = _is_id(name) or meaning not in {"user_id", "item_id"}
         if (has_day and last_part(name) in HOURS) or (is_sure and may_say.get(meaning, False)):
             yield name
 
 
-def _is_said(meaning: str, options: LoadOptions) -> bool:
+def _is_explicit(meaning: str, options: LoadOptions) -> bool:
     """Whether an option says what has a meaning."""
     by_option = {"kind": options.kind, "user_id": options.user}
     return meaning in options.columns or by_option.get(meaning) is not None

@@ -30,9 +30,9 @@ def find_guests(seen: Findings, form: IdForm) -> tuple[str, ...]:
     `form` is how the file writes users. Raises AmbiguousInputError for a user with far more events
     than any other.
     """
-    said = seen.options.guests
-    if said is not None:
-        return () if said == NO_COLUMN else _said(seen, said, form)
+    option = seen.options.guests
+    if option is not None:
+        return () if option == NO_COLUMN else _guest_ids(seen, option, form)
     if seen.fields["user_id"] == USER:
         return ()
     text = seen.expression("user_id")
@@ -67,9 +67,9 @@ def find_guests(seen: Findings, form: IdForm) -> tuple[str, ...]:
     return tuple(guests)
 
 
-def _said(seen: Findings, said: str, form: IdForm) -> tuple[str, ...]:
+def _guest_ids(seen: Findings, option: str, form: IdForm) -> tuple[str, ...]:
     """The ids of `--guests`; an id with a comma in it stands in double quotes, as in CSV."""
-    ids = [each for row in csv.reader(said.splitlines(), skipinitialspace=True) for each in row]
+    ids = [each for row in csv.reader(option.splitlines(), skipinitialspace=True) for each in row]
     cleaned = cleaned_id(id_text("text", form), form)
     rows = seen.duck.execute(
         f"select distinct {cleaned} from (select unnest(?) as text)", [ids]
@@ -78,13 +78,13 @@ def _said(seen: Findings, said: str, form: IdForm) -> tuple[str, ...]:
 
 
 def _ask(user: str, events: int, total: int) -> AmbiguousInputError:
-    said = _quoted(user)
+    quoted = _quoted(user)
     return AmbiguousInputError(
         f"The user {user} has {events:,} of {total:,} events, far more than any other: a person,"
         " or a guest, a robot or a till?",
         [
             Choice(
-                "nobody: these events are rejected", f"--guests {quote(said)}", {"guests": said}
+                "nobody: these events are rejected", f"--guests {quote(quoted)}", {"guests": quoted}
             ),
             Choice("a person", f"--guests {NO_COLUMN}", {"guests": NO_COLUMN}),
         ],

@@ -26,8 +26,8 @@ def with_json_columns(duck: duckdb.DuckDBPyConnection, table: Table, options: Lo
         return table
     plain = meanings_of([each for each in table.columns if each not in columns], options)
     named = (*options.columns.values(), *options.attributes)
-    is_said = any(each.partition(".")[0] in columns for each in named if "." in each)
-    if plain >= _USERS_AND_ITEMS and not is_said:
+    has_named = any(each.partition(".")[0] in columns for each in named if "." in each)
+    if plain >= _USERS_AND_ITEMS and not has_named:
         return table
     fields = ", ".join(
         f"{literal(column)}, {_value(text, is_json=column in columns)}"

@@ -63,24 +63,24 @@ def find_nested(
     likely, unsaid = [], []
     for path in paths:
         within = _keys_within(duck, objects, path)
-        said = meanings_of(list(filter(is_id, within))) - outer
+        ids = meanings_of(list(filter(is_id, within))) - outer
         kind = kind_of_list(path[-1], tuple(within), beside)
         is_done = options.kind is not None or kind not in {LEFT_OUT, OTHER}
         is_answered = is_answer and (is_done or kind == OTHER)
-        is_usual = path[-1].lower() in _LISTS and (is_outermost or said)
+        is_usual = path[-1].lower() in _LISTS and (is_outermost or ids)
         if path[-1].lower() in _OUTERMOST_LISTS:
             is_usual = is_outermost and not is_parquet
-        if is_answered or is_usual or (said and is_done and not is_catalogue):
-            likely.append((len(said), path))
-        elif said >= {"item_id"} and (is_answer or "user_id" in outer):
+        if is_answered or is_usual or (ids and is_done and not is_catalogue):
+            likely.append((len(ids), path))
+        elif ids >= {"item_id"} and (is_answer or "user_id" in outer):
             unsaid.append(path)
     if not likely and unsaid and "item_id" not in options.columns:
         raise InvalidInputError(
             f"{name} names items only in {' and '.join('.'.join(path) for path in unsaid)}, which"
             " does not say that anybody did something with them. Say --kind view if they are uses."
         )
-    most = max((said for said, _ in likely), default=0)
-    best = [path for said, path in likely if said == most]
+    most = max((ids for ids, _ in likely), default=0)
+    best = [path for ids, path in likely if ids == most]
     return best[0] if len(best) == 1 else None
 
 
@@ -113,9 +113,9 @@ def lists_items(beside: Sequence[str], outer: set[str], options: LoadOptions) ->
     """Whether objects with these keys are items: what they list, such as reviews, is no row."""
     if "user_id" in outer or options.user is not None:
         return False
-    is_said = bool(options.attributes or {*ITEM_MEANINGS[1:]}.intersection(options.columns))
+    is_explicit = bool(options.attributes or {*ITEM_MEANINGS[1:]}.intersection(options.columns))
     named = {meaning for meaning in ITEM_MEANINGS[1:] if candidates(meaning, tuple(beside))}
-    return is_said or "title" in named or ("item_id" in outer and bool(named))
+    return is_explicit or "title" in named or ("item_id" in outer and bool(named))
 
 
 def meanings_of(keys: Sequence[str], options: LoadOptions | None = None) -> set[str]:

@@ -185,10 +185,10 @@ def objects_table(  # noqa: PLR0917
             f"{source.name} has no JSON objects, of which each would be a row."
             f"{_first_fault(duck, view)}"
         )
-    said = [*options.columns.values(), *options.attributes]
+    named = [*options.columns.values(), *options.attributes]
     found = inner_keys(duck, rows_of, keys)
     known = {key for key in found if is_known_name(key)} - unread_envelopes((*keys, *found))
-    inner = [key for key in found if key in said or key in known]
+    inner = [key for key in found if key in named or key in known]
     expressions = {key: _json_text((key,)) for key in keys}
     expressions |= {key: _json_text(tuple(key.split(".", 1))) for key in inner}
     expressions |= _kind_of_lists(lists, tuple(expressions), options)

@@ -47,5 +47,5 @@ def _kept(text: str, names: frozenset[str], guessed: frozenset[str]) -> str | No
         return FAULT + fault.name
     if context_fault(given) is not None:
         return NOT_READ
-    said = {name: given[name] for name in sorted(names & given.keys())}
-    return json.dumps(said, ensure_ascii=False) if said else None
+    kept = {name: given[name] for name in sorted(names & given.keys())}
+    return json.dumps(kept, ensure_ascii=False) if kept else None

@@ -73,10 +73,10 @@ class KindPlanner:
             del self.seen.fields["kind"]
             return self._one_kind(names), {}
         kinds, unknown = self._mapped(words, names)
-        said = "kind" in self.seen.options.columns
+        is_explicit = "kind" in self.seen.options.columns
         is_folder = column in self.seen.table.source.partitions and last_part(column) in _OF_FOLDERS
         is_vague = is_folder or _is_vague(column, words)
-        if len(unknown) == len(words) and not said and is_vague:
+        if len(unknown) == len(words) and not is_explicit and is_vague:
             self.seen.notes.append(
                 f"{self.seen.fields.pop('kind')} has no word for a kind of event"
             )
@@ -129,8 +129,10 @@ class KindPlanner:
         }
         flags = {flag: found for flag, found in words.items() if found is not None}
         done = [flag for flag in flags if is_done(flag, kinds[flag])]
-        is_said = self._is_named_otherwise({kinds[flag] for flag in done}, names)
-        if any(flags[flag][0] for flag in done) and not (is_said or has_orders(self.seen.table)):
+        is_explicit = self._is_named_otherwise({kinds[flag] for flag in done}, names)
+        if any(flags[flag][0] for flag in done) and not (
+            is_explicit or has_orders(self.seen.table)
+        ):
             read = [flag for flag in flags if flag in done or kinds[flag] not in ACTS]
             self._read_flags({flag: kinds[flag] for flag in read}, flags)
             return True
@@ -154,17 +156,17 @@ class KindPlanner:
             table, column = with_flags(self.seen.duck, self.seen.table, kinds, yeses)
             self.verdicts = {NOTHING: None}
             self.seen.table, self.seen.fields["kind"] = table, column
-        said = " or ".join(kinds)
+        columns = " or ".join(kinds)
         self.seen.notes.append(
-            f"an event for each yes in {said}; rows without any are left out (--kind view counts"
+            f"an event for each yes in {columns}; rows without any are left out (--kind view counts"
             " them all)"
         )
 
     def _ask_about_times(self, names: Sequence[str]) -> None:
         """AmbiguousInputError if several times say that several things were done, or were not."""
-        time, said = self.seen.fields.get("time"), self.seen.options.columns.get("time")
+        time, column = self.seen.fields.get("time"), self.seen.options.columns.get("time")
         found = times_of_kinds(self.seen.table, tuple(names))
-        if said is None or time not in found:
+        if column is None or time not in found:
             ask_about_times(self.seen.duck, self.seen.table, found, time)
 
     def _find_opinions(self, names: Sequence[str]) -> bool:
@@ -205,9 +207,9 @@ class KindPlanner:
 
     def _one_kind(self, names: Sequence[str]) -> str:
         """The kind of all events of a file in which no column says it."""
-        said = self.seen.layout.kind if self.seen.layout is not None else None
-        if said is not None:
-            return self._existing_kind(said, names)
+        kind = self.seen.layout.kind if self.seen.layout is not None else None
+        if kind is not None:
+            return self._existing_kind(kind, names)
         if "value" in self.seen.fields and RATING_KIND in names:
             return RATING_KIND
         user = self.seen.fields["user_id"]

@@ -167,9 +167,12 @@ def ask_about_flag(
 
     def choice(label: str, without: str | None) -> Choice:
         kinds = {**dict.fromkeys(yes, kind), **dict.fromkeys(no, without)}
-        said = [quote(f"{word}={each or NO_COLUMN}") for word, each in kinds.items()]
+        mappings = [quote(f"{word}={each or NO_COLUMN}") for word, each in kinds.items()]
         changes = {"columns": {"kind": column}, "kinds": kinds}
-        options = [f"--column {quote(f'kind={column}')}", *(f"--map-kind {each}" for each in said)]
+        options = [
+            f"--column {quote(f'kind={column}')}",
+            *(f"--map-kind {each}" for each in mappings),
+        ]
         return Choice(label, " ".join(options), changes)
 
     choices = [choice(f"only rows of {yes[0] if yes else 1}, each a {kind}", None)]

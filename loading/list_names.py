@@ -39,8 +39,8 @@ def kind_of_list(name: str, within: tuple[str, ...], beside: tuple[str, ...]) ->
     if word in _ANY.split():
         return ANY
     if word in _GOODS.split():
-        is_said = candidates("kind", beside) or candidates("event_id", beside)
-        return ANY if is_said else OTHER
+        has_kind = candidates("kind", beside) or candidates("event_id", beside)
+        return ANY if has_kind else OTHER
     if word in _DONE.split():
         return kind_of_word(word.removesuffix("s"), KINDS)
     _, kind = kind_by_name("_".join(words), "", KINDS) or ("", OTHER)

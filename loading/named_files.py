@@ -52,26 +52,26 @@ def kind_by_name(file: str, folder: str, kinds: tuple[str, ...]) -> tuple[str, s
         words = _words(part)
         if _NOT.intersection(words):
             return None
-        said = [word for word in words if word not in _FILLERS.split()]
-        for first in range(len(said)):
-            word = "".join(said[first:])
+        relevant = [word for word in words if word not in _FILLERS.split()]
+        for first in range(len(relevant)):
+            word = "".join(relevant[first:])
             is_alone = first == 0 and not _OF_WHOM_OR_WHAT.intersection(words)
             if word not in _SURE.split() or (word in _ALONE and not is_alone):
                 continue
             kind = _kind(word, kinds)
-            before = {_kind(each, kinds) for each in said[:first] if each in _SURE.split()}
+            before = {_kind(each, kinds) for each in relevant[:first] if each in _SURE.split()}
             if before - {kind}:
                 return None
             if kind in (LEFT_OUT, *kinds):
-                return "_".join(said[first:]), kind
+                return "_".join(relevant[first:]), kind
     return None
 
 
 def is_of_returns(file: str) -> bool:
     """Whether a file's name says that its rows are what came back, and nothing else."""
     words = re.findall("[a-z]+", file.lower().rpartition("/")[2].partition(".")[0])
-    said = {word for word in words if word not in _FILLERS.split()}
-    return bool(said) and said <= _RETURNS
+    relevant = {word for word in words if word not in _FILLERS.split()}
+    return bool(relevant) and relevant <= _RETURNS
 
 
 def says_nothing_was_done(file: str, user: str) -> bool:
@@ -81,9 +81,9 @@ def says_nothing_was_done(file: str, user: str) -> bool:
     `candidate_id` is the column `user` of users are people.
     """
     words = _words(file.lower().rpartition("/")[2])
-    said = {word for word in words if word not in f"{_FILLERS} {_OF_SUCH}".split()}
-    said = {word for word in said if f"{word.removesuffix('s')}id" != last_part(user)}
-    return bool(said & _TAKEN_BACK) and said <= {*_TAKEN_BACK, *_SURE.split()}
+    relevant = {word for word in words if word not in f"{_FILLERS} {_OF_SUCH}".split()}
+    relevant = {word for word in relevant if f"{word.removesuffix('s')}id" != last_part(user)}
+    return bool(relevant & _TAKEN_BACK) and relevant <= {*_TAKEN_BACK, *_SURE.split()}
 
 
 def _words(name: str) -> list[str]:

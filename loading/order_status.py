@@ -32,7 +32,7 @@ _PAID = {"paid", "ispaid", "bezahlt", "paye", "pagado", "pagato", "pago"}
 _CODE = re.compile(r"\d{1,3}(\.0)?")
 _PLACES = {"state", "estado", "stato"}
 """Columns that may also say where somebody lives."""
-_MOST_SAID = 4
+_MOST_SHOWN = 4
 _NOTHING = re.compile(
     r"\b(cancel(l?ed|lation)?|refund(ed)?|return(ed|ing)?|rejected|declined|denied|failed"
     r"|void(ed)?|charged?back|abandoned|annull?ed"
@@ -71,12 +71,12 @@ class OrderStatus:
     def is_nothing(self, table: Table) -> str:
         """The SQL of whether an order of the table came to nothing."""
         text = kind_text(table, self.column)
-        said = f"coalesce({text} in ({literals(self.words)}), false)"
+        condition = f"coalesce({text} in ({literals(self.words)}), false)"
         if self.order is None:
-            return said
-        orders = f"select {self.order} from {table.view} where fault is null and {said}"
+            return condition
+        orders = f"select {self.order} from {table.view} where fault is null and {condition}"
         is_of_such = f"coalesce({text}, '') = '' and coalesce({self.order} in ({orders}), false)"
-        return f"({said} or {is_of_such})"
+        return f"({condition} or {is_of_such})"
 
 
 def find_order_status(
@@ -94,7 +94,7 @@ def find_order_status(
     AmbiguousInputError if it says it by numbers, and no column has words.
     """
     coded: tuple[str, list[str]] | None = None
-    is_said = False
+    has_words = False
     for column in table.columns:
         name = last_part(column)
         is_state = name in _STATES or is_foreign_state(column)
@@ -106,7 +106,7 @@ def find_order_status(
                 may_be = name not in _PLACES and (kind == ORDER_KIND or name == "status")
                 coded = (column, words) if may_be and coded is None else coded
                 continue
-            is_said = is_said or bool(words)
+            has_words = has_words or bool(words)
         gone = _words_for_nothing(words, name, kind)
         if gone:
             others = tuple(word for word in words if word not in gone)
@@ -116,7 +116,7 @@ def find_order_status(
             if order_id is None:
                 raise InvalidInputError(_whose(status))
             return OrderStatus(column, tuple(gone), others, f"trim({table.expressions[order_id]})")
-    if coded is not None and kind is not None and not is_said:
+    if coded is not None and kind is not None and not has_words:
         raise _ask_about_codes(*coded, kind)
     return None
 
@@ -131,17 +131,17 @@ def _ask_about_codes(column: str, codes: list[str], kind: str) -> AmbiguousInput
 
     def without(code: str) -> Choice:
         kinds = {each: None if each == code else kind for each in codes}
-        said = " ".join(f"--map-kind {each}={kinds[each] or NO_COLUMN}" for each in codes)
-        option = f"--column {quote(f'kind={column}')} {said}"
+        mappings = " ".join(f"--map-kind {each}={kinds[each] or NO_COLUMN}" for each in codes)
+        option = f"--column {quote(f'kind={column}')} {mappings}"
         changes = {"columns": {"kind": column}, "kinds": kinds}
         return Choice(f"rows of {code} do not count", option, changes)
 
-    shown = ", ".join(codes[:_MOST_SAID]) + (" and so on" if len(codes) > _MOST_SAID else "")
+    shown = ", ".join(codes[:_MOST_SHOWN]) + (" and so on" if len(codes) > _MOST_SHOWN else "")
     choices = [Choice("all rows count", f"--kind {kind}", {"kind": kind})]
     return AmbiguousInputError(
         f"The column {column} has the numbers {shown}: some may say that a row came to nothing, as"
         " what was cancelled or removed did.",
-        [*choices, *map(without, codes[:_MOST_SAID])],
+        [*choices, *map(without, codes[:_MOST_SHOWN])],
     )
 
 

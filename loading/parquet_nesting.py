@@ -28,13 +28,13 @@ def objects_of(
     types: dict[str, Any] = dict(zip(relation.columns, relation.types, strict=True))
     if not _is_nested(types, options):
         return None
-    said = {*options.columns.values(), *options.attributes}
+    named = {*options.columns.values(), *options.attributes}
     unread = tuple(
         name
         for name, kind in types.items()
         if kind.id in _OTHERS
         and _within_list(kind) is None
-        and name not in said
+        and name not in named
         and not is_known_name(name)
     )
     # Long lists of numbers as JSON would take all memory.

@@ -105,8 +105,8 @@ def _refuse_few_users(
     duck: duckdb.DuckDBPyConnection, table: Table, column: str, options: LoadOptions
 ) -> None:
     """InvalidInputError if a column that may say of which sort users are has few values."""
-    is_said = "user_id" in options.columns
-    if is_said or not may_be_sort(column) or table.rows < _FEW_ROWS:
+    is_explicit = "user_id" in options.columns
+    if is_explicit or not may_be_sort(column) or table.rows < _FEW_ROWS:
         return
     text = table.expressions[column]
     words = duck.execute(
@@ -146,15 +146,17 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
             " than one. Say --separator if they have."
         )
     if "user_id" in fields and "item_id" not in fields and not table.is_headless:
-        said = f"has the columns {', '.join(table.columns[:30])}, of which none is known as an item"
+        description = (
+            f"has the columns {', '.join(table.columns[:30])}, of which none is known as an item"
+        )
     elif table.is_headless:
         rows = "; ".join(
             " ".join(str(value)[:30] for value in list(row.values())[:8])
             for row in table.sample[:1]
         )
-        said = f"has no heading, and its first line is {rows}"
+        description = f"has no heading, and its first line is {rows}"
     else:
-        said = f"has the columns {', '.join(table.columns[:30])}"
+        description = f"has the columns {', '.join(table.columns[:30])}"
     if table.is_headless and _is_matrix(table):
         return (
             f"{name} has {len(table.columns)} columns of numbers and no heading: a matrix with a"
@@ -170,7 +172,7 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
         else ""
     )
     return (
-        f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted};"
+        f"{name} {description}. Which is {' and which is '.join(missing)}? Say {how}{counted};"
         " if these are items, --column title=NAME or --attributes all as well."
     )
 
@@ -201,10 +203,12 @@ def _columns_to_say(table: Table, missing: Sequence[str]) -> str:
     ]
     value = _column_of_ratings(table, given, time)
     others = [each for each in given if each not in (time, value)]
-    said = dict(zip(missing, others, strict=False))
-    said |= {} if time is None else {"time": time}
-    said |= {} if value is None else {"value": value}
-    return " ".join(f"--column {quote(f'{meaning}={column}')}" for meaning, column in said.items())
+    columns = dict(zip(missing, others, strict=False))
+    columns |= {} if time is None else {"time": time}
+    columns |= {} if value is None else {"value": value}
+    return " ".join(
+        f"--column {quote(f'{meaning}={column}')}" for meaning, column in columns.items()
+    )
 
 
 def _is_matrix(table: Table) -> bool:

@@ -77,9 +77,11 @@ class ScalePlanner:
     def _refuse_those_of_items(self, column: str) -> None:
         """AmbiguousInputError if the ratings are known of items, and not given by users."""
         options = self.seen.options
-        is_said = self.seen.layout or options.kind or options.scale or "value" in options.columns
+        is_explicit = (
+            self.seen.layout or options.kind or options.scale or "value" in options.columns
+        )
         fields = self.seen.fields
-        if not is_said and is_of_item(self.seen.duck, self.seen.table, column, fields):
+        if not is_explicit and is_of_item(self.seen.duck, self.seen.table, column, fields):
             raise ask_about_rating(column)
 
     def _found_scale(self, column: str, values: Values) -> Scale:
@@ -90,11 +92,16 @@ class ScalePlanner:
                 self.unrated = unrated
                 self.seen.notes.append(f"a {column} of {unrated:g} is a use without rating")
             return scale
-        said = self.seen.layout.scale if self.seen.layout is not None else None
+        layout_scale = self.seen.layout.scale if self.seen.layout is not None else None
         # Of many ratings not all are 1: then it says no more than that somebody used the item.
         are_uses = values.numbers >= MANY and values.least == values.greatest == 1
-        if said is not None and values.least in said and values.greatest in said and not are_uses:
-            return said
+        if (
+            layout_scale is not None
+            and values.least in layout_scale
+            and values.greatest in layout_scale
+            and not are_uses
+        ):
+            return layout_scale
         self._refuse_lonely(column, values)
         if unrated is not None:
             raise ask_about_unrated(column, unrated, values.least_positive, values.greatest)

@@ -48,7 +48,7 @@ HOUR = r"([01]?\d|2[0-3])(\.0)?"
 _MILLISECONDS, _MICROSECONDS, _NANOSECONDS, _GREATEST = 1e11, 1e14, 1e17, 1e20
 _FIRST_SECOND = 852_076_800
 """In 1997: a log that ends before counts days, years, or from another beginning than 1970."""
-_FIRST_SAID = 315_532_800
+_FIRST_EXPLICIT_SECOND = 315_532_800
 """In 1980: years, days and hours lie before, whoever says that they are times since 1970."""
 
 
@@ -114,9 +114,9 @@ def find_time_format(
     expression: str,
     *,
     day_first: bool | None,
-    is_said: bool,
+    is_explicit: bool,
 ) -> TimeFormat:
-    """How a column's times are written, by all its values; `is_said`: that it is one of times.
+    """How a column's times are written, by all its values; `is_explicit`: that it is one of times.
 
     Raises InvalidInputError if they are no times, and AmbiguousInputError if day and month cannot
     be told apart.
@@ -135,7 +135,7 @@ def find_time_format(
         return TimeFormat(DIGITS, description=_digits_shown(sample))
     if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
         if _seconds(_greatest(sample)) < _FIRST_SECOND:
-            _refuse_other_counts(duck, view, column, expression, is_said=is_said)
+            _refuse_other_counts(duck, view, column, expression, is_explicit=is_explicit)
         _refuse_shortened(duck, view, column, expression)
         return TimeFormat(EPOCH, description=_epoch_unit(sample))
     _refuse_other_calendars(column, sample)
@@ -190,7 +190,7 @@ def _refuse_shortened(
 
 
 def _refuse_other_counts(
-    duck: duckdb.DuckDBPyConnection, view: str, column: str, expression: str, *, is_said: bool
+    duck: duckdb.DuckDBPyConnection, view: str, column: str, expression: str, *, is_explicit: bool
 ) -> None:
     """InvalidInputError if all times would lie before anybody kept logs as we read them."""
     number = f"abs(try_cast(trim({expression}) as double))"
@@ -200,8 +200,8 @@ def _refuse_other_counts(
     if greatest is None or _seconds(greatest) >= _FIRST_SECOND:
         return
     # Windows and .NET count parts of a second that are as nanoseconds.
-    may_be_old = greatest < _NANOSECONDS and _seconds(greatest) >= _FIRST_SAID
-    if is_said and may_be_old:
+    may_be_old = greatest < _NANOSECONDS and _seconds(greatest) >= _FIRST_EXPLICIT_SECOND
+    if is_explicit and may_be_old:
         return
     old = f" Say --column {quote(f'time={column}')} if they are such times." if may_be_old else ""
     raise InvalidInputError(

@@ -128,8 +128,8 @@ def _flags(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
                 continue
             words = either[1] if last_part(column) in _INVERSE else either[0]
             if words:
-                said = f"{kind_text(seen.table, column)} in ({literals(words)})"
-                condition = f"coalesce({said}, false)"
+                is_flagged = f"{kind_text(seen.table, column)} in ({literals(words)})"
+                condition = f"coalesce({is_flagged}, false)"
                 yield Uncounted(column, meaning, f"{words[0]}: {meaning}, left out", condition)
 
 
@@ -137,8 +137,8 @@ def _refuse_changes(seen: Findings, columns: Sequence[str]) -> None:
     """InvalidInputError for changes of rows, of which some say that a row is no more."""
     for column in _named(columns, _CHANGES):
         words = words_of(seen.duck, seen.table, column, seen.fields["item_id"]) or {}
-        said = {word.lower().replace("_", "") for word in words}
-        if said & _UNDONE and said <= _CHANGED | _UNDONE:
+        changes = {word.lower().replace("_", "") for word in words}
+        if changes & _UNDONE and changes <= _CHANGED | _UNDONE:
             raise InvalidInputError(
                 f"{seen.table.source.name} holds the changes of rows, of which some are deleted"
                 f" ({column}): write the rows as they are now. Say --kind view if all count."
@@ -150,14 +150,14 @@ def _taken_back(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
     table, order = seen.table, seen.fields.get("event_id")
     for column in _named(columns, _TAKEN_BACK_AT):
         text = f"trim(coalesce({table.expressions[column]}, ''))"
-        said = (
+        condition = (
             f"({is_given(text)} and not regexp_matches({text}, '^0[0:. -]*$|^1970-01-01|^false$'))"
         )
         if order is not None:
             of_order = f"trim({table.expressions[order]})"
-            orders = f"select {of_order} from {_rows(table)} and {said}"
-            said = f"({said} or coalesce({of_order} in ({orders}), false))"
-        yield Uncounted(column, f"taken back ({column})", "a time: taken back, left out", said)
+            orders = f"select {of_order} from {_rows(table)} and {condition}"
+            condition = f"({condition} or coalesce({of_order} in ({orders}), false))"
+        yield Uncounted(column, f"taken back ({column})", "a time: taken back, left out", condition)
 
 
 def _number(table: Table, column: str) -> str:

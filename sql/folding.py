@@ -170,11 +170,11 @@ def _with_interests(
     interests |= {no: interests.get(no, _NONE) | more for no, more in extra.items()}
     phrases = load_phrases(connection, run.run_id, interests.values())
     numbers = phrases.numbers()
-    said = {
+    with_them = {
         user_no: with_interests(run.space.parameters, histories.get(user_no), of_user, numbers)
         for user_no, of_user in interests.items()
     }
-    return {**histories, **said}, phrases
+    return {**histories, **with_them}, phrases
 
 
 def store_progress(connection: Connection, run_id: RunId, position: Position) -> None:

@@ -44,11 +44,11 @@ def described_views() -> list[View]:
     """All views by name, each with its columns in their order."""
     views: dict[str, View] = {}
     for kind, view, column, comment in _COMMENT.findall(SCHEMA.read_text(encoding="utf-8")):
-        said = comment.replace("''", "'")
+        description = comment.replace("''", "'")
         if kind == "view":
-            views[view] = View(view, said)
+            views[view] = View(view, description)
         else:
-            views[view].columns[column] = said
+            views[view].columns[column] = description
     return [views[name] for name in sorted(views)]
 
 
@@ -57,7 +57,10 @@ def page(views: list[View]) -> str:
     parts = [INTRODUCTION]
     for view in views:
         parts += [f"## {view.name}\n", f"{view.description}\n", "| column | |", "|---|---|"]
-        parts += [f"| `{name}` | {said.replace('|', '/')} |" for name, said in view.columns.items()]
+        parts += [
+            f"| `{name}` | {description.replace('|', '/')} |"
+            for name, description in view.columns.items()
+        ]
         parts.append("")
     return wrapped("\n".join(parts))
 
@@ -68,7 +71,10 @@ def source(views: list[View]) -> str:
         {
             "name": view.name,
             "description": view.description,
-            "columns": [{"name": name, "description": said} for name, said in view.columns.items()],
+            "columns": [
+                {"name": name, "description": description}
+                for name, description in view.columns.items()
+            ],
         }
         for view in views
     ]

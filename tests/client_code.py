@@ -160,10 +160,10 @@ def _method(operation: Schema, *, is_async: bool) -> str:
     made = f"Call({', '.join([repr(operation['method']), f + chr(34) + path + chr(34), *given])})"
     asked = f"{'await ' if is_async else ''}self.call({made})"
     head = f"{'async ' if is_async else ''}def {operation['operationId']}"
-    said = operation.get("description") or f"{operation['operationId']}."
+    description = operation.get("description") or f"{operation['operationId']}."
     lines = [
         f"{head}({', '.join(positional)}) -> {answer}:",
-        *_docstring(said, 4),
+        *_docstring(description, 4),
         f"    {asked}" if answer == "None" else f'    return cast("{answer}", {asked})',
     ]
     return "\n".join(lines)

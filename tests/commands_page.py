@@ -68,8 +68,8 @@ def row(context: Any, parameter: Any) -> str | None:
     """A row of the table of a command; None for `--help`, which all have."""
     if parameter.name == "help":
         return None
-    name, said = parameter.get_help_record(context)
-    cells = [" ".join(text.split()).replace("|", "\\|") for text in (f"`{name}`", said)]
+    name, description = parameter.get_help_record(context)
+    cells = [" ".join(text.split()).replace("|", "\\|") for text in (f"`{name}`", description)]
     return f"| {' | '.join(cells)} |"
 
 

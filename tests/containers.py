@@ -26,8 +26,8 @@ HOSTS = ("postgres", "redis", "prefect", "api")
 def podman(*arguments: str | Path, seconds: float = LONGEST_SECONDS) -> str:
     """What it printed; it must succeed."""
     done = try_podman(*arguments, seconds=seconds)
-    said = f"podman {shlex.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}"
-    assert done.returncode == 0, said
+    output = f"podman {shlex.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, output
     return done.stdout.strip()
 
 

@@ -76,6 +76,8 @@ INSTEAD = {
     "stater": "load generator",
     "asker": "load generator",
     "tally": "counters",
+    "stamp": "version",
+    "unstamped": "unversioned",
 }
 """Words that only we understood, in parts as names have them, and what to say."""
 

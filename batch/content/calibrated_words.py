@@ -47,10 +47,10 @@ def learn_calibrated(
         targets[:, end - width : end : stride] for width, end in zip(widths, ends, strict=True)
     )
     judged = np.hstack(list(parts))
-    penalty, said, error = _judged(items, judged, degrees, held_out, parameters)
+    penalty, predicted, error = _judged(items, judged, degrees, held_out, parameters)
     observed = judged[held_out].astype(np.float64)
     judged_widths = tuple(-(-width // stride) for width in widths)
-    scales = np.repeat(_lengthening(said, observed, judged_widths), widths)
+    scales = np.repeat(_lengthening(predicted, observed, judged_widths), widths)
     whole = float((_counted(degrees[held_out], parameters) * observed**2).sum())
     words = learn_term_vectors(items, targets, degrees, parameters, penalty=penalty)
     return words.scaled(scales), penalty, 1.0 - error / max(whole, _SMALLEST)
@@ -72,10 +72,10 @@ def _judged(
         fit = learn_term_vectors(
             rest, targets[~held_out], degrees[~held_out], parameters, penalty=penalty
         )
-        said = fit.sums(asked)
-        error = float((counted * (said - observed) ** 2).sum())
+        predicted = fit.sums(asked)
+        error = float((counted * (predicted - observed) ** 2).sum())
         if error < best[2]:
-            best = (penalty, said, error)
+            best = (penalty, predicted, error)
     return best
 
 
@@ -84,11 +84,11 @@ def _counted(degrees: Floats, parameters: WordParameters) -> Floats:
     return np.minimum(degrees, parameters.most_interactions)[:, None]
 
 
-def _lengthening(said: Floats, observed: Floats, widths: tuple[int, ...]) -> list[float]:
+def _lengthening(predicted: Floats, observed: Floats, widths: tuple[int, ...]) -> list[float]:
     """By what each part of words-made vectors falls short of the observed ones."""
     scales = []
     for start, end in itertools.pairwise(itertools.accumulate(widths, initial=0)):
-        made = float((said[:, start:end] ** 2).sum())
+        made = float((predicted[:, start:end] ** 2).sum())
         wanted = float((observed[:, start:end] ** 2).sum())
         scale = float(np.sqrt(wanted / made)) if made > 0.0 else 1.0
         scales.append(min(scale, _MOST_LENGTHENED))

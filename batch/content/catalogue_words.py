@@ -76,14 +76,14 @@ def _users_of(space: ItemSpace, matrix: InteractionMatrix) -> NDArray[np.int32]:
 def load_item_terms(connection: Any) -> ItemTerms:
     """The terms of all items as SQL sees them, over an ADBC connection."""
     item_nos = fetch(connection, _BATCH["load_items"])["item_no"].to_numpy()
-    said = fetch(connection, _BATCH["load_item_terms"])
-    terms = said["term"].combine_chunks().dictionary_encode()
+    table = fetch(connection, _BATCH["load_item_terms"])
+    terms = table["term"].combine_chunks().dictionary_encode()
     columns = terms.indices.to_numpy(zero_copy_only=False)
-    rows = np.searchsorted(item_nos, said["item_no"].to_numpy())
-    weights = said["weight"].to_numpy().astype(np.float64)
+    rows = np.searchsorted(item_nos, table["item_no"].to_numpy())
+    weights = table["weight"].to_numpy().astype(np.float64)
     # An item that came between the two statements is left to the next night.
     known = rows < len(item_nos)
-    known[known] = item_nos[rows[known]] == said["item_no"].to_numpy()[known]
+    known[known] = item_nos[rows[known]] == table["item_no"].to_numpy()[known]
     shape = (len(item_nos), len(terms.dictionary))
     matrix = csr_matrix((weights[known], (rows[known], columns[known])), shape=shape)
     return ItemTerms(item_nos, tuple(terms.dictionary.to_pylist()), matrix)

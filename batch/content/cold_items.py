@@ -127,11 +127,11 @@ def lists_with_words(
     words, _, _ = learn_calibrated(known, factors.items, degrees, widths, parameters)
     items = _all_shrunk(factors.items, words, known, degrees, parameters.pseudo_count)
     new = terms.of(np.setdiff1d(terms.item_nos, matrix.item_nos))
-    said = words.sums(new)
-    has_words = said.any(axis=1)
+    from_words = words.sums(new)
+    has_words = from_words.any(axis=1)
     item_nos = np.concatenate([matrix.item_nos, new.item_nos[has_words]])
     order = np.argsort(item_nos)
-    joined = np.vstack([items, said[has_words]])[order].astype(np.float32)
+    joined = np.vstack([items, from_words[has_words]])[order].astype(np.float32)
     return Factors(factors.users, joined), _widened(matrix, item_nos, order)
 
 
@@ -146,28 +146,29 @@ def _all_shrunk(
     shrunk = np.empty_like(observed)
     for start in range(0, len(observed), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        said = words.sums(known.of(known.item_nos[rows]))
-        shrunk[rows] = _shrunk(observed[rows], said, degrees[rows], pseudo_count)
+        from_words = words.sums(known.of(known.item_nos[rows]))
+        shrunk[rows] = _shrunk(observed[rows], from_words, degrees[rows], pseudo_count)
     return shrunk
 
 
 def _shrunk(
-    observed: NDArray[np.float32], said: Floats, degrees: Floats, pseudo_count: float
+    observed: NDArray[np.float32], from_words: Floats, degrees: Floats, pseudo_count: float
 ) -> NDArray[np.float32]:
     """Observed rows shrunk towards what their words say; a row whose words say nothing stays."""
     # w_i = k / (k + n_i)
-    weights = np.where(said.any(axis=1), pseudo_count / (pseudo_count + degrees), 0.0)[:, None]
-    return np.asarray(weights * said + (1.0 - weights) * observed, dtype=np.float32)
+    has_words = from_words.any(axis=1)
+    weights = np.where(has_words, pseudo_count / (pseudo_count + degrees), 0.0)[:, None]
+    return np.asarray(weights * from_words + (1.0 - weights) * observed, dtype=np.float32)
 
 
 def _blended(space: ItemSpace, degrees: Floats, terms: ItemTerms, learned: SpaceWords) -> ItemSpace:
     """The known items, each between words and observation; norms made equal again."""
     items, live = space.items, space.space.parameters
     end = live.taste_dimensions + live.sequence_dimensions
-    said = learned.words.sums(terms.of(items.item_nos))
-    said[:, end:] = unit(said[:, end:])
+    from_words = learned.words.sums(terms.of(items.item_nos))
+    from_words[:, end:] = unit(from_words[:, end:])
     observed = np.hstack([items.vectors[:, :end], items.context_embeddings])
-    shrunk = _shrunk(observed, said, degrees, learned.pseudo_count)
+    shrunk = _shrunk(observed, from_words, degrees, learned.pseudo_count)
     vectors = np.column_stack([shrunk[:, :end], items.vectors[:, end]]).astype(np.float64)
     norm = float(np.linalg.norm(vectors, axis=1).max(initial=0.0))
     stored = np.column_stack([vectors, fillers(norm, vectors)]).astype(np.float32)
@@ -194,8 +195,8 @@ def _made_of_words(space: ItemSpace, new: ItemTerms, learned: SpaceWords) -> Ite
         mean_context=learned.mean_embedding.context_embedding,
     )
     sums = learned.words.sums(new)
-    said = cold.from_words(sums[:, :end], sums[:, end:], learned.words.known_in(new))
-    return cold.item_vectors(new.item_nos, *said)
+    vectors = cold.from_words(sums[:, :end], sums[:, end:], learned.words.known_in(new))
+    return cold.item_vectors(new.item_nos, *vectors)
 
 
 def _joined(first: ItemVectors, other: ItemVectors) -> ItemVectors:

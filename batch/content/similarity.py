@@ -25,9 +25,9 @@ def all_similarity_embeddings(
     """Item numbers and similarity embeddings of all items of a space, some at a time."""
     for start in range(0, len(space.items.item_nos), _ITEMS_AT_ONCE):
         items = _some(space.items, slice(start, start + _ITEMS_AT_ONCE))
-        said = learned.words.sums(terms.of(items.item_nos))[:, : learned.item_dimensions]
+        from_words = learned.words.sums(terms.of(items.item_nos))[:, : learned.item_dimensions]
         taste = space.space.parameters.taste_dimensions
-        yield items.item_nos, similarity_embeddings(items, taste, said, learned.similarity)
+        yield items.item_nos, similarity_embeddings(items, taste, from_words, learned.similarity)
 
 
 def store_similarity_embeddings(

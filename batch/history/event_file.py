@@ -52,12 +52,12 @@ def read_event_file(path: Path, context: Sequence[str] = ()) -> Interactions:
 
 
 def _contexts(columns: pd.DataFrame) -> Contexts:
-    said = [
+    contexts = [
         tuple((name, value) for name, value in row.items() if isinstance(value, str) and value)
         for row in columns.to_dict("records")
     ]
     numbers: dict[tuple[tuple[Any, str], ...], int] = {(): 0}
-    context_nos = [numbers.setdefault(context, len(numbers)) for context in said]
+    context_nos = [numbers.setdefault(context, len(numbers)) for context in contexts]
     by_no = {number: dict(context) for context, number in numbers.items() if context}
     return Contexts(np.array(context_nos, dtype=np.int32), by_no)
 

@@ -42,11 +42,11 @@ class Contexts:
 
     def codes(self, name: str) -> tuple[list[str], NDArray[np.int32]]:
         """What contexts say of a name, in order; and by context number its index, -1: nothing."""
-        said = {number: of[name] for number, of in self.by_no.items() if name in of}
-        values = sorted(set(said.values()))
+        value_of = {number: of[name] for number, of in self.by_no.items() if name in of}
+        values = sorted(set(value_of.values()))
         code_of = {value: code for code, value in enumerate(values)}
         codes = np.full(max(self.by_no, default=0) + 1, -1, dtype=np.int32)
-        for number, value in said.items():
+        for number, value in value_of.items():
             codes[number] = code_of[value]
         return values, codes
 
@@ -172,9 +172,9 @@ def load_interactions(
     history = Interactions(kinds, columns[0], columns[1], columns[2], columns[3], columns[4])
     if not with_contexts:
         return history
-    said = fetch(connection, _BATCH["load_contexts"])
-    texts = map(json.loads, said["context"].to_pylist())
-    by_no = dict(zip(said["context_no"].to_pylist(), texts, strict=True))
+    table = fetch(connection, _BATCH["load_contexts"])
+    texts = map(json.loads, table["context"].to_pylist())
+    by_no = dict(zip(table["context_no"].to_pylist(), texts, strict=True))
     return replace(history, contexts=Contexts(columns[5], by_no))
 
 

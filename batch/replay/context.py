@@ -52,15 +52,15 @@ class Lifts:
         sizes = np.zeros(len(values), dtype=np.int64)
         for codes, _ in _liked(past, code_of):
             sizes += np.bincount(codes, minlength=len(values))
-        said = np.sort(np.argsort(-sizes, kind="stable")[:MOST_VALUES])
-        said = said[sizes[said] > 0]
+        frequent = np.sort(np.argsort(-sizes, kind="stable")[:MOST_VALUES])
+        frequent = frequent[sizes[frequent] > 0]
         row_of = np.full(len(values) + 1, -1, dtype=np.int32)
-        row_of[said] = np.arange(len(said))
+        row_of[frequent] = np.arange(len(frequent))
         # Code -1, of contexts that say nothing, takes the last one.
-        item_nos, found = _counts(past, row_of[code_of], len(said))
+        item_nos, found = _counts(past, row_of[code_of], len(frequent))
         expected = found.sum(axis=1, keepdims=True) * found.sum(axis=0) / max(found.sum(), 1.0)
         lifts = (found + PSEUDO_COUNT) / (expected + PSEUDO_COUNT)
-        return cls(item_nos, dict(zip([values[code] for code in said], lifts, strict=True)))
+        return cls(item_nos, dict(zip([values[code] for code in frequent], lifts, strict=True)))
 
     def lift_of(self, item_nos: NDArray[np.integer], value: str | None) -> NDArray[np.float64]:
         """(n,) of items (n,); 1 where nothing is known."""
@@ -104,7 +104,7 @@ class ContextRanks:
 
     by_name: Mapping[str, NDArray[np.int64]]
     """By name of contexts (m, weights), in the order of `WEIGHTS`."""
-    said: Mapping[str, NDArray[np.bool_]]
+    has_value: Mapping[str, NDArray[np.bool_]]
     """(m,) whether the moment's context says something of the name."""
 
 
@@ -146,7 +146,7 @@ class ContextRanking:
         names = [] if log.contexts is None else log.contexts.names()
         self._policy = policy
         self._ranks: dict[str, list[list[int]]] = {name: [] for name in names}
-        self._said: dict[str, list[bool]] = {name: [] for name in names}
+        self._has_value: dict[str, list[bool]] = {name: [] for name in names}
 
     def add(self, night: FittedNight, events: Sequence[ValidationEvent]) -> None:
         """The events of one night."""
@@ -156,7 +156,7 @@ class ContextRanking:
             for name, of_name in lifts.items():
                 value = None if self._contexts is None else self._contexts.value(event.row, name)
                 lift = of_name.lift_of(item_nos, value)
-                self._said[name].append(value is not None)
+                self._has_value[name].append(value is not None)
                 self._ranks[name].append(
                     [_rank(event.item_no, item_nos, scores * lift**weight) for weight in WEIGHTS]
                 )
@@ -165,7 +165,7 @@ class ContextRanking:
         """Those of all nights so far."""
         return ContextRanks(
             {name: np.array(ranks, dtype=np.int64) for name, ranks in self._ranks.items()},
-            {name: np.array(said, dtype=np.bool_) for name, said in self._said.items()},
+            {name: np.array(flags, dtype=np.bool_) for name, flags in self._has_value.items()},
         )
 
 
@@ -186,12 +186,12 @@ def foretellings(ranks: ContextRanks, user_nos: NDArray[np.integer]) -> list[For
     so that no user is judged by a weight that was chosen on this user. Users vary, not moments; the
     names share the level between them.
     """
-    enough = [name for name, said in ranks.said.items() if said.sum() >= FEWEST_MOMENTS]
+    enough = [name for name, flags in ranks.has_value.items() if flags.sum() >= FEWEST_MOMENTS]
     normal = NormalDist().inv_cdf(1 - (1 - LEVEL) / 2 / max(len(enough), 1))
     return [
-        _foretelling(name, ranks.by_name[name][said], user_nos[said], normal)
+        _foretelling(name, ranks.by_name[name][has_value], user_nos[has_value], normal)
         for name in enough
-        for said in (ranks.said[name],)
+        for has_value in (ranks.has_value[name],)
     ]
 
 

@@ -124,9 +124,11 @@ def _factorised(information: _Products, dimensions: int, seed: int) -> SequenceV
     left, values, right = singular_vectors(information, dimensions, seed)
     context_embeddings, item_embeddings = left * np.sqrt(values), right * np.sqrt(values)
     lengths = np.linalg.norm(context_embeddings, axis=1, keepdims=True)
-    said = lengths > _SMALLEST * lengths.max()
+    has_length = lengths > _SMALLEST * lengths.max()
     spread = np.sqrt((item_embeddings**2).sum(axis=1, dtype=np.float64).mean())
     return SequenceVectors(
-        np.divide(context_embeddings, lengths, where=said, out=np.zeros_like(context_embeddings)),
+        np.divide(
+            context_embeddings, lengths, where=has_length, out=np.zeros_like(context_embeddings)
+        ),
         (item_embeddings / spread).astype(np.float32),
     )

@@ -100,7 +100,7 @@ class Tokens:
     def _signed(self, claims: Mapping[str, Any], seconds: float, session_id: str | None) -> Token:
         key, now = self._signing_keys.signing(), time.time()
         expires_at = int(now + seconds)
-        said = {
+        payload = {
             **claims,
             "iss": _ISSUER,
             # With its fraction: a token made after a revocation in the same second is good.
@@ -109,6 +109,6 @@ class Tokens:
             "jti": secrets.token_hex(8),
         }
         if session_id is not None:
-            said["sid"] = session_id
-        token = jwt.encode(said, key.secret, _ALGORITHM, headers={"kid": key.key_id})
+            payload["sid"] = session_id
+        token = jwt.encode(payload, key.secret, _ALGORITHM, headers={"kid": key.key_id})
         return Token(token, datetime.fromtimestamp(expires_at, UTC))

@@ -11,7 +11,7 @@ from typing import Any
 from cachetools import LRUCache
 
 from domain.identifiers import ItemNo, UserId, UserNo
-from serving.answering.catalogue_changes import UNSTAMPED, Stamp
+from serving.answering.catalogue_changes import UNVERSIONED, CatalogueVersion
 from serving.redis.answers import Answers, CacheVersion, unsealed
 from serving.redis.redis_link import CATALOGUE, GENERATION, Moment, RedisLink
 
@@ -92,7 +92,7 @@ class Cached:
     """Seconds since 1970."""
     good_until: float = math.inf
     """The same: when the first of its items expires."""
-    stamp: Stamp = UNSTAMPED
+    catalogue_version: CatalogueVersion = UNVERSIONED
     """What it knows of the catalogue."""
     catalogue: bytes = b""
     """Which changes it knows of those that must be seen at once: see `CacheVersion`."""
@@ -174,7 +174,7 @@ class AnswerCache:
         encoded: bytes,
         version: CacheVersion,
         *,
-        stamp: Stamp,
+        catalogue_version: CatalogueVersion,
         good_seconds: float | None,
     ) -> None:
         """Cache a list, unless the user's lists were dropped since the version was taken.
@@ -183,7 +183,12 @@ class AnswerCache:
         """
         now = time.time()
         good_until = math.inf if good_seconds is None else now + good_seconds
-        known = (version.catalogue, stamp.position, stamp.entered.encode(), stamp.touched.encode())
+        known = (
+            version.catalogue,
+            catalogue_version.position,
+            catalogue_version.entered.encode(),
+            catalogue_version.touched.encode(),
+        )
         entry = b"%.3f %.3f %b %d %b %b %b" % (now, good_until, *known, encoded)
         if user_no is None:
             await self._shared.store(key, entry, version)
@@ -197,8 +202,10 @@ def _cached(found: bytes | None, version: CacheVersion) -> Cached:
     try:
         made_at, good_until, catalogue, position, *texts, encoded = found.split(b" ", 6)
         entered, touched = (text.decode() for text in texts)
-        stamp = Stamp(int(position), entered, touched)
-        return Cached(encoded, version, float(made_at), float(good_until), stamp, catalogue)
+        catalogue_version = CatalogueVersion(int(position), entered, touched)
+        return Cached(
+            encoded, version, float(made_at), float(good_until), catalogue_version, catalogue
+        )
     except ValueError:
         # Another version of Tandem has cached it.
         return Cached(None, version)

@@ -27,7 +27,7 @@ _ANY = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class CatalogueVersion:
     """What a list knows of the catalogue."""
 
     position: int
@@ -38,7 +38,7 @@ class Stamp:
     """Another text: there may be items that pass filters now."""
 
 
-UNSTAMPED = Stamp(-1, "", "")
+UNVERSIONED = CatalogueVersion(-1, "", "")
 """Of a list that is not cached."""
 
 
@@ -49,7 +49,7 @@ class CatalogueChanges:
     store: ReadStore
     on_changes: Callable[[Collection[int], int], object] = lambda _item_nos, _position: None
     """Gets the numbers of items that changed (0: any may have), and up to which position."""
-    stamp: Stamp = field(default=UNSTAMPED, init=False)
+    version: CatalogueVersion = field(default=UNVERSIONED, init=False)
     """What a list knows that is made from now on."""
     expiring: bool = field(default=False, init=False)
     """Whether any item will expire."""
@@ -84,14 +84,14 @@ class CatalogueChanges:
                 raise
             self._finished = self._begun
 
-    async def current(self, token: bytes) -> Stamp:
+    async def current(self, token: bytes) -> CatalogueVersion:
         """What a list knows that is made now; `token`: see `Answers.note_catalogue_change`."""
         if token != self._token:
             await self.refresh()
             self._token = token
         elif self._stale:
             await self.refresh()
-        return self.stamp
+        return self.version
 
     def is_current(self, token: bytes) -> bool:
         """Whether all is known that was left in Redis under this token."""
@@ -101,25 +101,27 @@ class CatalogueChanges:
         """Whether `current` would read nothing."""
         return not self._stale and self.is_current(token)
 
-    def outdates(self, stamp: Stamp, item_nos: Iterable[ItemNo], *, filtered: bool) -> bool:
+    def outdates(
+        self, version: CatalogueVersion, item_nos: Iterable[ItemNo], *, filtered: bool
+    ) -> bool:
         """Whether a list shows an item of which it may not know all that it must.
 
         `filtered`: whether the list depends on attributes.
         """
-        if stamp.position < self._floor:
+        if version.position < self._floor:
             return True
-        if stamp.position >= self._newest:
+        if version.position >= self._newest:
             return False
         known = (self._changed, self._attributes) if filtered else (self._changed,)
         return any(
-            changes.get(no, -1) > stamp.position for changes in known for no in (_ANY, *item_nos)
+            changes.get(no, -1) > version.position for changes in known for no in (_ANY, *item_nos)
         )
 
-    def may_lack(self, stamp: Stamp, *, filtered: bool) -> bool:
+    def may_lack(self, version: CatalogueVersion, *, filtered: bool) -> bool:
         """Whether there may be items that belong into a list and were not there for it."""
-        if filtered and stamp.touched != self.stamp.touched:
+        if filtered and version.touched != self.version.touched:
             return True
-        return stamp.entered != self.stamp.entered
+        return version.entered != self.version.entered
 
     async def find_seconds_to_expiry(self, item_nos: Iterable[ItemNo]) -> float | None:
         """After how long the first of these items expires; None: none does."""
@@ -132,14 +134,14 @@ class CatalogueChanges:
     async def _read(self) -> None:
         # Read in a statement of its own and before the changes: none can appear below it any more.
         horizon = int((await self.store.rows(_LOG["event_horizon"]))[0][0])
-        parameters = {"position": self.stamp.position, "most": _MOST}
+        parameters = {"position": self.version.position, "most": _MOST}
         (row,) = await self.store.rows(_SERVING["load_catalogue_changes"], parameters)
         changes = orjson.loads(row.changes) if row.changes else []
         self._add(changes)
         changed = {_ANY} if len(changes) == _MOST else {item_no for _, item_no, _ in changes}
         self.on_changes(changed, horizon)
         entered = f"{row.entered}/{row.embedded}/{row.embedded_item_no}/{_epoch(row)}/{row.kinds}"
-        self.stamp = Stamp(horizon, entered, f"{entered}/{row.touched}")
+        self.version = CatalogueVersion(horizon, entered, f"{entered}/{row.touched}")
         self.expiring = row.expiring
 
     def _add(self, changes: list[tuple[int, int, str]]) -> None:

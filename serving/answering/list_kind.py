@@ -95,7 +95,7 @@ class CachedKind(ListKind[Request, Result]):
         return (written is not None and written.asks_now) or self.rules(request).asks_now
 
     def known_position(self, request: Request) -> int | None:  # noqa: ARG002 -- most know no less
-        """The changes of the catalogue that a list is made with; None: all that its stamp says."""
+        """The changes of the catalogue that a list is made with; None: all of its version."""
         return None
 
     @abstractmethod

@@ -15,7 +15,7 @@ from typing import Any, Generic
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId, UserNo
 from serving.answering.cache import AnswerCache, AtHand, Cached
-from serving.answering.catalogue_changes import UNSTAMPED, CatalogueChanges, Stamp
+from serving.answering.catalogue_changes import UNVERSIONED, CatalogueChanges, CatalogueVersion
 from serving.answering.list_kind import CachedKind, ListKind, Request, Result
 from serving.answering.replica_reading import ReplicaReading, on_replica
 from serving.candidates.filters import FilteredRequest
@@ -124,12 +124,20 @@ class AnswerPipeline:
         cached = await self.cache.find(user_no, key)
         if cached.encoded is not None or not cached.version.reachable:
             return
-        stamp = await self._stamp(cached)
+        catalogue_version = await self._catalogue_version(cached)
         since = self.exclusion_cache.now
         # Asked after the version was taken: a later event voids the version.
         if await self.recommendations.knows_user(run.run_id, user_no):
             user = self._reader(run, user_id, user_no, cached.version, since=since)
-            await self._make(kind, request, run, user, key=key, version=cached.version, stamp=stamp)
+            await self._make(
+                kind,
+                request,
+                run,
+                user,
+                key=key,
+                version=cached.version,
+                catalogue_version=catalogue_version,
+            )
 
     async def find_at_hand(
         self, kind: CachedKind[Request, Result], request: Request, user_id: UserId, key: str
@@ -232,7 +240,7 @@ class AnswerPipeline:
             return Answer(result, result.strategy, user_no, "known")
         key = _key(kind, request, run)
         cached = await self.cache.find(user_no, key)
-        stamp = await self._stamp(cached)
+        catalogue_version = await self._catalogue_version(cached)
         kept = self._still_good(kind, request, cached, seconds=kind.fresh_seconds)
         if kept is not None and self._may_lack(kind, request, cached, kept):
             kept = None
@@ -243,6 +251,7 @@ class AnswerPipeline:
             return Answer(kept, CACHE, user_no, "known", age_seconds=cached.age_seconds)
         grant = self.replica.grant(run, cached.version)
         since = self.exclusion_cache.now if grant is None else grant.exclusions_version
+        made_with = catalogue_version if grant is None else grant.catalogue_version
         user = self._reader(run, user_id, user_no, cached.version, since=since)
         with on_replica(grant):
             # With the version in the key, who asks after an event never gets an older list.
@@ -255,7 +264,7 @@ class AnswerPipeline:
                     user,
                     key=key,
                     version=cached.version,
-                    stamp=stamp if grant is None else grant.stamp,
+                    catalogue_version=made_with,
                 ),
             )
         return Answer(result, result.strategy, user_no, "known")
@@ -279,11 +288,11 @@ class AnswerPipeline:
         *,
         key: str,
         version: CacheVersion,
-        stamp: Stamp,
+        catalogue_version: CatalogueVersion,
     ) -> Result:
         known = kind.known_position(request)
-        if known is not None and known < stamp.position:
-            stamp = replace(stamp, position=known)
+        if known is not None and known < catalogue_version.position:
+            catalogue_version = replace(catalogue_version, position=known)
         result = await kind.make(run, user, request)
         if result.degraded is None and version.reachable:
             # A list is no worse because nobody knows for how long it will be good.
@@ -295,15 +304,15 @@ class AnswerPipeline:
                     key,
                     kind.encode(result),
                     version,
-                    stamp=stamp,
+                    catalogue_version=catalogue_version,
                     good_seconds=good_seconds,
                 )
         return result
 
-    async def _stamp(self, cached: Cached) -> Stamp:
+    async def _catalogue_version(self, cached: Cached) -> CatalogueVersion:
         """What a list knows of the catalogue that is made now."""
         if not cached.version.reachable:
-            return UNSTAMPED
+            return UNVERSIONED
         return await self.catalogue.current(cached.version.catalogue)
 
     def _still_good(
@@ -330,7 +339,7 @@ class AnswerPipeline:
     ) -> bool:
         """Whether it shows an item that may not be in it any more."""
         filtered = kind.asks_attributes(request)
-        return self.catalogue.outdates(cached.stamp, item_nos, filtered=filtered)
+        return self.catalogue.outdates(cached.catalogue_version, item_nos, filtered=filtered)
 
     def _may_lack(
         self,
@@ -345,7 +354,9 @@ class AnswerPipeline:
         # What is popular follows everybody's events.
         if result.strategy in OF_EVERYBODY or kind.asks_now(request):
             return True
-        return self.catalogue.may_lack(cached.stamp, filtered=kind.asks_attributes(request))
+        return self.catalogue.may_lack(
+            cached.catalogue_version, filtered=kind.asks_attributes(request)
+        )
 
     def _reader(
         self,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import structlog
 
 from domain.errors import StoreUnavailableError
-from serving.answering.catalogue_changes import UNSTAMPED, CatalogueChanges, Stamp
+from serving.answering.catalogue_changes import UNVERSIONED, CatalogueChanges, CatalogueVersion
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.postgres.replica import Replica, ReplicaState, reading_replica
 from serving.postgres.store import ReadStore
@@ -51,7 +51,7 @@ class Checkpoint:
     """Monotonic seconds, before all that."""
     catalogue: bytes = b""
     """Of the cache, as the clock."""
-    stamp: Stamp = UNSTAMPED
+    catalogue_version: CatalogueVersion = UNVERSIONED
     """What was known of the catalogue before."""
 
 
@@ -63,7 +63,7 @@ class ReplicaGrant:
     """On this server only."""
     exclusions_version: int
     """What was added to the exclusion cache after this version may be missing in what is read."""
-    stamp: Stamp = UNSTAMPED
+    catalogue_version: CatalogueVersion = UNVERSIONED
     """What a list knows of the catalogue that is read there."""
 
 
@@ -126,7 +126,9 @@ class Freshness:
         )
         if not known:
             return None
-        return ReplicaGrant(self._server, checkpoint.exclusions_version, checkpoint.stamp)
+        return ReplicaGrant(
+            self._server, checkpoint.exclusions_version, checkpoint.catalogue_version
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ class ReplicaReading:
     async def _note_checkpoint(self) -> None:
         taken_at = time.monotonic()
         exclusions_version, run = self._exclusion_cache.now, self._live_runs.current
-        stamp = self._catalogue.stamp
+        catalogue_version = self._catalogue.version
         clock = await self._answers.advance_clock()
         if clock is None:
             return
@@ -252,7 +254,7 @@ class ReplicaReading:
                 written.position,
                 taken_at,
                 clock.catalogue,
-                stamp,
+                catalogue_version,
             )
         )
 

@@ -123,8 +123,8 @@ class Catalogue:
         self, items: Iterable[tuple[str, Mapping[str, Any]]]
     ) -> dict[str, StoredItem]:
         """Create different items or replace all that is said of them, all of them or none."""
-        said = [{**of_item, "item_id": item_id} for item_id, of_item in items]
-        parameters = {"items": orjson.dumps(said).decode(), "several": len(said) > 1}
+        bodies = [{**of_item, "item_id": item_id} for item_id, of_item in items]
+        parameters = {"items": orjson.dumps(bodies).decode(), "several": len(bodies) > 1}
         rows = await self._store.write(_CATALOGUE["store_items"], parameters)
         return {row.item_id: _stored(row) for row in rows}
 

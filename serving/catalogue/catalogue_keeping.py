@@ -128,11 +128,11 @@ class CatalogueKeeping:
             for index, entry in enumerate(entries)
             if index not in found and isinstance(entry, ItemEntry)
         ]
-        said = [(entry.item_id, entry.model_dump(exclude={"item_id"})) for entry in good]
-        stored = await self.catalogue.store_items(said) if said else {}
+        bodies = [(entry.item_id, entry.model_dump(exclude={"item_id"})) for entry in good]
+        stored = await self.catalogue.store_items(bodies) if bodies else {}
         await self._make_known(stored.values())
-        said_of = batch_answer(entries, "item_id", found, lambda item_id: stored[item_id].created)
-        return ItemBatchAnswer(**said_of)
+        answer = batch_answer(entries, "item_id", found, lambda item_id: stored[item_id].created)
+        return ItemBatchAnswer(**answer)
 
     async def create(self, item_ids: Iterable[str]) -> None:
         """Create those items that there are none of, titled by their ids."""

@@ -73,7 +73,7 @@ async def draft_page(
         return RedirectResponse(to, HTTPStatus.SEE_OTHER)
     placement = asked.placement if found is None else found.placement
     versions = await placements.versions(placement, before=None, most=MOST_VERSIONS)
-    definition = _new(placement, versions) if found is None else _said(found)
+    definition = _new(placement, versions) if found is None else _definition(found)
     return pages.page(
         "experiment_form.html",
         experiment_id=experiment_id,
@@ -108,7 +108,7 @@ async def _known(kinds: FromKinds) -> Sequence[str]:
     return []
 
 
-def _said(found: Experiment) -> Mapping[str, Any]:
+def _definition(found: Experiment) -> Mapping[str, Any]:
     """What a draft says, as it was sent."""
     return found.definition().model_dump(mode="json", exclude_none=True)
 

@@ -57,15 +57,15 @@ class Diagnoser:
 
     async def diagnose(self) -> Report:
         """Look now; never raises because a store is away."""
-        store = await self._look_at_store()
-        redis = await self._look_at_redis()
+        store = await self._check_store()
+        redis = await self._check_redis()
         now = datetime.now(UTC)
         replica = judge_replica(self.replica(), self.bounds, now)
         dropped = judge_dropped(self.dropped(), now)
         own = [dropped, judge_background(self.failing()), judge_damages(self.damages())]
         return Report(now, tuple(worst_first([*store, *replica, redis, *own])))
 
-    async def _look_at_store(self) -> list[Finding]:
+    async def _check_store(self) -> list[Finding]:
         try:
             figures = await self.diagnosis.load_figures()
         except StoreUnavailableError as error:
@@ -74,10 +74,10 @@ class Diagnoser:
         now = datetime.now(UTC)
         # Without PostgreSQL there are no notifications, and nobody sends any.
         subscription = judge_subscription(self.subscription.disconnected_seconds, self.bounds, now)
-        freshness = await self._look_at_freshness() if figures.kept_up else []
+        freshness = await self._check_freshness() if figures.kept_up else []
         return [*judge_store(figures, self.bounds, now), *freshness, subscription]
 
-    async def _look_at_freshness(self) -> list[Finding]:
+    async def _check_freshness(self) -> list[Finding]:
         """Nothing while PostgreSQL is busy with something else."""
         seconds = self.freshness.canary_seconds
         try:
@@ -87,7 +87,7 @@ class Diagnoser:
         now = datetime.now(UTC)
         return [judge_freshness(measured, self.bounds, now, canary_seconds=seconds)]
 
-    async def _look_at_redis(self) -> Finding:
+    async def _check_redis(self) -> Finding:
         # Asked though it may be left alone: whether it answers is one thing, and that another.
         reachable = await self.redis.ask_unchecked("PING") is not None
         health = self.redis.health

@@ -157,10 +157,10 @@ async def _list_query(
         filters = Filters() if written is None else Filters((written,))
         both = filters.also_written(await own_values.trusted(of_placement, user))
         written = both.written
-    says_limit = "limit" in request.query_params
+    has_limit = "limit" in request.query_params
     return ListQuery(
         category,
-        limit if says_limit else placed.values.limit or limit,
+        limit if has_limit else placed.values.limit or limit,
         filter,
         written,
         exclude or (),

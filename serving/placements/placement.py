@@ -22,8 +22,8 @@ class AskedList:
 
     request: RecommendationRequest
     """With the usual `limit` and `exclude_seen` where it says nothing of them."""
-    says_limit: bool
-    says_exclude_seen: bool
+    has_limit: bool
+    has_exclude_seen: bool
     fields: Sequence[str] | None = None
     context: Mapping[str, str] = field(default_factory=dict)
 
@@ -105,10 +105,10 @@ class Placement:
         values = self.definition.values(asked.context)
         placed = replace(
             request,
-            limit=request.limit if asked.says_limit else values.limit or request.limit,
+            limit=request.limit if asked.has_limit else values.limit or request.limit,
             exclude_seen=(
                 request.exclude_seen
-                if asked.says_exclude_seen or values.exclude_seen is None
+                if asked.has_exclude_seen or values.exclude_seen is None
                 else values.exclude_seen
             ),
             explore=values.explore if request.explore is None else request.explore,

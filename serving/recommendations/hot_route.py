@@ -90,7 +90,7 @@ _USER_ID: TypeAdapter[str] = TypeAdapter(UserIdentifier)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Said:
+class _ParsedQuery:
     """What a query says; each is equal to itself alone, and can be remembered by."""
 
     placement: str | None
@@ -136,7 +136,7 @@ class HotLists:
         self._requirement = required_scope(self._route)
         self._sender = DirectSender(metrics, self._route.path_format, "GET")
         self._user_of = lru_cache(_MOST_USERS)(self._read_path)
-        self._said_by = lru_cache(_MOST_QUERIES)(self._read_query)
+        self._parsed_of = lru_cache(_MOST_QUERIES)(self._read_query)
         self._query_of = lru_cache(_MOST_QUERIES)(_placed)
 
     async def answer(self, scope: Scope, send: Send) -> bool:
@@ -213,16 +213,16 @@ class HotLists:
         recommender: Recommender,
     ) -> _Query | None:
         """What it asks for; None: something unusual, or something is wrong with it."""
-        said = self._said_by(query_string)
-        if said is None:
+        parsed = self._parsed_of(query_string)
+        if parsed is None:
             return None
-        placement = placements.find_at_hand(said.placement, user_id)
+        placement = placements.find_at_hand(parsed.placement, user_id)
         if placement is None or placement.rules.asks_user:
             return None
-        rules = placement.rules.holding(datetime.now(UTC), said.of_list.context)
-        return self._query_of(said, placement, rules, recommender)
+        rules = placement.rules.holding(datetime.now(UTC), parsed.of_list.context)
+        return self._query_of(parsed, placement, rules, recommender)
 
-    def _read_query(self, query_string: bytes) -> _Said | None:
+    def _read_query(self, query_string: bytes) -> _ParsedQuery | None:
         """What it says; None: something unusual, or something is wrong with it."""
         # Bytes that are not encoded would be taken for those of another alphabet.
         if not query_string.isascii() or not all(map(is_utf8, query_string.split(b"&"))):
@@ -231,16 +231,16 @@ class HotLists:
         if asked is None or asked.explain or asked.cursor is not None or asked.filter is not None:
             return None
         try:
-            return _Said(asked.placement, asked.asked())
+            return _ParsedQuery(asked.placement, asked.asked())
         except FaultyInputError:
             return None
 
 
 def _placed(
-    said: _Said, placement: Placement, rules: HoldingRules, recommender: Recommender
+    parsed: _ParsedQuery, placement: Placement, rules: HoldingRules, recommender: Recommender
 ) -> _Query | None:
     """What a query asks for at a placement where these rules hold; None: something unusual."""
-    placed = placement.placed(said.of_list, rules)
+    placed = placement.placed(parsed.of_list, rules)
     if placed.fields or placed.own_filter is not None:
         return None
     request = placed.request.with_defaults(recommender.reranking)

@@ -105,8 +105,8 @@ class ListBody(BaseModel):
         """What it says of the list."""
         return AskedList(
             self.to_request(),
-            says_limit="limit" in self.model_fields_set,
-            says_exclude_seen="exclude_seen" in self.model_fields_set,
+            has_limit="limit" in self.model_fields_set,
+            has_exclude_seen="exclude_seen" in self.model_fields_set,
             fields=self.fields,
             context=self.context or {},
         )

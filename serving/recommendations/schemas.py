@@ -269,11 +269,11 @@ def recommendation_answer(
     answer = {**fields_of_answer(given, next_cursor), **_fields_of_list(user_id, given, explained)}
     if explained == "no":
         return answer
-    said = given.answer.result.explanation
+    explanation = given.answer.result.explanation
     return {
         **answer,
         "because_withheld": WITHHELD if explained == "withheld" else None,
-        "removed": said.removed if said is not None and explained == "yes" else None,
+        "removed": explanation.removed if explanation is not None and explained == "yes" else None,
         "rules_for_users": given.rules.for_users if explained == "yes" else None,
     }
 
@@ -324,7 +324,7 @@ _EXPLAINED = ("because", "sources", "blend_rank", "preferences", "rules")
 
 
 def _item_answer(
-    item: RecommendedItem, said: Explanation | None, *, explained: Explained
+    item: RecommendedItem, explanation: Explanation | None, *, explained: Explained
 ) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "item_id": item.item_id,
@@ -340,8 +340,8 @@ def _item_answer(
     return {
         **answer,
         "because": item.because,
-        "sources": said.sources.get(item.item_id, {}) if said else {},
-        "blend_rank": said.blend_ranks.get(item.item_id) if said else None,
-        "preferences": said.preferences.get(item.item_id, ()) if said else (),
-        "rules": said.rules.get(item.item_id, ()) if said else (),
+        "sources": explanation.sources.get(item.item_id, {}) if explanation else {},
+        "blend_rank": explanation.blend_ranks.get(item.item_id) if explanation else None,
+        "preferences": explanation.preferences.get(item.item_id, ()) if explanation else (),
+        "rules": explanation.rules.get(item.item_id, ()) if explanation else (),
     }

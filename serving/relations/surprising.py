@@ -70,9 +70,9 @@ class SurprisingList:
     @classmethod
     def decode(cls, cached: bytes) -> Self:
         """The list from what was cached."""
-        said = orjson.loads(cached)
-        items = tuple(SurprisingItem(**item) for item in said["items"])
-        return cls(said["strategy"], decoded_run(said["run"]), items)
+        fields = orjson.loads(cached)
+        items = tuple(SurprisingItem(**item) for item in fields["items"])
+        return cls(fields["strategy"], decoded_run(fields["run"]), items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,17 +73,17 @@ async def _resolved(  # noqa: PLR0917 -- all that a row depends on
     placements: CurrentPlacements,
 ) -> RowRequest:
     """A row with the filters as they are for the user, and what was decided for its placement."""
-    said, pointer = body.rows[no], f"/rows/{no}/filter"
-    if said.placement is None:
+    asked_row, pointer = body.rows[no], f"/rows/{no}/filter"
+    if asked_row.placement is None:
         return replace(row, filters=await own_values.resolved(row.filters, user_id, pointer))
-    placement = await placements.find(said.placement, f"/rows/{no}/placement", user_id)
+    placement = await placements.find(asked_row.placement, f"/rows/{no}/placement", user_id)
     context = body.context or {}
     if row.kind not in OF_RECOMMENDATIONS:
-        placements.check_takes(said.placement, context, OF_ROWS, f"/rows/{no}/placement")
+        placements.check_takes(asked_row.placement, context, OF_ROWS, f"/rows/{no}/placement")
     asked = AskedList(
         RecommendationRequest(row.limit, filters=row.filters),
-        says_limit="limit" in said.model_fields_set,
-        says_exclude_seen=True,
+        has_limit="limit" in asked_row.model_fields_set,
+        has_exclude_seen=True,
         context=context,
     )
     request = await placement.placed(asked).for_user(user_id, own_values, pointer)

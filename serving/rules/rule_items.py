@@ -283,12 +283,12 @@ def _parameters(selections: Iterable[Selection]) -> dict[str, Any]:
     now = datetime.now(UTC)
     return {
         "selections": orjson.dumps(
-            [_said(place, each, now) for place, each in enumerate(selections)]
+            [_selection_row(place, each, now) for place, each in enumerate(selections)]
         ).decode()
     }
 
 
-def _said(place: int, selection: Selection, now: datetime) -> dict[str, Any]:
+def _selection_row(place: int, selection: Selection, now: datetime) -> dict[str, Any]:
     if selection.filter is None:
         return {
             "place": place,

@@ -46,12 +46,12 @@ class _RequestLines:
 _request_lines: _RequestLines | None = None
 
 
-def log_request(**said: Any) -> None:
+def log_request(**fields: Any) -> None:
     """Log a request that has ended."""
     if _request_lines is None:
-        log.info("request", **said)
+        log.info("request", **fields)
     else:
-        _request_lines.write({"event": "request", **said})
+        _request_lines.write({"event": "request", **fields})
 
 
 def configure_logs(level: str = "INFO") -> None:

@@ -70,7 +70,7 @@ class TypedQuery:
         """With other texts for `wanted`, in its order; a text that is another one is finished."""
         given = iter(texts)
         patterns = [
-            _distinct(_said(typed, next(given)) for typed in alternative)
+            _distinct(_with_text(typed, next(given)) for typed in alternative)
             for alternative in self.alternatives
         ]
         return replace(self, alternatives=tuple(dict.fromkeys(patterns)))
@@ -131,7 +131,7 @@ def _pieces(text: str) -> Iterator[Typed]:
             yield piece
 
 
-def _said(typed: Typed, text: str) -> Typed:
+def _with_text(typed: Typed, text: str) -> Typed:
     return typed if text == typed.text else replace(typed, text=text, unfinished=False)
 
 

@@ -165,7 +165,7 @@ class Search:
         rows = await self._store.rows(_SEARCH["find_compounds"], {"typed": list(typed)})
         return {
             row.typed: CompoundWord(
-                row.said,
+                row.compound,
                 AnalyzedWord(row.asks, None, False, is_function_word=False, items=row.items),
                 row.has_function_word,
             )

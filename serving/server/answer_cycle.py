@@ -24,7 +24,7 @@ class AnswerCycle(RequestResponseCycle):
 
     _head: tuple[bytes, bytes] | None = None
     """Begun and not written yet: what stands before and after a line that says `close`."""
-    _says_close: bool = False
+    _has_close: bool = False
 
     async def send(self, message: Any) -> None:
         """Take the head, or write a part of the body; RuntimeError where that is not its turn."""
@@ -59,14 +59,14 @@ class AnswerCycle(RequestResponseCycle):
         status: int = message["status"]
         lines = [STATUS_LINE[status]]
         self.chunked_encoding, self.expected_content_length = None, 0
-        self._says_close = False
+        self._has_close = False
         for name, value in headers:
             if name == b"content-length" and self.chunked_encoding is None:
                 self.expected_content_length, self.chunked_encoding = int(value), False
             elif name == b"transfer-encoding" and value.lower() == b"chunked":
                 self.expected_content_length, self.chunked_encoding = 0, True
             elif name == b"connection" and b"close" in value.lower().replace(b" ", b"").split(b","):
-                self.keep_alive, self._says_close = False, True
+                self.keep_alive, self._has_close = False, True
             lines += (name, b": ", value, b"\r\n")
         end = b"\r\n"
         if (
@@ -109,6 +109,6 @@ class AnswerCycle(RequestResponseCycle):
         """The head as it is written; the server may have begun to stop since it was begun."""
         self._head = None
         self.response_started, self.waiting_for_100_continue = True, False
-        if self.keep_alive or self._says_close:
+        if self.keep_alive or self._has_close:
             return lines + end
         return b"".join((lines, b"connection: close\r\n", end))

@@ -85,10 +85,10 @@ class UserKeeping:
                 raise _unknown(user_id)
             profile, version = found
             body = patched(profile, patch)
-            said = await self._found(user_id, body)
-            update = await self.users.change_user(said, version)
+            user = await self._found(user_id, body)
+            update = await self.users.change_user(user, version)
             if update is not None:
-                await self._make_known(said, update)
+                await self._make_known(user, update)
                 return _as_declared(user_id, body, update)
         raise StoreUnavailableError(
             "Others were writing the same user all the time. Try again shortly.", reason="conflict"

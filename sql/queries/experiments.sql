@@ -49,11 +49,11 @@ from made;
 with
 changed as (
     update experiments
-    set placement = said.placement, note = said.note, arms = said.arms, goal = said.goal, kinds = said.kinds,
-        window_days = said.window_days, confidence = said.confidence, tuned_to = said.tuned_to, guardrails = said.guardrails,
-        layer = said.layer, salt = said.salt, ramp = said.ramp, automatic = said.automatic, starts_at = said.starts_at,
-        ends_at = said.ends_at, revision = experiments.revision + 1
-    from jsonb_populate_record(null::experiments, cast(:definition as jsonb)) as said
+    set placement = fields.placement, note = fields.note, arms = fields.arms, goal = fields.goal, kinds = fields.kinds,
+        window_days = fields.window_days, confidence = fields.confidence, tuned_to = fields.tuned_to, guardrails = fields.guardrails,
+        layer = fields.layer, salt = fields.salt, ramp = fields.ramp, automatic = fields.automatic, starts_at = fields.starts_at,
+        ends_at = fields.ends_at, revision = experiments.revision + 1
+    from jsonb_populate_record(null::experiments, cast(:definition as jsonb)) as fields
     where experiments.experiment_id = :experiment_id and experiments.state = 'draft' and experiments.revision = :revision
     returning experiments.*
 ),

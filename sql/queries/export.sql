@@ -51,7 +51,7 @@ limit 1;
 -- All users, the oldest first, and what they have said that they like; null if they never said anything.
 select user_id, attributes, words as interest_words,
        case when item_nos is not null then array(
-           select item_id from unnest(item_nos) with ordinality as said (item_no, ordinal) join items using (item_no)
+           select item_id from unnest(item_nos) with ordinality as preferred (item_no, ordinal) join items using (item_no)
            order by ordinal
        ) end as interest_items,
        declared_at

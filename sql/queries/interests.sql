@@ -10,7 +10,7 @@ case when changed then now()
 array(
     select exists (select from phrase_terms(phrase) cross join live_run
                    join term_embeddings as known on known.run_id = live_run.run_id and known.term = phrase_terms.term)
-    from unnest(cast(:words as text[])) with ordinality as said (phrase, ordinal) order by ordinal
+    from unnest(cast(:words as text[])) with ordinality as listed (phrase, ordinal) order by ordinal
 ) as known
 
 -- name: put_user
@@ -39,10 +39,10 @@ user_no, user_id, attributes, created_at, declared_at, live_run.run_id, coalesce
 array(
     select exists (select from phrase_terms(phrase) join term_embeddings as known
                    on known.run_id = live_run.run_id and known.term = phrase_terms.term)
-    from unnest(words) with ordinality as said (phrase, ordinal) order by ordinal
+    from unnest(words) with ordinality as listed (phrase, ordinal) order by ordinal
 ) as known,
 array(
-    select item_id from unnest(item_nos) with ordinality as said (item_no, ordinal) join items using (item_no)
+    select item_id from unnest(item_nos) with ordinality as listed (item_no, ordinal) join items using (item_no)
     order by ordinal
 ) as item_ids
 

@@ -81,10 +81,10 @@ full_names as materialized (select name from context_values group by name having
 select case when exists (select from contexts where contexts.context = given.context)
               or (select count(*) from contexts) < 10000
                  and not exists (
-                     select from jsonb_each_text(context) as said (name, value)
-                     where said.name in (select name from full_names)
+                     select from jsonb_each_text(context) as pair (name, value)
+                     where pair.name in (select name from full_names)
                        and not exists (
-                           select from context_values as known where (known.name, known.value) = (said.name, said.value)))
+                           select from context_values as known where (known.name, known.value) = (pair.name, pair.value)))
             then context_number(context) end as context_no
 from given
 order by ordinal;

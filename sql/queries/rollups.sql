@@ -124,7 +124,7 @@ of_contexts as (
     insert into context_days (day, name, value, lists, shown, clicked, taken)
     select cast(:day as date), name, value, count(distinct recommendation_id), count(*), count(*) filter (where clicked),
            count(*) filter (where taken)
-    from counted join contexts using (context_no) cross join lateral jsonb_each_text(context) as said (name, value)
+    from counted join contexts using (context_no) cross join lateral jsonb_each_text(context) as pair (name, value)
     group by name, value
 ),
 of_items as (

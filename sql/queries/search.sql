@@ -54,10 +54,10 @@ order by ordinal;
 with recursive given as (
     select typed, folded(typed) as word from unnest(cast(:typed as text[])) as typed where length(folded(typed)) <= 30
 ),
-ways (typed, word, done, said, parts) as (
+ways (typed, word, done, compound, parts) as (
     select typed, word, 0, cast(null as text), 0 from given
     union all
-    select typed, word, done + letters, concat_ws(' ', said, part), parts + 1
+    select typed, word, done + letters, concat_ws(' ', compound, part), parts + 1
     from ways
     cross join lateral generate_series(1, length(word) - done) as letters
     cross join lateral (select substr(word, done + 1, letters) as part) as next
@@ -67,13 +67,13 @@ ways (typed, word, done, said, parts) as (
            or part ~ '^[0-9]+$')
 ),
 fewest as (
-    select typed, said, parts, words_query(said) as asks
-    from (select ways.*, row_number() over (partition by typed order by parts, said) as ordinal
+    select typed, compound, parts, words_query(compound) as asks
+    from (select ways.*, row_number() over (partition by typed order by parts, compound) as ordinal
           from ways where done = length(word)) as numbered
     where ordinal <= 8
 )
-select distinct on (typed) typed, said, cast(asks as text) as asks, items,
-       exists (select from unnest(string_to_array(said, ' ')) as part where is_function_word(part)) as has_function_word
+select distinct on (typed) typed, compound, cast(asks as text) as asks, items,
+       exists (select from unnest(string_to_array(compound, ' ')) as part where is_function_word(part)) as has_function_word
 from fewest
 cross join lateral (
     select count(*) as items
@@ -83,7 +83,7 @@ cross join lateral (
           limit 1000) as had
 ) as counted
 where items > 0
-order by typed, parts, items desc, said;
+order by typed, parts, items desc, compound;
 
 -- name: count_items_with
 -- How many items that may be shown have each word, up to 1,000.

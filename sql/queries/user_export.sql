@@ -9,7 +9,7 @@ select user_no, 0 as part, cast(json_build_object(
            'record', 'user', 'user_id', user_id, 'attributes', attributes, 'created_at', created_at,
            'interests', json_build_object(
                'words', coalesce(words, '{}'),
-               'items', array(select item_id from unnest(item_nos) with ordinality as said (item_no, ordinal)
+               'items', array(select item_id from unnest(item_nos) with ordinality as listed (item_no, ordinal)
                               join items using (item_no) order by ordinal)),
            'declared_at', declared_at) as text) as line
 from asked left join user_interests using (user_no)

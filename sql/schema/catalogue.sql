@@ -349,17 +349,17 @@ language sql stable strict parallel safe
 begin atomic
     select cast(nullif(concat_ws(' | ',
         nullif(cast(words_query(typed) as text), ''),
-        quote_literal(nullif(said, '')) || case when short then ':*A' else ':*' end,
+        quote_literal(nullif(beginning, '')) || case when short then ':*A' else ':*' end,
         (select string_agg(quote_literal(stem), ' | ')
          from unnest(tsvector_to_array(text_words((
              select string_agg(word, ' ')
              from (
                  select word from catalogue_words
-                 where not short and word >= said and word < said || U&'\+10FFFF'
+                 where not short and word >= beginning and word < beginning || U&'\+10FFFF'
                  order by length(word), word limit 300
              ) as words
          )))) as stem)), '') as tsquery)
-    from (select left(word, 40) as said, length(word) < 3 as short
+    from (select left(word, 40) as beginning, length(word) < 3 as short
           from translate(folded(typed), E'\\'' \t', '') as word) as typed_word;
 end;
 

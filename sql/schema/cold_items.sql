@@ -261,14 +261,14 @@ begin atomic
         left join item_embeddings as made on made.run_id = of_run_id and made.item_no = asked.item_no
         where made.item_no is null or made.embedded_at is not null or made.users = 0
     )
-    select cold.item_no, said.terms, said.weights, coalesce(seen.users, 0), coalesce(seen.counted, 0),
+    select cold.item_no, own.terms, own.weights, coalesce(seen.users, 0), coalesce(seen.counted, 0),
            seen.embedding, seen.context_embedding
     from cold
     join items using (item_no)
     cross join lateral (
         select coalesce(array_agg(term), '{}') as terms, coalesce(array_agg(weight), '{}') as weights
         from terms_of(items.words)
-    ) as said
+    ) as own
     left join observed_of_items(of_run_id, array(
         select cold.item_no from cold where exists (select from interactions where interactions.item_no = cold.item_no)
     )) as seen using (item_no)
@@ -287,7 +287,7 @@ begin atomic
                cast(parameters -> 'words' -> 'similarity' ->> 'words' as double precision) as words
         from model_runs where run_id = of_run_id
     ),
-    said as (
+    from_words as (
         select embedding, context_embedding
         from sums_of_words(of_run_id, array(select term from terms_of(similarity_embedding_of_words.words)),
                            array(select weight from terms_of(similarity_embedding_of_words.words)))
@@ -295,9 +295,9 @@ begin atomic
     -- [sqrt(t) taste / |taste| | sqrt(s) context / |context| | sqrt(w) words / |words|]
     parts as (
         select scaled(l2_normalize(cast(subvector(embedding, 1, taste_dimensions) as vector)), sqrt(taste)) as of_taste,
-               scaled(l2_normalize(said.context_embedding), sqrt(of_run.context)) as of_context,
+               scaled(l2_normalize(from_words.context_embedding), sqrt(of_run.context)) as of_context,
                scaled(l2_normalize(embedding), sqrt(of_run.words)) as of_words
-        from said cross join of_run
+        from from_words cross join of_run
     )
     select case when of_context is null then of_taste || of_words else of_taste || of_context || of_words end from parts;
 end;

@@ -129,15 +129,15 @@ declare
 begin
     with mended as (
         select upload_id, coalesce(options ->> 'user' = given_id, false) as in_options,
-               cast(result as jsonb) as said, without_user(cast(result as jsonb), given_id, pattern) as left_of
+               cast(result as jsonb) as original, without_user(cast(result as jsonb), given_id, pattern) as left_of
         from uploads
     )
     update uploads
     set options = case when in_options then options - 'user' else options end,
         -- What stays as it is keeps the order of its names.
-        result = case when left_of is distinct from said then cast(left_of as json) else result end
+        result = case when left_of is distinct from original then cast(left_of as json) else result end
     from mended
-    where uploads.upload_id = mended.upload_id and (in_options or left_of is distinct from said);
+    where uploads.upload_id = mended.upload_id and (in_options or left_of is distinct from original);
     get diagnostics of_uploads = row_count;
     update loads set mapping = mapping - 'user' where mapping ->> 'user' = given_id;
     get diagnostics of_loads = row_count;

@@ -54,19 +54,19 @@ language plpgsql security definer
 set search_path = public, pg_temp
 as $$
 declare
-    said event_kinds := jsonb_populate_record(null::event_kinds, given);
+    new_kind event_kinds := jsonb_populate_record(null::event_kinds, given);
 begin
     lock table event_kinds in share row exclusive mode;
     update event_kinds
-    set weight = said.weight, marks_seen = said.marks_seen, value_reference = said.value_reference,
-        half_life_days = said.half_life_days, smallest_value = said.smallest_value,
-        greatest_value = said.greatest_value, description = said.description
-    where kind = said.kind;
+    set weight = new_kind.weight, marks_seen = new_kind.marks_seen, value_reference = new_kind.value_reference,
+        half_life_days = new_kind.half_life_days, smallest_value = new_kind.smallest_value,
+        greatest_value = new_kind.greatest_value, description = new_kind.description
+    where kind = new_kind.kind;
     if found then
         return false;
     end if;
-    said.kind_no := nextval('event_kind_numbers');
-    insert into event_kinds select said.*;
+    new_kind.kind_no := nextval('event_kind_numbers');
+    insert into event_kinds select new_kind.*;
     return true;
 end
 $$;
@@ -162,9 +162,9 @@ create function context_fits(given jsonb) returns boolean
 language sql as $$
     select (select count(*) from contexts) < 10000
        and not exists (
-           select from jsonb_each_text(given) as said (name, value)
-           where not exists (select from context_values as known where (known.name, known.value) = (said.name, said.value))
-             and (select count(*) from context_values as known where known.name = said.name) >= 200)
+           select from jsonb_each_text(given) as pair (name, value)
+           where not exists (select from context_values as known where (known.name, known.value) = (pair.name, pair.value))
+             and (select count(*) from context_values as known where known.name = pair.name) >= 200)
 $$;
 
 -- The number of a context, which is added if it is new; null: there are too many, or it may not be added. To be asked before
@@ -191,7 +191,7 @@ begin
     -- Other statements, so that they see what was added while we waited.
     if context_fits(given) then
         insert into contexts (context) values (given) on conflict do nothing;
-        insert into context_values select name, value from jsonb_each_text(given) as said (name, value) on conflict do nothing;
+        insert into context_values select name, value from jsonb_each_text(given) as pair (name, value) on conflict do nothing;
     end if;
     select context_no into found_no from contexts where context = given;
     return found_no;
@@ -225,7 +225,7 @@ begin
     select count(*) into cleared from gone;
     delete from context_values
     where (name, value) not in (
-        select said.name, said.value from contexts cross join lateral jsonb_each_text(context) as said (name, value));
+        select pair.name, pair.value from contexts cross join lateral jsonb_each_text(context) as pair (name, value));
     return cleared;
 end
 $$;
@@ -477,7 +477,7 @@ begin
     if array_remove(given_contexts, null) <> '{}' then
         context_nos := array(
             select context_number(context, may_add)
-            from unnest(given_contexts, adding_contexts) with ordinality as said (context, may_add, ordinal)
+            from unnest(given_contexts, adding_contexts) with ordinality as of_events (context, may_add, ordinal)
             order by ordinal);
     end if;
     -- Few statements, as each costs more than an event. Whoever takes items out again waits for us, or we find them gone.

@@ -106,7 +106,7 @@ declare
     began_at  timestamptz;
     horizon   bigint;
     ages_from timestamptz;
-    said      jsonb;
+    settings  jsonb;
     made      popular_items[];
 begin
     perform pg_advisory_xact_lock(31319, of_run_id);
@@ -114,19 +114,19 @@ begin
     -- Read in a statement of its own and before the log: what lies below is in what the next ones see.
     horizon := event_horizon();
     ages_from := popular_as_of();
-    select coalesce(parameters -> 'popular', '{}') into said from model_runs where run_id = of_run_id;
+    select coalesce(parameters -> 'popular', '{}') into settings from model_runs where run_id = of_run_id;
 
     with scored as (
         select * from ever_liked() where of_part = 'ever'
         union all
         select *
-        from lately_liked(ages_from, coalesce(cast(said ->> 'days' as double precision), 90),
-                          coalesce(cast(said ->> 'half_life_days' as double precision), 30))
+        from lately_liked(ages_from, coalesce(cast(settings ->> 'days' as double precision), 90),
+                          coalesce(cast(settings ->> 'half_life_days' as double precision), 30))
         where of_part = 'lately'
     ),
     -- Too few items were liked lately: popular is then what is so of all time, below.
     thin as (
-        select count(*) filter (where list = 'popular') < coalesce(cast(said ->> 'fewest_items' as integer), 50) as is_thin
+        select count(*) filter (where list = 'popular') < coalesce(cast(settings ->> 'fewest_items' as integer), 50) as is_thin
         from scored
     ),
     eligible as (
@@ -149,9 +149,9 @@ begin
         select list, category, array_agg(item_no order by rank) as item_nos,
                array_agg(cast(score as real) order by rank) as scores
         from ranked
-        where rank <= coalesce(cast(said ->> 'length' as integer), 500)
+        where rank <= coalesce(cast(settings ->> 'length' as integer), 500)
         group by list, category
-        having category = '' or count(*) >= coalesce(cast(said ->> 'fewest_category_items' as integer), 5)
+        having category = '' or count(*) >= coalesce(cast(settings ->> 'fewest_category_items' as integer), 5)
     )
     select coalesce(array_agg(cast(row(of_run_id, list, category, item_nos, scores) as popular_items)), '{}')
     into made

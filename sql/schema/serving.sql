@@ -169,9 +169,9 @@ begin
 
     insert into user_interests (user_no, words, item_nos, position)
     select into_no,
-           array(select word from unnest(own.words || others.words) with ordinality as said (word, ordinal)
+           array(select word from unnest(own.words || others.words) with ordinality as listed (word, ordinal)
                  group by word order by min(ordinal) limit 50),
-           array(select item_no from unnest(own.item_nos || others.item_nos) with ordinality as said (item_no, ordinal)
+           array(select item_no from unnest(own.item_nos || others.item_nos) with ordinality as listed (item_no, ordinal)
                  group by item_no order by min(ordinal) limit 50),
            nextval('interaction_positions')
     from user_interests as others left join user_interests as own on own.user_no = into_no

@@ -62,7 +62,7 @@ def command(
     asked = ReplaySettings(nights=nights, sample=events, seed=seed, policies=policies_with(now))
     replayed = replayed_with_progress(log, asked)
     advice = advise(replayed, now)
-    of_context = said_of_context(replayed)
+    of_context = describe_context(replayed)
     if as_json:
         shown = _without_candidates(by_segment(replayed))
         record = {
@@ -81,9 +81,9 @@ def command(
         console.print(of_context)
 
 
-def said_of_context(replayed: Replay) -> str | None:
+def describe_context(replayed: Replay) -> str | None:
     """Whether the context of the log foretells anything; None: no interaction names one."""
-    if replayed.context is None or not replayed.context.said:
+    if replayed.context is None or not replayed.context.has_value:
         return None
     return context_sentence(foretellings(replayed.context, replayed.moments.user_nos))
 

@@ -68,7 +68,7 @@ order by phrase;
 -- name: load_interests
 -- What stands of what users declared; who took all back stands there with nothing.
 select user_id, words,
-       array(select item_id from unnest(item_nos) with ordinality as said (item_no, ordinal) join items using (item_no)
+       array(select item_id from unnest(item_nos) with ordinality as listed (item_no, ordinal) join items using (item_no)
              order by ordinal) as item_ids
 from user_interests join users using (user_no);
 

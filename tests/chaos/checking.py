@@ -73,11 +73,13 @@ def check_vectors(
     """Live vectors against log and interests, when all is folded in; how many were compared."""
     compared = 0
     for user in users:
-        said = interests.get(user, NOTHING)
-        fault = _fault_of_vector(vectors.get(user), run, logs.get(user, ()), said)
+        declared = interests.get(user, NOTHING)
+        fault = _fault_of_vector(vectors.get(user), run, logs.get(user, ()), declared)
         compared += 1
         if fault is not None:
-            violations.add("effect wrong", at, user=user, fault=fault, run=run.run_id, said=said)
+            violations.add(
+                "effect wrong", at, user=user, fault=fault, run=run.run_id, declared=declared
+            )
     return compared
 
 

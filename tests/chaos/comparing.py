@@ -39,7 +39,7 @@ class Comparison:
                 violations.add("mixed versions", answer.began, fault=fault, answer=answer.to_dict())
         return checked
 
-    def check_settled(
+    def check_final_lists(
         self,
         answers: Iterable[Answer],
         live: int,
@@ -48,22 +48,22 @@ class Comparison:
     ) -> None:
         """Lists read after all had settled: of the served run, with every event and interest."""
         for answer in answers:
-            fault = self._fault_when_settled(answer, live, stated.get(answer.user or "", NOTHING))
+            fault = self._fault_of_final_list(answer, live, stated.get(answer.user or "", NOTHING))
             if fault is not None:
                 violations.add("effect wrong", answer.began, fault=fault, answer=answer.to_dict())
 
-    def _fault_when_settled(self, answer: Answer, live: int, said: Interests) -> str | None:
+    def _fault_of_final_list(self, answer: Answer, live: int, declared: Interests) -> str | None:
         if answer.run_id != live:
             return f"it comes from run {answer.run_id}, and {live} is served"
         run, log = self.contents[live], self._log(answer)
-        if vector_as_of(run, log, None, said) is not None and not shows_live_vector(answer):
+        if vector_as_of(run, log, None, declared) is not None and not shows_live_vector(answer):
             return "the user has a live vector, and nothing of it shows"
         if answer.strategy in POPULAR_STRATEGIES:
             return None
         count = sum(row.position > run.cut_off_position for row in log)
         if answer.events_since_cut_off != count:
             return f"it knows {answer.events_since_cut_off} events, the log {count}"
-        return fault_of(answer, run, log, [said])
+        return fault_of(answer, run, log, [declared])
 
     def power(self, answers: Iterable[Answer]) -> dict[str, float | None]:
         """By kind of answer, the share that is caught if it comes from the run beside its own."""
@@ -99,12 +99,12 @@ class Comparison:
 
     def _fault(self, answer: Answer, run: RunContents, since: Mapping[str, float]) -> str | None:
         log = self._log(answer) if _log_is_whole(answer, since) else None
-        return fault_of(answer, run, log, self._said(answer))
+        return fault_of(answer, run, log, self._declared(answer))
 
     def _log(self, answer: Answer) -> Sequence[LogRow]:
         return self.logs.get(answer.user or "", ())
 
-    def _said(self, answer: Answer) -> list[Interests]:
+    def _declared(self, answer: Answer) -> list[Interests]:
         """What the user may have declared when the answer was made: it may have been some time ago.
 
         The newest first, as it is the likeliest.

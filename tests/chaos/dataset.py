@@ -96,12 +96,12 @@ def make_dataset(engine: Engine, options: ChaosOptions) -> Dataset:
     titles = {f"item-{index}": title_of(index, options.groups) for index in indexes}
     categories = {f"item-{index}": category_of(index, options.groups) for index in indexes}
     with engine.begin() as connection:
-        said = {
+        rows = {
             "item_ids": list(titles),
             "titles": list(titles.values()),
             "categories": list(categories.values()),
         }
-        connection.execute(_CHAOS["store_items"], said)
+        connection.execute(_CHAOS["store_items"], rows)
         item_nos = {row.item_id: row.item_no for row in connection.execute(_CHAOS["load_item_nos"])}
         kinds = load_kinds(connection).kinds
     by_name = {kind.kind: kind for kind in kinds}

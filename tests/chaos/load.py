@@ -86,7 +86,7 @@ class Load:
         for ticker in self._tickers:
             ticker.cancel()
 
-    async def settled(self, seconds: float) -> None:
+    async def finish(self, seconds: float) -> None:
         """Wait for what is under way, so long at the most."""
         deadline = asyncio.get_running_loop().time() + seconds
         while self._under_way and asyncio.get_running_loop().time() < deadline:

@@ -57,7 +57,7 @@ class Question:
     def parameters(self) -> Parameters:
         """The parameters of the query, without those that say nothing."""
         is_list = self.endpoint == "recommendations"
-        said: dict[str, str | int | float | Sequence[str] | None] = {
+        parameters: dict[str, str | int | float | Sequence[str] | None] = {
             "limit": self.limit,
             "user_id": None if is_list else self.user,
             "category": self.categories,
@@ -72,7 +72,7 @@ class Question:
             "q": " ".join(self.words) or None,
             "exclude_seen": "true" if self.endpoint == "search" and self.user else None,
         }
-        return {name: value for name, value in said.items() if value not in (None, ())}
+        return {name: value for name, value in parameters.items() if value not in (None, ())}
 
     def popular_lists(self, strategy: str) -> tuple[str, ...]:
         """The run's lists for everybody that an answer of this strategy may be made from."""

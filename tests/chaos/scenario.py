@@ -39,7 +39,7 @@ Report = Callable[[str], None]
 TIMELINE = "timeline.txt"
 _REPORT_SECONDS = 5.0
 _LAG_SECONDS = 0.05
-_SETTLE_SECONDS = 60.0
+_LONGEST_WAIT_SECONDS = 60.0
 _MOST_USERS_READ = 200
 _FINAL_LENGTHS = (20, 100)
 """Of the lists read at the end: one that the load asks for, and may be cached, and a new one."""
@@ -92,12 +92,12 @@ class Scenario:
             await asyncio.sleep(max(0.0, began + self.options.seconds - time.monotonic()))
             report("waiting until everything has settled")
             self.load.stop()
-            await self.load.settled(_SETTLE_SECONDS)
+            await self.load.finish(_LONGEST_WAIT_SECONDS)
             night_after_night.cancel()
             with suppress(asyncio.CancelledError):
                 await night_after_night
             await self.keeper.keep_new()
-            await self._wait_until_settled()
+            await self._wait_until_shown()
         finally:
             for task in self.background:
                 task.cancel()
@@ -133,11 +133,11 @@ class Scenario:
         questions = [list_for(user, length) for user in chosen for length in _FINAL_LENGTHS]
         drawn.shuffle(questions)
         answers = [
-            await self._settled_answer(question, index) for index, question in enumerate(questions)
+            await self._final_answer(question, index) for index, question in enumerate(questions)
         ]
         return [answer for answer in answers if answer is not None]
 
-    async def _settled_answer(self, question: Question, index: int) -> Answer | None:
+    async def _final_answer(self, question: Question, index: int) -> Answer | None:
         """A list that lacks nothing, of one worker after the other; None: there is none."""
         workers = self.system.api.workers
         for attempt in range(_MOST_ATTEMPTS):
@@ -149,20 +149,20 @@ class Scenario:
         self.violations.add("no settled list", time.monotonic(), question=question)
         return None
 
-    async def _wait_until_settled(self) -> None:
+    async def _wait_until_shown(self) -> None:
         """Until lists must show all that was acknowledged."""
-        await self.fault_injector.all_started(_SETTLE_SECONDS)
+        await self.fault_injector.all_started(_LONGEST_WAIT_SECONDS)
         await self._wait_until_folded()
         await asyncio.sleep(_SHOWN_SECONDS)
 
     async def _wait_until_folded(self) -> None:
-        deadline = time.monotonic() + _SETTLE_SECONDS
+        deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
         while time.monotonic() < deadline:
             with suppress(DBAPIError):
                 if await in_thread(partial(self._load, is_folded)):
                     return
             await asyncio.sleep(0.1)
-        self.violations.add("not folded in", time.monotonic(), waited_seconds=_SETTLE_SECONDS)
+        self.violations.add("not folded in", time.monotonic(), waited_seconds=_LONGEST_WAIT_SECONDS)
 
     def _load(self, read: Callable[[Connection], Any]) -> Any:
         with self.system.engine.connect() as connection:

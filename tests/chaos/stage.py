@@ -174,11 +174,14 @@ def made_from(run: RunContents, question: Question, strategy: str, scores: Any) 
 
 
 def answer_from(
-    run: RunContents, log: list[LogRow], said: Interests = NOTHING, question: Question | None = None
+    run: RunContents,
+    log: list[LogRow],
+    declared: Interests = NOTHING,
+    question: Question | None = None,
 ) -> Answer:
     """An honest list: scores scaled as the API scales them."""
     items = [f"film-{index}" for index in range(5, 25)]
-    vector, following = vector_and_following_as_of(run, log, None, said)
+    vector, following = vector_and_following_as_of(run, log, None, declared)
     assert vector is not None
     batch = np.array([run.lists["ann"][item] for item in items])
     speed = np.array(list(live_scores(items, run, vector, following).values()))

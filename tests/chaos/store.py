@@ -48,7 +48,9 @@ def load_contents(connection: Connection, run: Any, phrases: Sequence[str] = ())
         for row in connection.execute(_CHAOS["load_lists"], asked)
     }
     kinds = KindTable(tuple(EventKind(*row) for row in connection.execute(_CHAOS["load_kinds"])))
-    said = connection.execute(_CHAOS["load_phrases"], {**asked, "phrases": list(phrases)}).all()
+    phrase_rows = connection.execute(
+        _CHAOS["load_phrases"], {**asked, "phrases": list(phrases)}
+    ).all()
     vectors = connection.execute(_CHAOS["load_vectors"], asked).all()
     return RunContents(
         run_id=run.run_id,
@@ -65,8 +67,8 @@ def load_contents(connection: Connection, run: Any, phrases: Sequence[str] = ())
         ),
         item_nos=item_nos,
         kinds=kinds,
-        phrases=_item_vectors(range(-len(said), 0), said),
-        phrase_nos={row.phrase: index - len(said) for index, row in enumerate(said)},
+        phrases=_item_vectors(range(-len(phrase_rows), 0), phrase_rows),
+        phrase_nos={row.phrase: index - len(phrase_rows) for index, row in enumerate(phrase_rows)},
         similarity_embeddings={
             item_ids[row.item_no]: row.similarity_embedding.to_numpy()
             for row in connection.execute(_CHAOS["load_similarity_embeddings"], asked)

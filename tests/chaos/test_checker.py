@@ -86,7 +86,7 @@ def test_a_named_item_that_is_shown_is_found(stage: Stage) -> None:
 def test_a_live_vector_that_lacks_an_event_or_an_interest_is_found(stage: Stage) -> None:
     stage.acknowledged(20)
     run, log = stage.run()
-    said = Interests(items=("film-29",))
+    declared = Interests(items=("film-29",))
 
     class Row:
         events_since_cut_off = 0
@@ -95,19 +95,19 @@ def test_a_live_vector_that_lacks_an_event_or_an_interest_is_found(stage: Stage)
             self.embedding = type("Stored", (), {"to_numpy": lambda _self: vector})()
             self.next_item_nos = following.item_nos.tolist()
 
-    whole = vector_and_following_as_of(run, log, None, said)
+    whole = vector_and_following_as_of(run, log, None, declared)
     assert len(whole[1])
     for stored in (
         whole,
         (whole[0], Ranking.empty()),
-        vector_and_following_as_of(run, log[:-1], None, said),
+        vector_and_following_as_of(run, log[:-1], None, declared),
         vector_and_following_as_of(run, log, None),
     ):
         checking.check_vectors(
             {"ann": Row(*stored)},
             run=run,
             logs={"ann": log},
-            interests={"ann": said},
+            interests={"ann": declared},
             users=["ann"],
             violations=stage.violations,
             at=0.0,

@@ -98,8 +98,8 @@ def test_an_answer_that_names_an_unpublished_run_is_found(stage: Stage) -> None:
 def test_a_list_made_with_interests_that_may_stand_is_honest(stage: Stage) -> None:
     stage.acknowledged(5)
     run, log = stage.run()
-    said = Interests(items=("film-29",))
-    answer = answer_from(run, log, said)
+    declared = Interests(items=("film-29",))
+    answer = answer_from(run, log, declared)
     stage.ledger.state(Stated("ann", (), ("film-29",), answer.began, None))
     assert compared(stage, run, log, answer, answer_from(run, log)) == {}
 

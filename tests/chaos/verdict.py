@@ -69,7 +69,7 @@ class Verdict:
         power = comparison.power(answers)
         self._check_log(stored)
         checking.check_exclusions(final, logs, stored.interests, self.dataset, self.violations)
-        comparison.check_settled(final, stored.live, stored.interests, self.violations)
+        comparison.check_final_lists(final, stored.live, stored.interests, self.violations)
         return {
             "versions_checked": versions,
             "version_check_power": power["blend"],

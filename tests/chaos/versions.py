@@ -37,13 +37,13 @@ def fault_of(
     answer: Answer,
     run: RunContents,
     log: Sequence[LogRow] | None,
-    said: Sequence[Interests] = (NOTHING,),
+    declared: Sequence[Interests] = (NOTHING,),
 ) -> str | None:
     """Why the answer cannot come from this run alone; None if it can.
 
     `log`: the user's rows in order of position; None: the log has lost rows since (a deletion), and
-    the live vector of that time cannot be computed again. `said`: what the user may have declared
-    by then, each instead of the others.
+    the live vector of that time cannot be computed again. `declared`: what the user may have
+    declared by then, each instead of the others.
     """
     if answer.cut_off_at != run.cut_off_at:
         return f"the run's cut-off is {run.cut_off_at}, not {answer.cut_off_at}"
@@ -57,7 +57,7 @@ def fault_of(
     fault = _fault_of_batch(answer, run)
     if fault is not None or log is None:
         return fault
-    return _fault_of_speed(answer, run, log, said)
+    return _fault_of_speed(answer, run, log, declared)
 
 
 def is_comparable(answer: Answer, *, log_is_whole: bool) -> bool:
@@ -200,7 +200,7 @@ def _fault_of_batch(answer: Answer, run: RunContents) -> str | None:
 
 
 def _fault_of_speed(
-    answer: Answer, run: RunContents, log: Sequence[LogRow], said: Sequence[Interests]
+    answer: Answer, run: RunContents, log: Sequence[LogRow], declared: Sequence[Interests]
 ) -> str | None:
     """Why the speed scores fit no live vector that the user can have had."""
     events_shown = answer.events_since_cut_off
@@ -210,7 +210,7 @@ def _fault_of_speed(
     # A list that there was no time to hear them for comes without the interests, and says so.
     extra_words = (asked, ()) if asked and answer.degraded is not None else (asked,)
     fault: str | None = None
-    for interests in (given.with_words(words) for words in extra_words for given in said):
+    for interests in (given.with_words(words) for words in extra_words for given in declared):
         for count in counts:
             vector, following = vector_and_following_as_of(run, log, count, interests)
             near: Scores = (

@@ -109,10 +109,10 @@ def test_a_long_enough_history_has_forgotten_the_interests() -> None:
 def test_causes_add_up_to_the_scores_with_interests_too(
     used: list[int], declared: list[int]
 ) -> None:
-    said = history(used, declared)
-    vector = live_vector(SPACE, CATALOGUE, said)
+    both = history(used, declared)
+    vector = live_vector(SPACE, CATALOGUE, both)
     assert vector is not None
-    found = because(SPACE, CATALOGUE, NO_TRANSITIONS, said, CATALOGUE.item_nos)
+    found = because(SPACE, CATALOGUE, NO_TRANSITIONS, both, CATALOGUE.item_nos)
     scores = found.of_items.sum(axis=1) + found.trend
     assert scores == pytest.approx(_VECTORS.astype(np.float64) @ vector, abs=1e-4)
 

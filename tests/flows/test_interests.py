@@ -72,7 +72,7 @@ def test_a_user_with_words_alone_has_a_live_vector_from_the_night_on(shop: Engin
 def test_what_is_said_while_a_run_is_made_counts_from_the_promotion_on(shop: Engine) -> None:
     declares(shop, "changed", ["group 1"])
     declares(shop, "silenced", ["group 1"])
-    said_at = {
+    declared_at = {
         "Read the history": ("early", ["group 1"]),
         "Write the live vectors": ("changed", ["group 2"]),
         "Build the index": ("silenced", []),
@@ -82,13 +82,13 @@ def test_what_is_said_while_a_run_is_made_counts_from_the_promotion_on(shop: Eng
 
     def watch(step: str, seconds: float | None) -> None:
         steps.add(step)
-        if seconds is None and step in said_at:
-            declares(shop, *said_at[step])
+        if seconds is None and step in declared_at:
+            declares(shop, *declared_at[step])
 
     run_now(watch)
 
-    assert set(said_at) <= steps
-    for user, words in said_at.values():
+    assert set(declared_at) <= steps
+    for user, words in declared_at.values():
         groups = {no % GROUPS for no in nearest(shop, user)}
         assert groups == {int(word.removeprefix("group ")) for word in words}, user
     with shop.begin() as connection:

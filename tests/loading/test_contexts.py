@@ -73,7 +73,7 @@ def written(folder: Path, suffix: str, rows: list[Row]) -> Path:
     if suffix == "csv":
         texts = [row["context"] and json.dumps(row["context"]) for row in rows]
         return write_csv(
-            path, [row | {"context": said} for row, said in zip(rows, texts, strict=True)]
+            path, [row | {"context": context} for row, context in zip(rows, texts, strict=True)]
         )
     return (write_jsonl if suffix == "jsonl" else write_parquet)(path, rows)
 
@@ -159,8 +159,8 @@ def test_one_row_that_is_no_json_keeps_no_other_from_being_read(
     assert guessed.advice is not None
     assert "1 events" in guessed.advice
     assert stored(engine) == [PHONE, {"device": "tv"}, None]
-    said = load_path(path, database_url, columns={"context": "context"})
-    assert said.rejected == {Reason.CONTEXT_NOT_TEXTS: 1}
+    named = load_path(path, database_url, columns={"context": "context"})
+    assert named.rejected == {Reason.CONTEXT_NOT_TEXTS: 1}
 
 
 def test_of_a_column_that_nobody_named_only_what_is_kept_is_judged(
@@ -171,8 +171,8 @@ def test_of_a_column_that_nobody_named_only_what_is_kept_is_judged(
     guessed = load_path(path, database_url, create_items=True)
     assert (guessed.rejected, guessed.contexts_not_kept) == ({}, 1)
     assert stored(engine) == [PHONE, PHONE, None, PHONE, None]
-    said = load_path(path, database_url, columns={"context": "context"})
-    assert said.rejected == {Reason.CONTEXT_NOT_TEXTS: 3, Reason.CONTEXT_NAME: 1}
+    named = load_path(path, database_url, columns={"context": "context"})
+    assert named.rejected == {Reason.CONTEXT_NOT_TEXTS: 3, Reason.CONTEXT_NAME: 1}
 
 
 def test_a_faulty_context_in_an_export_of_ours_is_a_reject(
@@ -212,9 +212,9 @@ def test_a_part_that_nobody_named_is_read_if_it_looks_like_one(
     report = load_path(path, database_url, create_items=True)
     assert (report.rejected, report.contexts_not_kept) == ({}, 1)
     assert stored(engine) == [None, *[{"daypart": "evening"}] * MOST_CONTEXT_VALUES]
-    said = load_path(path, database_url, columns={"context.device": "context_device"})
-    assert said.rejected.get(Reason.CONTEXT_VALUE, 0) == (len(rows) if "longer" in why else 0)
-    assert said.events_repeated == (0 if "longer" in why else len(rows))
+    named = load_path(path, database_url, columns={"context.device": "context_device"})
+    assert named.rejected.get(Reason.CONTEXT_VALUE, 0) == (len(rows) if "longer" in why else 0)
+    assert named.events_repeated == (0 if "longer" in why else len(rows))
 
 
 def test_a_column_that_holds_something_else_is_not_read(

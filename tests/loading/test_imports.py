@@ -33,10 +33,10 @@ Bring = Callable[..., Imported]
 def bring(app_engine: Engine, database_url: str) -> Bring:
     """Runs an import of a source."""
 
-    def run(source: Any, **said: Any) -> Imported:
-        options = LoadOptions(**{"create_items": True, **said.pop("options", {})})
-        said = {"shown_source": "the source", "imported_by": "a test", **said}
-        request = ImportRequest("shop", source, options=options, **said)
+    def run(source: Any, **fields: Any) -> Imported:
+        options = LoadOptions(**{"create_items": True, **fields.pop("options", {})})
+        fields = {"shown_source": "the source", "imported_by": "a test", **fields}
+        request = ImportRequest("shop", source, options=options, **fields)
         return import_new(request, ImportHistory(app_engine.begin), database_url)
 
     return run

@@ -67,13 +67,13 @@ def test_a_movielens_folder_becomes_items_and_ratings(
     assert list(report.skipped_files) == ["links.csv"]
     assert "holds nothing to load" in report.skipped_files["links.csv"]
     with engine.connect() as connection:
-        said = connection.execute(
+        ratings = connection.execute(
             text(
                 "select value, least, greatest, strength"
                 " from interactions join rating_scales using (scale_no) order by value"
             )
         )
-        assert [tuple(row) for row in said] == [
+        assert [tuple(row) for row in ratings] == [
             (0.5, 0.5, 5, pytest.approx(-2 / 3)),
             (4, 0.5, 5, pytest.approx(5 / 9, abs=1e-5)),
         ]

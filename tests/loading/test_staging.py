@@ -38,11 +38,11 @@ def test_staged_events_say_what_the_batch_said(events: list[Event]) -> None:
     staged = staged_events(batch_of(events))
     users = dict(zip(*staged.users.to_pydict().values(), strict=True))
     items = dict(zip(*staged.items.to_pydict().values(), strict=True))
-    said = {
+    rows = {
         row["row_no"]: (row["event_id"], users[row["user_at"]], items[row["item_at"]])
         for row in staged.events.to_pylist()
     }
-    assert said == dict(enumerate(events, 1))
+    assert rows == dict(enumerate(events, 1))
 
 
 @given(EVENTS)

@@ -123,9 +123,9 @@ def test_every_file_is_understood_or_refused(
                 found = [(*row[:5], None) for row in found]
             assert sorted(found, key=str) == sorted(expected, key=str)
             assert report.rejected == case.rejected
-            said = " ".join(
+            mentioned = " ".join(
                 " ".join([*plan.notes, plan.layout or "", *(each.read_as for each in plan.columns)])
                 for plan in understood
             )
-            assert [words for words in case.mentions if words not in said] == []
+            assert [words for words in case.mentions if words not in mentioned] == []
             assert tuple(report.unread_columns.get(case.file, ())) == case.unread or not case.unread

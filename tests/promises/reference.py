@@ -45,7 +45,11 @@ class Reference:
             histories[self.numbers[event.user_id]].append(event)
         space = self.spaces[run_id]
         items = random_phrases(list(WORDS.values()), run_id).followed_by(space.items)
-        saying = {self.numbers[user]: said for user, said in self.interests.items() if any(said)}
+        saying = {
+            self.numbers[user]: interests
+            for user, interests in self.interests.items()
+            if any(interests)
+        }
         return {
             user_no: live_vector_and_following(
                 space.space,

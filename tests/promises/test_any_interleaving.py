@@ -128,9 +128,9 @@ class AnyInterleaving(RuleBasedStateMachine):
                 record(connection, events)
         return kept
 
-    @rule(user=st.sampled_from(USERS), said=INTERESTS)
-    def state(self, user: str, said: tuple[list[str], list[int]]) -> None:
-        words, items = said
+    @rule(user=st.sampled_from(USERS), interests=INTERESTS)
+    def state(self, user: str, interests: tuple[list[str], list[int]]) -> None:
+        words, items = interests
         item_nos = [self.item_nos[item] for item in items]
         known, before = user in self.expected.numbers, self.expected.interests.get(user, ([], []))
         with self.engine.begin() as connection:
@@ -330,9 +330,9 @@ class AnyInterleaving(RuleBasedStateMachine):
             rows = connection.execute(text(query), {"run_id": run_id}).all()
         stored = {row.user_no: row for row in rows if row.embedding is not None}
         expected = self.expected.vectors(run_id)
-        said = {user_no: found for user_no, found in expected.items() if found[0] is not None}
-        assert stored.keys() == said.keys()
-        for user_no, (vector, following) in said.items():
+        known = {user_no: found for user_no, found in expected.items() if found[0] is not None}
+        assert stored.keys() == known.keys()
+        for user_no, (vector, following) in known.items():
             row = stored[user_no]
             assert row.embedding.to_numpy() == pytest.approx(vector, abs=1e-5)
             assert (row.next_item_nos or []) == following.item_nos.tolist()

@@ -34,5 +34,5 @@ def films(answer: httpx.Response) -> set[int]:
     return {int(item_id.removeprefix("film-")) for item_id in ids(answer)}
 
 
-async def put(client: httpx.AsyncClient, user: str = "ann", **said: Any) -> httpx.Response:
-    return await client.put(f"/v1/users/{user}", json=said)
+async def put(client: httpx.AsyncClient, user: str = "ann", **fields: Any) -> httpx.Response:
+    return await client.put(f"/v1/users/{user}", json=fields)

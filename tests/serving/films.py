@@ -55,9 +55,9 @@ class Films:
     nos: Mapping[str, int]
 
 
-def store_film(engine: Engine, item_id: str, title: str, **said: Any) -> int:
+def store_film(engine: Engine, item_id: str, title: str, **fields: Any) -> int:
     """An item made as an app makes it, without an embedding in any run."""
-    row = {"item_id": item_id, "title": title, **said}
+    row = {"item_id": item_id, "title": title, **fields}
     with engine.begin() as connection:
         statement = insert(tables.items).values(row).returning(tables.items.c.item_no)
         return int(connection.execute(statement).scalar_one())
@@ -116,10 +116,10 @@ def _store_word_parameters(connection: Any, run_id: int) -> None:
             "run_id": run_id,
             "term": term,
             "idf": 1.0,
-            "embedding": np.array([*said, *said], dtype=np.float32),
-            "context_embedding": np.array(said, dtype=np.float32),
+            "embedding": np.array([*vector, *vector], dtype=np.float32),
+            "context_embedding": np.array(vector, dtype=np.float32),
         }
-        for term, said in TERMS.items()
+        for term, vector in TERMS.items()
     ]
     connection.execute(insert(tables.term_embeddings), rows)
 

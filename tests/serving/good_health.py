@@ -78,7 +78,7 @@ def kept_up(**changes: Any) -> dict[str, Any]:
     return {"kept_up": replace(KEPT_UP, **changes)}
 
 
-def assert_said_alone(changes: dict[str, Any], check: str, severity: str, words: str) -> None:
+def assert_only_finding(changes: dict[str, Any], check: str, severity: str, words: str) -> None:
     """Of a system in good health but for the changes, one check says so and no other."""
     found = judged(replace(WELL, **changes))
     assert found[check].severity == severity, found[check]

@@ -30,12 +30,12 @@ def ann(seeds: Seeds) -> int:
         connection.execute(
             update(tables.items)
             .where(tables.items.c.item_no == bindparam("film"))
-            .values(categories=bindparam("genres"), attributes=bindparam("said")),
+            .values(categories=bindparam("genres"), attributes=bindparam("values")),
             [
                 {
                     "film": f[n],
                     "genres": [GENRES[n % 3]],
-                    "said": {
+                    "values": {
                         "made": n // 10,
                         "tags": [GENRES[n % 3], "film"],
                         "short": n % 2 == 0,

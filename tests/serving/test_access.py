@@ -122,14 +122,14 @@ async def test_a_key_opens_only_what_its_scopes_name(
 async def test_what_is_said_of_users_needs_a_scope_of_its_own(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
-    said = {"attributes": {"mail": "ann@example.org"}}
+    profile = {"attributes": {"mail": "ann@example.org"}}
     client.headers["X-API-Key"] = seeds.key("users", name="backend")
-    assert (await client.put("/v1/users/ann", json=said)).status_code == 201
-    assert (await client.get("/v1/users/ann")).json()["attributes"] == said["attributes"]
+    assert (await client.put("/v1/users/ann", json=profile)).status_code == 201
+    assert (await client.get("/v1/users/ann")).json()["attributes"] == profile["attributes"]
     assert (await recommended(client, "ann")).status_code == 403
     client.headers["X-API-Key"] = seeds.key("read", "write", "admin", name="no backend")
     for user in ("ann", "nobody"):
-        for method, body in (("GET", None), ("PUT", said), ("DELETE", None)):
+        for method, body in (("GET", None), ("PUT", profile), ("DELETE", None)):
             answer = await client.request(method, f"/v1/users/{user}", json=body)
             assert answer.status_code == 403, "nor is it told who is known"
             assert "scope users" in answer.json()["detail"]

@@ -112,8 +112,8 @@ def test_only_a_server_that_its_machine_alone_reaches_shows_all_to_everybody(
     given = {"database_url": "postgresql://x", "redis_url": "redis://x", "api_host": host}
     exposure = ServingSettings(**given).exposure()
     assert (exposure.docs, exposure.metrics) == (who, who)
-    said = ServingSettings(**given, api_docs="open", api_metrics="off").exposure()
-    assert (said.docs, said.metrics) == ("open", "off")
+    chosen = ServingSettings(**given, api_docs="open", api_metrics="off").exposure()
+    assert (chosen.docs, chosen.metrics) == ("open", "off")
 
 
 async def test_metrics_may_need_a_key_of_the_scope_admin(start: Start, seeds: Seeds) -> None:

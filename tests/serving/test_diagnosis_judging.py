@@ -44,7 +44,7 @@ from tests.serving.good_health import (
     NOW,
     WELL,
     ago,
-    assert_said_alone,
+    assert_only_finding,
     contents,
     judged,
     kept_up,
@@ -131,7 +131,7 @@ def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
 def test_what_is_wrong_is_said_and_nothing_else(
     changes: dict[str, Any], check: str, severity: str, words: str
 ) -> None:
-    assert_said_alone(changes, check, severity, words)
+    assert_only_finding(changes, check, severity, words)
 
 
 def test_what_a_problem_has_lasted_for_is_reported() -> None:

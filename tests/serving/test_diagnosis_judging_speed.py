@@ -26,7 +26,7 @@ from tests.serving.good_health import (
     SERVED,
     WELL,
     ago,
-    assert_said_alone,
+    assert_only_finding,
     judged,
     kept_up,
 )
@@ -64,7 +64,7 @@ from tests.serving.good_health import (
 def test_what_the_speed_layer_leaves_undone_is_said_and_nothing_else(
     changes: dict[str, Any], check: str, severity: str, words: str
 ) -> None:
-    assert_said_alone(changes, check, severity, words)
+    assert_only_finding(changes, check, severity, words)
 
 
 def test_whether_a_worker_has_to_be_started_or_looked_at_is_reported() -> None:

@@ -22,9 +22,9 @@ OTHERWISE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("other", "said"), OTHERWISE)
+@pytest.mark.parametrize(("other", "difference"), OTHERWISE)
 async def test_the_same_id_with_another_content_is_refused_with_the_index_and_both_contents(
-    client: httpx.AsyncClient, seeds: Seeds, other: dict[str, Any], said: str
+    client: httpx.AsyncClient, seeds: Seeds, other: dict[str, Any], difference: str
 ) -> None:
     await send(client, FIRST)
     answer = await send(client, event("eve", 3), FIRST, {**FIRST, **other})
@@ -33,7 +33,7 @@ async def test_the_same_id_with_another_content_is_refused_with_the_index_and_bo
     found = faults(answer)
     assert list(found) == ["/events/2/event_id"]
     assert "'order-1' was recorded before" in found["/events/2/event_id"]
-    assert said in found["/events/2/event_id"]
+    assert difference in found["/events/2/event_id"]
     assert seeds.count("interactions") == 1, "all or none"
     assert seeds.count("users") == 1
 

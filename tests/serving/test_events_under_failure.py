@@ -299,14 +299,14 @@ def test_events_are_durable_even_where_the_database_says_otherwise(
     engine: Engine, film_nos: list[int]
 ) -> None:
     parameters = record_parameters([events.event("ann", film_nos[0])])
-    for said, applied in (("off", "on"), ("local", "local")):
+    for setting, applied in (("off", "on"), ("local", "local")):
         with engine.connect() as connection:
-            connection.execute(text(f"set synchronous_commit = {said}"))
+            connection.execute(text(f"set synchronous_commit = {setting}"))
             connection.commit()
             connection.execute(statements("log")["record_events"], parameters)
             assert connection.execute(text("show synchronous_commit")).scalar_one() == applied
             connection.commit()
-            assert connection.execute(text("show synchronous_commit")).scalar_one() == said
+            assert connection.execute(text("show synchronous_commit")).scalar_one() == setting
 
 
 async def test_a_flood_of_events_at_a_frozen_database_is_refused_while_reads_are_answered(

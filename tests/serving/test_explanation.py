@@ -57,8 +57,8 @@ async def test_each_item_has_its_score_and_rank_in_each_source_also_from_the_cac
     # Without diversity and caps it is the order of the blend.
     assert [item["blend_rank"] for item in items] == [*range(1, 30)]
     for item in items:
-        for name, said in item["sources"].items():
-            assert said["scaled"] == item["scores"][name]
+        for name, source in item["sources"].items():
+            assert source["scaled"] == item["scores"][name]
     weights = answer.json()["policy"]["weights"]
     for item in items:
         blended = sum(weights[name] * score**4 for name, score in item["scores"].items())

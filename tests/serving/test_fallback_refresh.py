@@ -55,9 +55,9 @@ def lists_of_categories_locked(engine: Engine) -> Iterator[None]:
         assert locker.in_transaction()
 
 
-def change(seeds: Seeds, film: int, **said: object) -> None:
+def change(seeds: Seeds, film: int, **values: object) -> None:
     item_no = seeds.film_nos[film]
-    seeds.write(update(tables.items).where(tables.items.c.item_no == item_no).values(**said))
+    seeds.write(update(tables.items).where(tables.items.c.item_no == item_no).values(**values))
 
 
 async def test_what_changes_while_a_refresh_reads_is_not_taken_back_by_it(
@@ -120,8 +120,8 @@ async def test_after_any_change_a_refresh_answers_what_a_new_process_would(
         {"attributes": {"year": 1990}},
     )
     fallback = container.fallback
-    for film, said in product((0, 25), changes):
-        change(seeds, film, **said)
+    for film, values in product((0, 25), changes):
+        change(seeds, film, **values)
         await fallback.refresh()
         items, expected = fallback._items, await answers_of_a_new_process(container, filters)
         assert [fallback.answer(100, filters=each) for each in filters] == expected

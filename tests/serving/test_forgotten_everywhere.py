@@ -189,8 +189,8 @@ async def test_a_forgotten_user_is_in_no_table_key_or_file(
 
 async def leave_traces(client: httpx.AsyncClient, engine: Engine, seeds: Seeds) -> None:
     """All that a user can leave over HTTP and by the nights' work, in every table of users."""
-    said = {"attributes": {"of": ANN}, "interests": {"words": ["noir"], "items": ["film-9"]}}
-    await client.put(f"/v1/users/{ANN}", json=said)
+    profile = {"attributes": {"of": ANN}, "interests": {"words": ["noir"], "items": ["film-9"]}}
+    await client.put(f"/v1/users/{ANN}", json=profile)
     sent = [event(ANN, film, event_id=f"e-{film}") for film in range(3)]
     await send(client, *sent, event(VISITOR, 3), event(VISITOR, 4))
     await client.delete("/v1/events/e-2")

@@ -89,6 +89,6 @@ def test_any_other_text_is_a_cursor_or_is_refused(text: str) -> None:
 
 
 def test_a_position_out_of_reach_is_refused() -> None:
-    said = base64.urlsafe_b64encode(f"1:{2**63}".encode()).decode().rstrip("=")
+    cursor = base64.urlsafe_b64encode(f"1:{2**63}".encode()).decode().rstrip("=")
     with pytest.raises(InvalidInputError):
-        Cursor.decode(said)
+        Cursor.decode(cursor)

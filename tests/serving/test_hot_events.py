@@ -41,7 +41,7 @@ FIELDS: Mapping[str, list[Any]] = {
 EVENTS = st.one_of(
     st.fixed_dictionaries(
         {}, optional={name: st.sampled_from(values) for name, values in FIELDS.items()}
-    ).map(lambda said: {**GOOD, **said}),
+    ).map(lambda fields: {**GOOD, **fields}),
     st.sampled_from([GOOD, {**GOOD, "kind": "rate", "value": 4}, {}, [], "odd", None, 1]),
 )
 BODIES = st.one_of(
@@ -132,15 +132,15 @@ async def two(start: Start) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
 def compared(answer: httpx.Response, own: str) -> tuple[int, dict[str, str], Any]:
     """What an answer says, whichever way and example it is of."""
     headers = {name: value for name, value in answer.headers.items() if name not in OF_ONE_ANSWER}
-    said = json.loads(answer.text.replace(own, OWN)) if answer.content else None
-    if said is not None:
-        said.pop("request_id", None)
-        made = said.get("event_ids")
+    content = json.loads(answer.text.replace(own, OWN)) if answer.content else None
+    if content is not None:
+        content.pop("request_id", None)
+        made = content.get("event_ids")
         # Events without an id get one.
-        said["event_ids"] = made and [each if OWN in each else len(each) for each in made]
-        for result in said.get("results") or ():
+        content["event_ids"] = made and [each if OWN in each else len(each) for each in made]
+        for result in content.get("results") or ():
             result.pop("event_id")
-    return answer.status_code, headers, said
+    return answer.status_code, headers, content
 
 
 def stored(seeds: Seeds, answer: httpx.Response, own: str) -> list[tuple[Any, ...]]:

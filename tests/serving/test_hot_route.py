@@ -152,10 +152,10 @@ def compared(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
     }
     if not answer.content:
         return answer.status_code, headers, None
-    said = {name: value for name, value in answer.json().items() if name not in OF_ONE_ANSWER}
-    if said.get("run"):
-        del said["run"]["age_seconds"]
-    return answer.status_code, headers, said
+    body = {name: value for name, value in answer.json().items() if name not in OF_ONE_ANSWER}
+    if body.get("run"):
+        del body["run"]["age_seconds"]
+    return answer.status_code, headers, body
 
 
 async def written(*clients: httpx.AsyncClient) -> None:

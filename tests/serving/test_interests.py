@@ -69,8 +69,8 @@ async def test_what_is_left_out_is_taken_back(client: httpx.AsyncClient) -> None
 
 @pytest.mark.usefixtures("run_id")
 async def test_what_declaring_answers_is_what_reading_answers(client: httpx.AsyncClient) -> None:
-    for said in ({}, {"words": ["noir"]}, {"words": ["noir"]}, {"items": ["film-3"]}, {}):
-        stored = await put(client, interests=said)
+    for fields in ({}, {"words": ["noir"]}, {"words": ["noir"]}, {"items": ["film-3"]}, {}):
+        stored = await put(client, interests=fields)
         assert stored.json() == (await client.get("/v1/users/ann")).json()
 
 
@@ -96,7 +96,7 @@ async def test_unknown_items_are_named_and_nothing_is_stored(client: httpx.Async
 
 
 async def test_bad_input_says_where(client: httpx.AsyncClient, subtests: pytest.Subtests) -> None:
-    for said, where in (
+    for fields, where in (
         ({"interests": {"words": ["x"] * 51}}, "/interests/words"),
         ({"interests": {"words": ["x" * 201]}}, "/interests/words/0"),
         ({"interests": {"words": ["   "]}}, "/interests/words/0"),
@@ -107,8 +107,8 @@ async def test_bad_input_says_where(client: httpx.AsyncClient, subtests: pytest.
         ({"attributes": [1]}, "/attributes"),
         ({"interest": ["robots"]}, "/interest"),
     ):
-        with subtests.test(said=said):
-            answer = await put(client, **said)
+        with subtests.test(fields=fields):
+            answer = await put(client, **fields)
             assert answer.status_code == 422, answer.text
             assert where in faults(answer)
 

@@ -74,13 +74,13 @@ async def test_an_item_withdrawn_in_one_process_leaves_cached_lists_of_another_a
 ) -> None:
     client, other = await start(), await start()
     assert "film-9" not in ids(await recommended(other, "ann", limit=1))
-    for film, said in (
+    for film, fields in (
         (9, {"attributes": {"expire_at": EARLIER}}),
         (8, {"attributes": {"publish_at": LATER}}),
         (7, {"available": False}),
     ):
         assert f"film-{film}" in ids(await recommended(other, "ann", limit=8))
-        await client.put(f"/v1/items/film-{film}", json={"title": "Film", **said})
+        await client.put(f"/v1/items/film-{film}", json={"title": "Film", **fields})
         assert f"film-{film}" not in ids(await recommended(other, "ann", limit=8))
         # A list without the item is as good as before.
         assert (await recommended(other, "ann", limit=1)).json()["source"] == "cache"

@@ -94,7 +94,7 @@ def _holds_true(value: Any) -> bool:
     return any(each is True for each in (value if isinstance(value, list) else [value]))
 
 
-def said(item: Mapping[str, Any]) -> dict[str, Any]:
+def fields_of(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: item[name] for name in ("title", *DEFAULTS)}
 
 
@@ -113,7 +113,7 @@ async def follow(
         assert answer.status_code == (200 if name in known else 404), answer.text
         if name in known:
             known[name] = {**DEFAULTS, **merge_patch(known[name], given_body)}
-            assert said(answer.json()) == known[name]
+            assert fields_of(answer.json()) == known[name]
     elif act == "delete":
         answer = await client.delete(path)
         assert answer.status_code == (200 if name in known else answer.status_code)
@@ -141,7 +141,7 @@ async def test_the_catalogue_is_like_a_dictionary(
     for step in taken:
         await follow(client, step, known)
     listed = await everything(client, limit=3)
-    assert {i["item_id"]: said(i) for i in listed if i["item_id"] in NAMES} == known
+    assert {i["item_id"]: fields_of(i) for i in listed if i["item_id"] in NAMES} == known
     for name in NAMES:
         found = await client.get(f"/v1/items/{name.replace('/', '%2F')}")
         assert found.status_code == (200 if name in known else 404)
@@ -212,7 +212,7 @@ async def test_a_patch_that_would_make_a_bad_item_is_refused_with_the_location(
     merge = {"Content-Type": "application/merge-patch+json"}
     answer = await client.patch("/v1/items/seven", content=b'{"available": false}', headers=merge)
     assert answer.status_code == 200
-    assert said(answer.json()) == {**DEFAULTS, **full, "available": False}
+    assert fields_of(answer.json()) == {**DEFAULTS, **full, "available": False}
 
 
 async def test_a_batch_is_stored_all_or_none_or_in_part_with_a_result_per_entry(

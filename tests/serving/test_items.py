@@ -53,8 +53,8 @@ def _nested(levels: int) -> list[Any]:
 
 
 async def test_a_number_beyond_64_bits_is_stored_and_found(client: httpx.AsyncClient) -> None:
-    said = {**BODY, "attributes": {"a": 1e30}}
-    assert (await client.put("/v1/items/seven", json=said)).status_code == 201
+    body = {**BODY, "attributes": {"a": 1e30}}
+    assert (await client.put("/v1/items/seven", json=body)).status_code == 201
     found = (await client.get("/v1/items/seven")).json()
     assert found["attributes"]["a"] == pytest.approx(1e30)
 

@@ -23,8 +23,8 @@ def boss(seeds: Seeds) -> dict[str, str]:
     return {"X-API-Key": seeds.key(*SCOPES, name="boss")}
 
 
-async def made(client: httpx.AsyncClient, boss: dict[str, str], **said: Any) -> dict[str, Any]:
-    body = {"name": "shop", "scopes": ["read", "write"], **said}
+async def made(client: httpx.AsyncClient, boss: dict[str, str], **fields: Any) -> dict[str, Any]:
+    body = {"name": "shop", "scopes": ["read", "write"], **fields}
     answer = await client.post("/v1/admin/keys", json=body, headers=boss)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())

@@ -25,8 +25,8 @@ async def operator(client: httpx.AsyncClient, seeds: Seeds) -> httpx.AsyncClient
     return client
 
 
-async def put(client: httpx.AsyncClient, kind: str, **said: Any) -> httpx.Response:
-    return await client.put(f"/v1/event-kinds/{kind}", json=said)
+async def put(client: httpx.AsyncClient, kind: str, **fields: Any) -> httpx.Response:
+    return await client.put(f"/v1/event-kinds/{kind}", json=fields)
 
 
 async def test_a_kind_is_created_changed_used_and_told_of_in_the_audit_log(
@@ -62,14 +62,14 @@ async def test_a_kind_is_created_changed_used_and_told_of_in_the_audit_log(
 
 
 async def test_a_kind_that_cannot_be_is_refused(operator: httpx.AsyncClient, seeds: Seeds) -> None:
-    for said in (
+    for fields in (
         {}, {"weight": 1e9}, {"weight": "3"}, {"weight": -1, "marks_seen": False},
         {"weight": -1, "value": {"scale": "1:5"}}, {"weight": 1, "value": {"scale": "5:1"}},
         {"weight": 1, "value": {"smallest": 1, "greatest": 2}}, {"weight": 1, "half_life_days": -1},
         {"weight": 1, "value": {"smallest": 2, "greatest": 1, "reference": 1}},
         {"weight": 1, "of": 1},
     ):  # fmt: skip
-        assert (await put(operator, "share", **said)).status_code == 422, said
+        assert (await put(operator, "share", **fields)).status_code == 422, fields
     for value, where in (
         ({"scale": "1:5", "reference": 2}, ["/value/reference"]),
         ({"smallest": 1, "reference": "2"}, ["/value/greatest", "/value/reference"]),
@@ -149,8 +149,8 @@ async def test_a_kind_said_again_is_no_change_for_the_audit_log(
     operator: httpx.AsyncClient, seeds: Seeds
 ) -> None:
     for status in (201, 200):
-        said = await put(operator, "share", weight=0.1, half_life_days=0.3)
-        assert (said.status_code, said.json()["weight"]) == (status, 0.1)
+        answer = await put(operator, "share", weight=0.1, half_life_days=0.3)
+        assert (answer.status_code, answer.json()["weight"]) == (status, 0.1)
     with seeds.engine.connect() as connection:
         acts = text("select act from audit_log where subject = 'share'")
         assert connection.execute(acts).scalars().all() == ["create kind"]

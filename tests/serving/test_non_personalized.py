@@ -33,8 +33,8 @@ async def test_each_list_is_the_runs_own_filled_up_with_what_is_popular(
         with subtests.test(path=path):
             answer = await client.get(asked(path, limit=3))
             assert films(answer) == first
-            said = answer.json()
-            assert (said["strategy"], said["run"]["id"], said["degraded"]) == (
+            body = answer.json()
+            assert (body["strategy"], body["run"]["id"], body["degraded"]) == (
                 strategy,
                 run_id,
                 None,

@@ -124,8 +124,8 @@ async def test_a_generated_client_calls_the_api(
     assert (status, latest.items[0].item_id) == (200, "seven")
     status, searched = await call("search.search", q="seven")
     assert (status, searched.items[0].title) == (200, "Seven")
-    said = models.UserBody.from_dict({"interests": {"words": ["crime"]}})
-    assert (await call("users.put_user", user_id="ann", body=said))[0] in {200, 201}
+    profile = models.UserBody.from_dict({"interests": {"words": ["crime"]}})
+    assert (await call("users.put_user", user_id="ann", body=profile))[0] in {200, 201}
     status, forgotten = await call("users.forget_user", user_id="ann")
     assert (status, forgotten.removed.users) == (200, 1)
     status, ready = await call("operation.readyz")

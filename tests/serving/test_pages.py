@@ -71,9 +71,9 @@ async def run_id(client: httpx.AsyncClient, seeds: Seeds) -> int:
     """Ann likes films 3 and then 9, has begun 2 and 27, bought 28 and dislikes 4."""
     events = [("view", 2), ("like", 3), ("view", 28), ("purchase", 28), ("view", 27), ("like", 9)]
     times = [f"2026-11-2{n}T12:00:00Z" for n in range(len(events))]
-    said = [event("ann", film, kind, occurred_at=at)
+    sent = [event("ann", film, kind, occurred_at=at)
             for (kind, film), at in zip(events, times, strict=True)]  # fmt: skip
-    assert (await send(client, *said, event("ann", 4, "dislike"))).status_code == 202
+    assert (await send(client, *sent, event("ann", 4, "dislike"))).status_code == 202
     return publish(seeds)
 
 

@@ -23,8 +23,8 @@ through_one_app = settings(
 )
 
 
-def sent(said: str) -> str:
-    return quote(said, safe="")
+def sent(text: str) -> str:
+    return quote(text, safe="")
 
 
 @through_one_app

@@ -12,8 +12,8 @@ _REQUESTS = 10
 
 
 def _request(key: str, event_id: str) -> bytes:
-    said = {"user_id": "ann", "item_id": "film-1", "kind": "view", "event_id": event_id}
-    body = json.dumps({"events": [said]})
+    event = {"user_id": "ann", "item_id": "film-1", "kind": "view", "event_id": event_id}
+    body = json.dumps({"events": [event]})
     lines = [
         "POST /v1/events HTTP/1.1",
         "Host: x",

@@ -99,6 +99,6 @@ def found(items: KnownItems, event: EventBody) -> Any:
 
 
 @given(EVENTS)
-def test_a_plain_event_is_taken_as_all_checks_take_it(said: dict[str, Any]) -> None:
-    event = EventBody.model_validate(said)
+def test_a_plain_event_is_taken_as_all_checks_take_it(body: dict[str, Any]) -> None:
+    event = EventBody.model_validate(body)
     assert found(KnownItems(), event) == found(NoItems(), event)

@@ -82,7 +82,7 @@ async def test_all_are_taken_back_at_once_and_those_of_others_stay(
 
 
 @pytest.mark.parametrize(
-    ("body", "pointer", "said"),
+    ("body", "pointer", "reason"),
     [
         ({"direction": "more", "item_id": "no-film"}, "/item_id", "There is no item 'no-film'"),
         ({"direction": "more", "category": "War"}, "/category", "GET /v1/categories"),
@@ -97,11 +97,11 @@ async def test_all_are_taken_back_at_once_and_those_of_others_stay(
     ],
 )
 async def test_what_means_nothing_is_refused_with_what_to_do(
-    client: httpx.AsyncClient, ann: int, body: dict[str, Any], pointer: str, said: str
+    client: httpx.AsyncClient, ann: int, body: dict[str, Any], pointer: str, reason: str
 ) -> None:
     answer = await client.put(PATH, json=body)
     assert answer.status_code == 422, answer.text
-    assert said.lower() in (faults(answer).get(pointer) or answer.json()["detail"]).lower()
+    assert reason.lower() in (faults(answer).get(pointer) or answer.json()["detail"]).lower()
     assert await preferences(client) == []
 
 

@@ -128,12 +128,12 @@ async def test_while_runs_are_promoted_back_and_forth_every_answer_is_of_one_run
     async def read(client: httpx.AsyncClient, user: str, **query: Any) -> None:
         while not ended.is_set():
             answer = await recommended(client, user, limit=10, **query)
-            said = answer.json()
-            run_id, first = said["run"]["id"], firsts[said["run"]["id"]]
+            body = answer.json()
+            run_id, first = body["run"]["id"], firsts[body["run"]["id"]]
             films = {int(item_id.removeprefix("film-")) for item_id in ids(answer)}
             assert films == set(range(first, first + 10))
-            cut_offs[run_id].add(said["run"]["cut_off_at"])
-            served.append((said["source"], run_id))
+            cut_offs[run_id].add(body["run"]["cut_off_at"])
+            served.append((body["source"], run_id))
             await asyncio.sleep(0.01)
 
     async def promote_on() -> None:

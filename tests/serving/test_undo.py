@@ -126,8 +126,8 @@ async def test_no_log_line_names_a_user(
         assert (await send(client, event(user, 1))).status_code == 500
         assert (await forget(client, user)).status_code == 500
     records = [record for record in caplog.records if record.name != "httpx"]
-    said = json.dumps(logs, default=str) + "".join(map(logging.Formatter().format, records))
-    assert "jane" not in said
+    lines = json.dumps(logs, default=str) + "".join(map(logging.Formatter().format, records))
+    assert "jane" not in lines
     assert len(logs) >= 10
 
 

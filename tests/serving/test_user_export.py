@@ -27,7 +27,7 @@ TABLES = {
 SEVERAL = {"user_interests"}
 """A record of another table has them too."""
 
-NOT_SAID = {"account_id", "user_id", "name_key", "password_hash"}
+NOT_EXPORTED = {"account_id", "user_id", "name_key", "password_hash"}
 """Of an account: numbers and secrets of ours, and what other fields say."""
 
 
@@ -35,8 +35,11 @@ async def test_an_export_has_all_that_every_table_says_of_the_user(
     client: httpx.AsyncClient, engine: Engine, seeds: Seeds
 ) -> None:
     user_no = seeds.listed_user("ann", popular=range(20, 30))
-    said = {"attributes": {"country": "NL"}, "interests": {"words": ["noir"], "items": ["film-9"]}}
-    await client.put("/v1/users/ann", json=said)
+    profile_body = {
+        "attributes": {"country": "NL"},
+        "interests": {"words": ["noir"], "items": ["film-9"]},
+    }
+    await client.put("/v1/users/ann", json=profile_body)
     views = [event("ann", n % 20, event_id=f"a-{n}") for n in range(1_000)]
     rated = event("visitor", 3, "rate", value=7, scale="1:10")
     assert (await send(client, *views)).status_code == 202
@@ -79,14 +82,17 @@ async def test_an_export_has_all_that_every_table_says_of_the_user(
         assert table in SEVERAL or records[record] == there[table], table
     assert records["event"] == 1_001
     profile = lines[0]
-    assert (profile["attributes"], profile["interests"]) == (said["attributes"], said["interests"])
+    assert (profile["attributes"], profile["interests"]) == (
+        profile_body["attributes"],
+        profile_body["interests"],
+    )
     rating = next(line for line in lines if line.get("kind") == "rate")
     assert (rating["item_id"], rating["value"], rating["scale"]) == ("film-3", 7, [1, 10])
     assert len(next(line for line in lines if line["record"] == "impression")["item_ids"]) == 3
     preferred = next(line for line in lines if line["record"] == "preference")
     assert (preferred["direction"], preferred["item_id"]) == ("more", "film-4")
     (account,) = (line for line in lines if line["record"] == "account")
-    assert account.keys() - {"record"} == {*tables.accounts.columns.keys()} - NOT_SAID
+    assert account.keys() - {"record"} == {*tables.accounts.columns.keys()} - NOT_EXPORTED
     assert "film-25" not in {line.get("item_id") for line in lines}
     for secret in ("hash", "secret", "token"):
         assert secret not in answer.text

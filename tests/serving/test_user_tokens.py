@@ -175,10 +175,10 @@ def signed(file: Path, *, algorithm: str = "HS256", key: bytes | None = None, **
     newest = read_signing_keys(file)[-1]
     now = time.time()
     usual = {"typ": "user", "sub": "ann", "iss": "tandem", "iat": now, "exp": int(now) + 60}
-    said = {name: value for name, value in {**usual, **claims}.items() if value is not None}
+    payload = {name: value for name, value in {**usual, **claims}.items() if value is not None}
     headers = {"kid": newest.key_id}
     secret = None if algorithm == "none" else key or newest.secret
-    return jwt.encode(said, secret, algorithm, headers=headers)
+    return jwt.encode(payload, secret, algorithm, headers=headers)
 
 
 async def own_list(client: httpx.AsyncClient, token: str) -> httpx.Response:

@@ -106,11 +106,11 @@ async def test_the_same_users_in_two_batches_at_once_are_stored_and_events_come_
 ) -> None:
     names = [f"user-{n}" for n in range(20)]
 
-    def batch(order: list[str], said: int) -> dict[str, Any]:
-        interests = {"words": [f"{said}"]}
+    def batch(order: list[str], number: int) -> dict[str, Any]:
+        interests = {"words": [f"{number}"]}
         return {
             "users": [
-                {"user_id": name, "attributes": {"by": said}, "interests": interests}
+                {"user_id": name, "attributes": {"by": number}, "interests": interests}
                 for name in order
             ]
         }

@@ -35,13 +35,13 @@ def publish(engine: Engine, film_nos: list[int], weight: float = WEIGHT) -> int:
     with engine.begin() as connection:
         rows = transitions_of({film_nos[0]: [(film_nos[7], 1.0)]})
         run_id = publish_small_run(connection, film_nos, transitions=rows)
-        said = json.dumps({"live_vector": asdict(replace(PARAMETERS, recent_weight=weight))})
+        parameters = json.dumps({"live_vector": asdict(replace(PARAMETERS, recent_weight=weight))})
         connection.execute(
             text(
-                "update model_runs set parameters = parameters || cast(:said as jsonb)"
+                "update model_runs set parameters = parameters || cast(:parameters as jsonb)"
                 " where run_id = :run_id"
             ),
-            {"said": said, "run_id": run_id},
+            {"parameters": parameters, "run_id": run_id},
         )
     return run_id
 

@@ -172,7 +172,7 @@ def test_the_embedding_of_a_used_item_is_what_the_formula_says(
     with engine.begin() as connection:
         (new,) = add_items(connection, [WESTERN])
         embed(connection, run_id, new)
-        said = row_of(connection, run_id, new)
+        from_words = row_of(connection, run_id, new)
         fans_like(connection, "robot", new, 3)
         record(connection, [event("robot-0", item_nos[0], minutes=90, kind_no=LIKE)])
         record(connection, [event("robot-1", item_nos[1], minutes=1, kind_no=DISLIKE)])
@@ -182,7 +182,10 @@ def test_the_embedding_of_a_used_item_is_what_the_formula_says(
         embedded = row_of(connection, run_id, new)
     space = night.words.space
     end = 4 + _sequence(night)
-    w, popularity_mean = said.embedding.to_numpy()[:end], space.items.vectors[:, :end].mean(axis=0)
+    w, popularity_mean = (
+        from_words.embedding.to_numpy()[:end],
+        space.items.vectors[:, :end].mean(axis=0),
+    )
     liked = [[HALF + (fan + 3 * n) % HALF for n in range(5)] for fan in range(3)]
     observed = np.mean([space.items.vectors[rows, :end].mean(axis=0) for rows in liked], axis=0)
     m = night.words.learned.mean_embedding.embedding
@@ -193,7 +196,7 @@ def test_the_embedding_of_a_used_item_is_what_the_formula_says(
     assert embedded.embedding.to_numpy()[end] == pytest.approx(night.words.learned.trend)
     if _sequence(night):
         o = np.mean([space.items.context_embeddings[rows].mean(axis=0) for rows in liked], axis=0)
-        s = 10 * said.context_embedding.to_numpy() + 3 * 2 * (
+        s = 10 * from_words.context_embedding.to_numpy() + 3 * 2 * (
             o - space.items.context_embeddings.mean(axis=0)
         )
         assert embedded.context_embedding.to_numpy() == pytest.approx(

@@ -140,8 +140,8 @@ class KnownToken:
 def _life_seconds(token: str) -> float:
     try:
         payload = token.split(".")[1]
-        said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return float(said["exp"] - said["iat"])
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return float(claims["exp"] - claims["iat"])
     except (IndexError, KeyError, TypeError, ValueError):
         return _UNKNOWN_LIFE_SECONDS
 

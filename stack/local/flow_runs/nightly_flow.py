@@ -35,7 +35,7 @@ class EndedFlow:
     """How the process ended."""
 
     code: int
-    said: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
     """`error` and `message`, if it said why; else what the flow ended in."""
 
 
@@ -73,13 +73,13 @@ def outcome(record: dict[str, Any] | None, ended: EndedFlow, log: Path) -> dict[
     Raises NightlyRunError if there is none: nothing to learn from, another night in progress, or
     the process broke down before it began.
     """
-    if record is None or ended.said.get("error") == RunInProgressError.__name__:
+    if record is None or ended.result.get("error") == RunInProgressError.__name__:
         raise NightlyRunError(_why(ended, log))
     return record
 
 
 def _why(ended: EndedFlow, log: Path) -> str:
-    if "message" in ended.said:
-        return str(ended.said["message"])
+    if "message" in ended.result:
+        return str(ended.result["message"])
     lines = last_lines(log, REPORTED_LOG_LINES)
     return "\n".join([f"The nightly flow ended with code {ended.code}. The end of {log}:", *lines])

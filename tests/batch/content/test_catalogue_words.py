@@ -164,8 +164,8 @@ def test_a_run_that_does_not_know_the_words_says_nothing(
             text("insert into items (item_id, title) values ('x', 'Zyzzyva') returning item_no")
         ).scalar_one()
         for run in (run_id, 10**6):
-            said = connection.execute(SUMS, {"run_id": run}).scalars().all()
-            assert said[-1] is None
+            sums = connection.execute(SUMS, {"run_id": run}).scalars().all()
+            assert sums[-1] is None
         assert make_cold_items(connection, RunId(10**6), [strange]) is None
         made = make_cold_items(connection, run_id, [strange])
     assert made is not None

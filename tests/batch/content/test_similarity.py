@@ -43,16 +43,16 @@ def test_a_similarity_is_the_weighted_sum_of_three_cosines(
     unheard: bool,  # noqa: FBT001
 ) -> None:
     random = np.random.default_rng(seed)
-    taste, context_embeddings, said = (random.normal(size=(2, d)) for d in (3, 2, 5))
-    said[0] *= not silent
+    taste, context_embeddings, from_words = (random.normal(size=(2, d)) for d in (3, 2, 5))
+    from_words[0] *= not silent
     context_embeddings[1] *= not unheard
-    first, other = similarity_embeddings(items_of(taste, context_embeddings), 3, said, SHARES)
+    first, other = similarity_embeddings(items_of(taste, context_embeddings), 3, from_words, SHARES)
 
     def cosine(pair: np.ndarray) -> float:
         lengths = np.linalg.norm(pair, axis=1)
         return float(pair[0] @ pair[1] / lengths.prod()) if lengths.all() else 0.0
 
-    expected = 0.35 * cosine(taste) + 0.35 * cosine(context_embeddings) + 0.3 * cosine(said)
+    expected = 0.35 * cosine(taste) + 0.35 * cosine(context_embeddings) + 0.3 * cosine(from_words)
     assert first @ other == pytest.approx(expected, abs=1e-5)
     assert np.linalg.norm(first) <= 1 + 1e-6
 

@@ -51,7 +51,9 @@ def test_the_database_says_the_same(engine: Engine) -> None:
     expected = list[tuple[str, str, str]]()
     for view in analytics_page.described_views():
         expected.append((view.name, "", view.description))
-        expected += [(view.name, column, said) for column, said in view.columns.items()]
+        expected += [
+            (view.name, column, description) for column, description in view.columns.items()
+        ]
     with engine.connect() as connection:
         found = [tuple(row) for row in connection.execute(text(DESCRIPTIONS))]
     assert found == expected

@@ -19,9 +19,9 @@ def test_an_event_has_its_own_context_or_that_of_the_list_it_names(
 ) -> None:
     shown = uuid.uuid4()
     with engine.begin() as connection:
-        number = text("select context_number(cast(:said as jsonb))")
-        said = json.dumps({"device": "tv"})
-        list_no = connection.execute(number, {"said": said}).scalar_one()
+        number = text("select context_number(cast(:context as jsonb))")
+        context = json.dumps({"device": "tv"})
+        list_no = connection.execute(number, {"context": context}).scalar_one()
         given = {"recommendation_id": shown, "source": "blend", "item_nos": film_nos[:3]}
         connection.execute(insert(tables.impressions).values(context_no=list_no, **given))
         own = json.dumps({"daypart": "evening", "device": "phone"})
@@ -38,11 +38,11 @@ def test_an_event_has_its_own_context_or_that_of_the_list_it_names(
         assert load_interactions(bulk, kinds, Position(2**40)).contexts is None
     assert log.contexts is not None
     assert log.contexts.names() == ["daypart", "device"]
-    for name, said in (
+    for name, expected in (
         ("device", ["phone", "tv", None, "phone"]),
         ("daypart", ["evening", None, None, "evening"]),
     ):
-        assert [log.contexts.value(row, name) for row in range(4)] == said
+        assert [log.contexts.value(row, name) for row in range(4)] == expected
     with engine.connect() as connection:
         kept = text("select context from analytics.interactions order by occurred_at")
         found = connection.execute(kept).scalars().all()

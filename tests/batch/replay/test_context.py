@@ -49,8 +49,10 @@ def a_log(share: float, seed: int = 0) -> Interactions:
     return replace(log, contexts=contexts)
 
 
-@pytest.mark.parametrize(("share", "said"), [(0.8, "device foretells: HR@20"), (0.0, "nothing")])
-def test_context_that_foretells_is_told_from_one_that_does_not(share: float, said: str) -> None:
+@pytest.mark.parametrize(
+    ("share", "sentence"), [(0.8, "device foretells: HR@20"), (0.0, "nothing")]
+)
+def test_context_that_foretells_is_told_from_one_that_does_not(share: float, sentence: str) -> None:
     replayed = replay(a_log(share), SMALL, ReplaySettings(nights=1, sample=600))
     assert replayed.context is not None
     # Without the context it is the list that is replayed anyway.
@@ -59,7 +61,7 @@ def test_context_that_foretells_is_told_from_one_that_does_not(share: float, sai
     found = foretellings(replayed.context, replayed.moments.user_nos)
     assert [each.name for each in found] == ["device", "room"]
     assert found[0].convincing == (share > 0)
-    assert said in context_sentence(found)
+    assert sentence in context_sentence(found)
 
 
 def test_false_alarms_are_as_rare_as_stated() -> None:
@@ -68,8 +70,8 @@ def test_false_alarms_are_as_rare_as_stated() -> None:
     alarms = 0
     for _ in range(200):
         ranks = random.integers(0, 60, (len(user_nos), len(WEIGHTS)))
-        said = np.ones(len(user_nos), dtype=np.bool_)
-        (found,) = foretellings(ContextRanks({"device": ranks}, {"device": said}), user_nos)
+        has_value = np.ones(len(user_nos), dtype=np.bool_)
+        (found,) = foretellings(ContextRanks({"device": ranks}, {"device": has_value}), user_nos)
         alarms += found.convincing
     # One side of 5 % of 200.
     assert alarms <= 12

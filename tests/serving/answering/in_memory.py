@@ -14,7 +14,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId, UserNo
 from domain.rankings import Ranking
 from serving.answering.cache import Cached
-from serving.answering.catalogue_changes import UNSTAMPED, Stamp
+from serving.answering.catalogue_changes import UNVERSIONED, CatalogueVersion
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import AnswerPipeline
 from serving.candidates.filters import EVERYTHING, Filters
@@ -30,8 +30,8 @@ from serving.runtime.metrics import ServingMetrics
 class Unchanged:
     """A catalogue of which nothing changes."""
 
-    async def current(self, _token: bytes) -> Stamp:
-        return UNSTAMPED
+    async def current(self, _token: bytes) -> CatalogueVersion:
+        return UNVERSIONED
 
     async def find_seconds_to_expiry(self, _item_nos: Any) -> None:
         return None

@@ -36,11 +36,11 @@ async def test_a_process_that_starts_after_old_changes_were_removed_knows_as_muc
     new = CatalogueChanges(store)
     await new.refresh()
     await old.refresh()
-    assert old.stamp == new.stamp
+    assert old.version == new.version
     note(1_000_002, "attributes")
-    before = old.stamp
+    before = old.version
     for changes in (old, new):
         await changes.refresh()
         assert changes.may_lack(before, filtered=True)
         assert not changes.may_lack(before, filtered=False)
-    assert old.stamp == new.stamp
+    assert old.version == new.version

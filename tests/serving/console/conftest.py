@@ -90,7 +90,7 @@ class Visit:
         page = context.new_page()
         page.errors = []  # type: ignore[attr-defined]
         page.on("pageerror", lambda error: page.errors.append(str(error)))  # type: ignore[attr-defined]
-        page.on("console", lambda said: _note(page, said.type, said.text))
+        page.on("console", lambda message: _note(page, message.type, message.text))
         page.goto(path)
         page.fill("#name", role)
         page.fill("#password", PASSWORD)

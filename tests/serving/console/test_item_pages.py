@@ -33,8 +33,8 @@ async def test_an_item_is_shown_with_what_is_said_of_it_and_what_is_like_it(
     publish_films(seeds)
     client = await signed_in("viewer")
     page = (await client.get("/console/items/toys")).text
-    for said in ("Toys come alive.", "animation", "pixar", "Toy Story 2"):
-        assert said in page
+    for expected in ("Toys come alive.", "animation", "pixar", "Toy Story 2"):
+        assert expected in page
     assert "Withdraw" not in page, "a viewer changes nothing"
     missing = await client.get("/console/items/none")
     assert missing.status_code == 404
@@ -157,11 +157,11 @@ async def test_an_item_is_changed_unless_somebody_else_did_meanwhile(
         return found[1]
 
     looked_at = await version()
-    said = {"title": "Toys", "categories": ["animation"], "attributes": {"year": 1995}}
+    fields = {"title": "Toys", "categories": ["animation"], "attributes": {"year": 1995}}
     as_scripts = {"Accept": "*/*"}
 
     async def save(of: str, item_id: str = "toys", **other: str) -> httpx.Response:
-        body = {**said, **other, "version": of}
+        body = {**fields, **other, "version": of}
         return await client.put(f"/console/items/{item_id}", json=body, headers=as_scripts)
 
     saved = await save(looked_at)

@@ -21,8 +21,8 @@ def war_films(seeds: Seeds) -> None:
     """Thirty films, of which every third is a war film."""
     items = tables.items
     for n, item_no in enumerate(seeds.film_nos[:30]):
-        said = {"title": f"A film called {n}", "categories": ["war"] if n % 3 == 0 else ["love"]}
-        seeds.write(update(items).where(items.c.item_no == item_no).values(**said))
+        values = {"title": f"A film called {n}", "categories": ["war"] if n % 3 == 0 else ["love"]}
+        seeds.write(update(items).where(items.c.item_no == item_no).values(**values))
 
 
 async def test_rules_are_shown_with_what_they_touch_and_their_conflicts(
@@ -125,7 +125,7 @@ def test_what_is_wrong_with_a_rule_is_said_at_its_field(visit: Visit, seeds: See
 
 
 @pytest.mark.parametrize(
-    ("said", "effect", "conditions"),
+    ("body", "effect", "conditions"),
     [
         ({"do": "boost", "filter": "year > 1", "factor": 1.5}, "Boost items with `year > 1`", ""),
         ({"do": "bury", "category": "war", "factor": 0}, "Bury the category `war`", ""),
@@ -154,8 +154,8 @@ def test_what_is_wrong_with_a_rule_is_said_at_its_field(visit: Visit, seeds: See
         ),
     ],
 )
-def test_a_rule_is_said_in_words(said: dict[str, Any], effect: str, conditions: str) -> None:
-    rule = Rule.model_validate({"name": "rule", **said})
+def test_a_rule_is_said_in_words(body: dict[str, Any], effect: str, conditions: str) -> None:
+    rule = Rule.model_validate({"name": "rule", **body})
     assert effect in format_effect(rule)
     assert format_conditions(rule) == conditions
 

@@ -38,9 +38,9 @@ def measured(candidate: float = 0.2, popularity: float = 0.06) -> dict[str, Any]
     }
 
 
-def store_run(engine: Engine, state: str, **said: Any) -> int:
+def store_run(engine: Engine, state: str, **values: Any) -> int:
     """A run that is no more than its row."""
-    row = {"metrics": {}, "parameters": {}, "step_seconds": {}, "reason": None, **said}
+    row = {"metrics": {}, "parameters": {}, "step_seconds": {}, "reason": None, **values}
     statement = text(
         "insert into model_runs"
         " (state, reason, metrics, parameters, step_seconds, cut_off_position, cut_off_at,"
@@ -82,8 +82,12 @@ async def test_each_run_is_listed_with_its_figures_and_why_it_is_not_served(
     store_run(engine, "failed", reason="The disk is full.")
     client = await signed_in("viewer")
     page = (await client.get("/console/runs")).text
-    for said in ("It is worse than the served one.", "The disk is full.", "0.100 (0.180 to 0.220)"):
-        assert said in page
+    for expected in (
+        "It is worse than the served one.",
+        "The disk is full.",
+        "0.100 (0.180 to 0.220)",
+    ):
+        assert expected in page
     assert "Roll back" not in page, "a viewer changes nothing"
     coverage = (await client.get("/console/runs?figure=coverage@20")).text
     assert "Coverage@20 of each run" in coverage
@@ -233,20 +237,20 @@ async def test_the_next_night_is_shown_as_prefect_says(signed_in: SignedIn) -> N
     with served(Prefect) as origin:
         where = {"prefect_api_url": f"{origin}/api", "prefect_api_auth_string": "tandem:secret"}
         client = await signed_in("viewer", **where)
-        said = (await client.get("/console/runs/schedule")).text
-    assert said.index("nightly") < said.index("in 5 h") < said.index("tune")
-    assert "paused" in said
-    assert "rollback" not in said
-    assert f'href="{origin}"' in said
+        schedule = (await client.get("/console/runs/schedule")).text
+    assert schedule.index("nightly") < schedule.index("in 5 h") < schedule.index("tune")
+    assert "paused" in schedule
+    assert "rollback" not in schedule
+    assert f'href="{origin}"' in schedule
 
 
 async def test_without_prefect_the_page_says_in_words_what_is_not_known(
     signed_in: SignedIn,
 ) -> None:
     away = await signed_in("viewer", prefect_api_url="http://127.0.0.1:1/api")
-    said = await away.get("/console/runs/schedule")
-    assert said.status_code == 200
-    assert "it does not answer" in said.text
+    schedule = await away.get("/console/runs/schedule")
+    assert schedule.status_code == 200
+    assert "it does not answer" in schedule.text
     page = await away.get("/console/runs")
     assert "Asking Prefect" in page.text
 
@@ -262,9 +266,9 @@ async def test_while_prefect_rests_its_last_word_is_shown(
     client = await signed_in(
         "viewer", prefect_api_url="http://127.0.0.1:1/api", prefect_rest_file=kept
     )
-    said = (await client.get("/console/runs/schedule")).text
-    assert said.index("nightly") < said.index("in 5 h")
-    assert "Prefect is started some minutes before" in said
+    schedule = (await client.get("/console/runs/schedule")).text
+    assert schedule.index("nightly") < schedule.index("in 5 h")
+    assert "Prefect is started some minutes before" in schedule
 
 
 async def test_an_api_that_was_told_nothing_of_prefect_says_so(signed_in: SignedIn) -> None:

@@ -41,8 +41,8 @@ async def test_a_user_is_shown_with_all_that_is_known(
     await known(client, seeds)
     publish(engine, seeds, "bob")
     page = (await client.get("/console/users/ann")).text
-    for said in ("country", "a, b", "robots", "film-2", "film-4", "like", "hide"):
-        assert said in page, said
+    for expected in ("country", "a, b", "robots", "film-2", "film-4", "like", "hide"):
+        assert expected in page, expected
     assert "1 disliked or hidden" in page
     assert "What apps get now" in page
     assert "Forget" not in page, "a viewer changes nothing"

@@ -85,7 +85,7 @@ class MadeExperiment:
             connection.execute(statement, {"shown": json.dumps([shown])})
         return recommendation_id
 
-    def post(self, user_id: str, arm: str, shown_at: datetime, **said: Any) -> None:
+    def post(self, user_id: str, arm: str, shown_at: datetime, **fields: Any) -> None:
         """A list that an app showed, and posted some time later."""
         shown = {
             "recommendation_id": str(uuid.uuid4()),
@@ -95,7 +95,7 @@ class MadeExperiment:
             "placement": "default",
             "experiment_id": self.name,
             "arm": arm,
-            **said,
+            **fields,
         }
         with self.engine.begin() as connection:
             statement = PLACEMENTS["store_posted_impressions"]

@@ -24,11 +24,11 @@ def test_an_arm_that_is_better_or_worse_is_said_to_be() -> None:
 
 def test_what_is_not_decided_says_how_long_it_takes() -> None:
     undecided = compared(0.02)
-    said = format_finding(undecided)
-    assert said.startswith("Not decided: b brings between -0.01")
+    finding = format_finding(undecided)
+    assert finding.startswith("Not decided: b brings between -0.01")
     days = days_until_decided(undecided)
     assert days is not None
-    assert said.endswith(f"(+0.02), it is decided in about {math.ceil(days)} days.")
+    assert finding.endswith(f"(+0.02), it is decided in about {math.ceil(days)} days.")
     # At 800 users a day: after so many, the interval is as wide as the difference.
     assert boundary(8000 + 800 * days, alpha=ALPHA, tuned_to=TUNED_TO) < 0.02
     assert boundary(8000 + 800 * (days - 1), alpha=ALPHA, tuned_to=TUNED_TO) > 0.02

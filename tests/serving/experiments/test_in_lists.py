@@ -206,8 +206,8 @@ async def test_users_of_an_arm_that_was_stopped_get_what_the_control_decides(
     for user in users:
         arm = before[user]["arm"]
         answer = await recommended(operator, user, placement="home")
-        said = answer.json()["experiment"]
-        assert said == (None if arm == "long" else before[user])
+        named = answer.json()["experiment"]
+        assert named == (None if arm == "long" else before[user])
         if arm == "long":
             assert answer.json()["placement"] == {"name": "home", "version": 1}
             assert len(ids(answer)) == 3

@@ -89,8 +89,8 @@ async def test_an_experiment_goes_from_draft_to_adopted(
 
 def test_a_window_that_is_not_named_is_as_the_setting_says() -> None:
     left_out, named = [
-        json.loads(a_definition(**said).to_stored("trial", 3))["window_days"]
-        for said in ({}, {"window_days": 2})
+        json.loads(a_definition(**fields).to_stored("trial", 3))["window_days"]
+        for fields in ({}, {"window_days": 2})
     ]
     assert (left_out, named) == (3, 2)
 
@@ -111,7 +111,7 @@ async def test_each_act_twice_is_once(operator: httpx.AsyncClient, engine: Engin
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "reason"),
     [
         ({"arms": ARMS[:1]}, "at least 2"),
         ({"arms": [ARMS[0], {**ARMS[1], "share": 0.4}]}, "sum to 0.9"),
@@ -126,11 +126,11 @@ async def test_each_act_twice_is_once(operator: httpx.AsyncClient, engine: Engin
     ],
 )
 async def test_what_does_not_hold_together_is_refused(
-    operator: httpx.AsyncClient, values: dict[str, Any], said: str
+    operator: httpx.AsyncClient, values: dict[str, Any], reason: str
 ) -> None:
     answer = await saved(operator, **values)
     assert answer.status_code == 422
-    assert said in answer.text
+    assert reason in answer.text
 
 
 async def test_what_was_changed_meanwhile_or_is_no_draft_is_a_conflict(
@@ -162,17 +162,17 @@ async def test_what_is_in_the_way_of_a_start_is_told(operator: httpx.AsyncClient
     await saved(operator, "second", ramp=[{"days": 0, "share": 0.5}])
     await saved(operator, "third", ramp=[{"days": 0, "share": 0.4}])
     await saved(operator, "elsewhere", layer="own", ramp=[{"days": 0, "share": 0.1}])
-    said = {}
+    details = {}
     for name in ("nowhere", "never", "unkind", "first", "second", "third", "elsewhere"):
         answer = await acted(operator, "start", name)
-        said[name] = "" if answer.status_code == 200 else answer.json()["detail"]
+        details[name] = "" if answer.status_code == 200 else answer.json()["detail"]
         assert answer.status_code in {200, 409}
-    assert "no placement 'home'" in said["nowhere"]
-    assert "never had" in said["never"]
-    assert "among 'purchase', 'purchse'" in said["unkind"]
-    assert "no room for another 50%" in said["second"]
-    assert "another layer than 'own'" in said["elsewhere"]
-    assert said["first"] == said["third"] == ""
+    assert "no placement 'home'" in details["nowhere"]
+    assert "never had" in details["never"]
+    assert "among 'purchase', 'purchse'" in details["unkind"]
+    assert "no room for another 50%" in details["second"]
+    assert "another layer than 'own'" in details["elsewhere"]
+    assert details["first"] == details["third"] == ""
 
 
 async def test_what_cannot_be_stopped_or_adopted_is_told(operator: httpx.AsyncClient) -> None:

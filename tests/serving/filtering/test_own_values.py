@@ -22,16 +22,16 @@ ANN = UserId("ann")
 class Users:
     """One user, of whom this is said."""
 
-    def __init__(self, **said: Any) -> None:
-        self._said = said
+    def __init__(self, **attributes: Any) -> None:
+        self._attributes = attributes
 
     async def find_attributes(self, user_id: UserId) -> Mapping[str, Any]:
         assert user_id == ANN
-        return self._said
+        return self._attributes
 
 
-async def resolved(written: str, **said: Any) -> Filters:
-    own_values = OwnValues(Users(**said), may_see_users=True)
+async def resolved(written: str, **attributes: Any) -> Filters:
+    own_values = OwnValues(Users(**attributes), may_see_users=True)
     return await own_values.resolved(Filters().also(written_filter(written)), ANN)
 
 

@@ -82,18 +82,18 @@ async def test_a_users_token_names_known_contexts_and_makes_none(
     before = len(contexts(seeds, "interactions"))
     made, known = {"device": "made up"}, {"device": "phone"}
     posted_ids = ["018f3b8e-7c7a-7a51-9d9c-0a3c5f1b2d4e", "018f3b8e-7c7a-7a51-9d9c-0a3c5f1b2d4f"]
-    for n, said in enumerate((made, known)):
-        events = {"events": [event("me", n, context=said)]}
+    for n, context in enumerate((made, known)):
+        events = {"events": [event("me", n, context=context)]}
         assert (await with_tokens.post("/v1/events", json=events, headers=own)).status_code == 202
-        shown = {"recommendation_id": posted_ids[n], "item_ids": ["film-1"], "context": said}
+        shown = {"recommendation_id": posted_ids[n], "item_ids": ["film-1"], "context": context}
         body = {"impressions": [shown]}
         posted = await with_tokens.post("/v1/impressions", json=body, headers=own)
         assert posted.status_code == 202
-        query = {"context": f"device:{said['device']}"}
+        query = {"context": f"device:{context['device']}"}
         path = "/v1/users/me/recommendations"
         assert (await with_tokens.get(path, params=query, headers=own)).status_code == 200
         row = {"row": "for_you", "title_id": "top", "placement": "default"}
-        page = {"user_id": "me", "context": said, "rows": [row]}
+        page = {"user_id": "me", "context": context, "rows": [row]}
         answer = await with_tokens.post("/v1/pages", json=page, headers=own)
         assert answer.status_code == 200, answer.text
     assert contexts(seeds, "interactions")[before:] == [None, known]
@@ -109,8 +109,8 @@ async def test_a_users_token_names_known_contexts_and_makes_none(
 NUMBER = text("select context_number(cast(:context as jsonb), :may_add)")
 
 
-def number(connection: Connection, said: dict[str, str], *, may_add: bool = True) -> int | None:
-    parameters = {"context": json.dumps(said), "may_add": may_add}
+def number(connection: Connection, context: dict[str, str], *, may_add: bool = True) -> int | None:
+    parameters = {"context": json.dumps(context), "may_add": may_add}
     found: int | None = connection.execute(NUMBER, parameters).scalar_one()
     return found
 
@@ -147,8 +147,8 @@ def test_contexts_that_nothing_has_are_cleared_away_unless_somebody_names_them(
             ),
             {"no": of_list},
         )
-        for said in ("named again", "unused"):
-            number(connection, {"device": said})
+        for device in ("named again", "unused"):
+            number(connection, {"device": device})
     for hours, cleared in ((12, 0), (12, 0), (-1, 1)):
         with seeds.engine.begin() as connection:
             assert connection.execute(clear, {"hours": hours}).scalar_one() == cleared

@@ -17,7 +17,7 @@ from serving.recommendations.recommendation_body import RecommendationBody
 from serving.recommendations.recommendation_query import RecommendationQuery
 
 SETTINGS = RerankingPolicy(0.07, 0.17, 7, 7 * 3600.0)
-SAID: dict[str, st.SearchStrategy[Any]] = {
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "limit": st.integers(1, 100),
     "exclude_seen": st.booleans(),
     "diversity": st.sampled_from([0.0, 0.25, 1.0]),
@@ -25,7 +25,7 @@ SAID: dict[str, st.SearchStrategy[Any]] = {
     "max_per_category": st.integers(1, 100),
     "sharpness": st.sampled_from([0.5, 2.0, 9.0]),
 }
-SOME = st.fixed_dictionaries({}, optional=SAID)
+SOME = st.fixed_dictionaries({}, optional=FIELDS)
 NOT_AGAIN = st.fixed_dictionaries({}, optional={"not_again": st.sampled_from(["0h", "5h", "3d"])})
 WEIGHING = st.one_of(
     st.just({}),
@@ -53,32 +53,32 @@ def joined(*parts: dict[str, Any]) -> dict[str, Any]:
 DEFINITIONS = st.builds(joined, SOME, NOT_AGAIN, WEIGHING)
 
 
-def query_of(said: dict[str, Any]) -> RecommendationQuery:
+def query_of(fields: dict[str, Any]) -> RecommendationQuery:
     """As a query says it."""
     written = {
         name: [f"{source}:{weight}" for source, weight in value.items()]
         if name == "weights"
         else str(value).lower()
-        for name, value in said.items()
+        for name, value in fields.items()
     }
     return RecommendationQuery.model_validate(written)
 
 
 @given(DEFINITIONS, DEFINITIONS)
 def test_a_request_comes_before_its_placement_and_that_before_the_settings(
-    said: dict[str, Any], decided: dict[str, Any]
+    fields: dict[str, Any], decided: dict[str, Any]
 ) -> None:
     placement = Placement("home", 3, PlacementDefinition.model_validate(decided))
-    placed = placement.placed(query_of(said).asked()).request
+    placed = placement.placed(query_of(fields).asked()).request
     complete = placed.with_defaults(SETTINGS)
-    expected = {**USUAL, **OF_SETTINGS, **decided, **said}
+    expected = {**USUAL, **OF_SETTINGS, **decided, **fields}
     for name in ("limit", "exclude_seen", "diversity", "explore", "max_per_category"):
         assert getattr(complete, name) == expected[name], name
-    not_again = {**decided, **said}.get("not_again")
+    not_again = {**decided, **fields}.get("not_again")
     seconds = SETTINGS.not_again_seconds if not_again is None else seconds_of(not_again)
     assert complete.not_again_seconds == seconds
     assert placed.blend.sharpness == expected["sharpness"]
-    weighing = said if said.keys() & {"weights", "policy"} else decided
+    weighing = fields if fields.keys() & {"weights", "policy"} else decided
     assert dict(placed.blend.weights) == weighing.get("weights", {})
     assert placed.blend.policy == weighing.get("policy")
     # Whatever was said by whom, it can be applied.
@@ -87,12 +87,12 @@ def test_a_request_comes_before_its_placement_and_that_before_the_settings(
 
 @given(st.builds(joined, SOME, WEIGHING), DEFINITIONS)
 def test_a_body_and_a_query_become_the_same_request(
-    said: dict[str, Any], decided: dict[str, Any]
+    fields: dict[str, Any], decided: dict[str, Any]
 ) -> None:
     placement = Placement("home", 3, PlacementDefinition.model_validate(decided))
-    body = RecommendationBody.model_validate({"user_id": "ann", **said})
+    body = RecommendationBody.model_validate({"user_id": "ann", **fields})
     of_body, of_query = (
-        placement.placed(asked).request for asked in (body.asked(), query_of(said).asked())
+        placement.placed(asked).request for asked in (body.asked(), query_of(fields).asked())
     )
     assert replace(of_body, in_body=False) == of_query
 

@@ -16,10 +16,10 @@ def ann(seeds: Seeds) -> int:
 
 
 async def preview(
-    client: httpx.AsyncClient, name: str = "home", drawn: int = 0, **said: Any
+    client: httpx.AsyncClient, name: str = "home", drawn: int = 0, **fields: Any
 ) -> Any:
-    users, context = said.pop("users", ["ann"]), said.pop("context", None)
-    body = {"definition": said, "users": users, "drawn": drawn, "context": context}
+    users, context = fields.pop("users", ["ann"]), fields.pop("context", None)
+    body = {"definition": fields, "users": users, "drawn": drawn, "context": context}
     answer = await client.post(f"/v1/placements/{name}/preview", json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -29,9 +29,9 @@ def ranks_of(listed: list[dict[str, Any]]) -> dict[str, int]:
     return {item["item_id"]: rank for rank, item in enumerate(listed, 1)}
 
 
-async def causes(client: httpx.AsyncClient, **said: Any) -> dict[str, str]:
+async def causes(client: httpx.AsyncClient, **fields: Any) -> dict[str, str]:
     """Of the moves of ann's list, each of which is checked against both lists."""
-    (found,) = (await preview(client, **said))["lists"]
+    (found,) = (await preview(client, **fields))["lists"]
     before, after = ranks_of(found["current"]), ranks_of(found["draft"])
     moved = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     assert {move["item_id"]: (move["before"], move["after"]) for move in found["moves"]} == {
@@ -118,9 +118,9 @@ def rules_of(now: list[str]) -> list[dict[str, Any]]:
 
 
 async def rules_of_moves(
-    client: httpx.AsyncClient, name: str = "home", **said: Any
+    client: httpx.AsyncClient, name: str = "home", **fields: Any
 ) -> dict[str, tuple[str, list[str]]]:
-    (found,) = (await preview(client, name, **said))["lists"]
+    (found,) = (await preview(client, name, **fields))["lists"]
     return {move["item_id"]: (move["cause"], move["rules"]) for move in found["moves"]}
 
 
@@ -136,7 +136,7 @@ async def test_a_preview_names_the_rules_that_moved_an_item_also_those_of_a_cont
     assert moves[now[0]] == ("rules", ["not this"])
     assert moves[now[3]] == ("rules", ["few"])
     assert {*moves} - {"film-20", now[0], now[3]} <= {
-        name for name, said in moves.items() if said == ("others", [])
+        name for name, cause in moves.items() if cause == ("others", [])
     }
     phones = await rules_of_moves(operator, **same, rules=rules, context={"device": "phone"})
     assert phones[now[1]] == ("rules", ["phones"])

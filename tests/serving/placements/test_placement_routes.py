@@ -72,7 +72,7 @@ async def test_a_deleted_placement_goes_on_counting(operator: httpx.AsyncClient)
 
 
 async def test_a_definition_that_cannot_be_is_refused_by_name(operator: httpx.AsyncClient) -> None:
-    for said, where in (
+    for fields, where in (
         ({"unheard_of": 1}, "/definition/unheard_of"),
         ({"diversity": 2}, "/definition/diversity"),
         ({"limit": "6"}, "/definition/limit"),
@@ -83,8 +83,8 @@ async def test_a_definition_that_cannot_be_is_refused_by_name(operator: httpx.As
         ({"variants": [{"limit": 3}]}, "/definition/variants/0/when"),
         ({"fallback": "odd"}, "/definition/fallback"),
     ):
-        refused = await save(operator, "home", **said)
-        assert (refused.status_code, list(faults(refused))) == (422, [where]), said
+        refused = await save(operator, "home", **fields)
+        assert (refused.status_code, list(faults(refused))) == (422, [where]), fields
     assert (await save(operator, "Home")).status_code == 422
     everywhere = await save(operator, "everywhere", limit=6)
     assert (everywhere.status_code, list(faults(everywhere))) == (422, ["/definition/limit"])

@@ -18,8 +18,8 @@ async def post(client: httpx.AsyncClient, *shown: dict[str, Any], **more: Any) -
     return await client.post("/v1/impressions", json={"impressions": [*shown]}, **more)
 
 
-def shown(**said: Any) -> dict[str, Any]:
-    return {"recommendation_id": str(uuid.uuid4()), "item_ids": ["film-1"], **said}
+def shown(**fields: Any) -> dict[str, Any]:
+    return {"recommendation_id": str(uuid.uuid4()), "item_ids": ["film-1"], **fields}
 
 
 def written(seeds: Seeds) -> list[tuple[Any, ...]]:
@@ -140,8 +140,8 @@ async def started(client: httpx.AsyncClient, **values: Any) -> None:
 async def arms_now(client: httpx.AsyncClient, users: list[str]) -> dict[str, Any]:
     found = {}
     for user in users:
-        said = (await recommended(client, user, placement="mail")).json()["experiment"]
-        found[user] = said and said["arm"]
+        experiment = (await recommended(client, user, placement="mail")).json()["experiment"]
+        found[user] = experiment and experiment["arm"]
     return found
 
 

@@ -176,22 +176,22 @@ def drawn_rules(
     rules = []
     for number in range(draw(st.integers(least, 5))):
         act = draw(st.sampled_from(acts))
-        said: dict[str, Any] = {"name": str(number), "do": act}
+        fields: dict[str, Any] = {"name": str(number), "do": act}
         if act == "cap" and draw(st.booleans()):
-            said["attribute"] = "color"
+            fields["attribute"] = "color"
         elif draw(st.booleans()):
             ids = st.lists(st.sampled_from(among), min_size=1, max_size=4, unique=True)
-            said["item_ids"] = [str(item) for item in draw(ids)]
+            fields["item_ids"] = [str(item) for item in draw(ids)]
         else:
-            said["category"] = draw(TAG)
+            fields["category"] = draw(TAG)
         if act == "pin":
-            said["position"] = draw(st.integers(1, 10))
+            fields["position"] = draw(st.integers(1, 10))
         if act == "reserve":
-            said["at_least"] = draw(st.integers(1, 6))
+            fields["at_least"] = draw(st.integers(1, 6))
         if act == "cap":
-            said["at_most"] = draw(st.integers(1, 3))
-            said["window"] = draw(st.none() | st.integers(said["at_most"] + 1, 8))
+            fields["at_most"] = draw(st.integers(1, 3))
+            fields["window"] = draw(st.none() | st.integers(fields["at_most"] + 1, 8))
         if act in {"boost", "bury"}:
-            said["factor"] = draw(st.sampled_from([2, 3.5] if act == "boost" else [0, 0.5]))
-        rules.append(Rule.model_validate(said))
+            fields["factor"] = draw(st.sampled_from([2, 3.5] if act == "boost" else [0, 0.5]))
+        rules.append(Rule.model_validate(fields))
     return rules

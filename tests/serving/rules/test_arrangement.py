@@ -118,8 +118,8 @@ def test_scores_are_multiplied_by_every_rule_that_concerns_the_item(
 # ---------------------------------------------------------------- examples
 
 
-def rule(do: str, **said: Any) -> Rule:
-    return Rule.model_validate({"name": do, "do": do, **said})
+def rule(do: str, **fields: Any) -> Rule:
+    return Rule.model_validate({"name": do, "do": do, **fields})
 
 
 PLAIN: Tags = {item: {"A"} if item % 2 else {"B"} for item in ITEMS}

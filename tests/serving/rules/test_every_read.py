@@ -49,9 +49,9 @@ def ann(seeds: Seeds) -> int:
     """Thirty films with scores of all kinds, each in ann's list."""
     f = seeds.film_nos
     for n in FILMS:
-        said = {"categories": [*TAGS[n]], "attributes": {"color": COLORED[n]}}
+        values = {"categories": [*TAGS[n]], "attributes": {"color": COLORED[n]}}
         items = tables.items
-        seeds.write(update(items).where(items.c.item_no == f[n]).values(**said))
+        seeds.write(update(items).where(items.c.item_no == f[n]).values(**values))
     ann = seeds.user("ann")
     run_id = seeds.run(
         batch={ann: [(f[n], 40.0 - n) for n in FILMS]},
@@ -128,13 +128,13 @@ async def recommended(
     return of((await recommender.recommend(UserId("ann"), request)).answer)
 
 
-def row(kind: RowKind, **said: Any) -> Read:
+def row(kind: RowKind, **fields: Any) -> Read:
     async def read(
         services: Mapping[Any, Any], limit: int, rules: HoldingRules, shown: tuple[ItemNo, ...]
     ) -> Listed:
         del shown
         placed = RecommendationRequest(limit, diversity=0.0, explore=0.0, rules=rules)
-        asked = RowRequest(kind, "row", limit, placed=placed, **said)
+        asked = RowRequest(kind, "row", limit, placed=placed, **fields)
         page = await cast("PageMaker", services[PageMaker]).page(PageRequest((asked,)))
         assert page.answer.result.degraded is None
         return [pair for each in page.answer.result.rows for pair in listed(each.items)]
@@ -277,6 +277,6 @@ async def test_a_reserve_is_kept_for_who_has_seen_its_newest_items(
     for path in ("items/film-3/similar?", "search?q=rest&exclude_seen=true&", "popular?"):
         answer = await client.get(f"/v1/{path}{asked}")
         assert answer.status_code == 200, answer.text
-        said = answer.json()
-        rare = [i["item_id"] for i in said["items"] if i["item_id"].startswith("rare-")]
-        assert rare == ["rare-6", "rare-5"], (path, said)
+        found = answer.json()
+        rare = [i["item_id"] for i in found["items"] if i["item_id"].startswith("rare-")]
+        assert rare == ["rare-6", "rare-5"], (path, found)

@@ -14,12 +14,12 @@ from serving.rules.rule_set import HoldingRules, RuleSet
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def rule(do: str, name: str = "rule", **said: Any) -> Rule:
-    return Rule.model_validate({"name": name, "do": do, **said})
+def rule(do: str, name: str = "rule", **fields: Any) -> Rule:
+    return Rule.model_validate({"name": name, "do": do, **fields})
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("body", "reason"),
     [
         ({"do": "boost", "category": "A"}, "boost needs factor"),
         ({"do": "boost", "category": "A", "factor": 0.5}, "bury takes one below"),
@@ -42,10 +42,10 @@ def rule(do: str, name: str = "rule", **said: Any) -> Rule:
     ],
 )
 def test_a_rule_that_contradicts_itself_is_refused_and_says_why(
-    said: dict[str, Any], reason: str
+    body: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ValidationError, match=reason):
-        Rule.model_validate({"name": "rule", **said})
+        Rule.model_validate({"name": "rule", **body})
 
 
 def test_a_rule_is_the_same_after_it_was_stored() -> None:
@@ -70,8 +70,8 @@ def test_rules_hold_by_time_context_and_user() -> None:
     german = rule("hide", "german", category="A", users='country = "DE"')
     rules = RuleSet([always, soon, phone, german])
 
-    def names(*said: Any) -> list[str]:
-        return [each.name for each in rules.holding(*said).rules]
+    def names(*moment_and_context: Any) -> list[str]:
+        return [each.name for each in rules.holding(*moment_and_context).rules]
 
     assert names(NOON - hour) == ["always"]
     assert names(NOON) == ["always", "soon"]
@@ -149,5 +149,5 @@ def test_boosted_and_buried_items_are_a_conflict() -> None:
     assert found.detail.endswith("their scores are multiplied by 2.")
 
 
-def _names(rules: list[Rule], **said: Any) -> list[tuple[str, ...]]:
-    return [each.rules for each in conflicts(rules, **said)]
+def _names(rules: list[Rule], **options: Any) -> list[tuple[str, ...]]:
+    return [each.rules for each in conflicts(rules, **options)]

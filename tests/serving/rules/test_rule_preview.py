@@ -15,9 +15,9 @@ from tests.serving.placements.saved_placements import saved
 async def viewer(start: Start, seeds: Seeds) -> httpx.AsyncClient:
     """Thirty films, every third is a war film; film 27 is not available."""
     for n, item_no in enumerate(seeds.film_nos[:30]):
-        said = {"categories": ["war"] if n % 3 == 0 else [], "attributes": {"year": 2000 + n}}
+        values = {"categories": ["war"] if n % 3 == 0 else [], "attributes": {"year": 2000 + n}}
         items = tables.items
-        seeds.write(update(items).where(items.c.item_no == item_no).values(**said))
+        seeds.write(update(items).where(items.c.item_no == item_no).values(**values))
     seeds.hide_item(27)
     client = await start()
     client.headers["X-API-Key"] = seeds.key("read", "write", "users", "admin", name="viewer")
@@ -44,11 +44,11 @@ async def test_a_preview_counts_items_and_users_and_shows_examples(
         {"name": "years", "do": "cap", "attribute": "year", "at_most": 1},
         {"name": "ended", "do": "hide", "category": "x", "ends_at": "2020-01-01T00:00:00Z"},
     )
-    said = [
+    counted = [
         (each["name"], each["items"], [item["item_id"] for item in each["examples"]][:2])
         for each in found["rules"]
     ]
-    assert said == [
+    assert counted == [
         ("war", 9, ["film-24", "film-21"]),
         ("new", 3, ["film-29", "film-28"]),
         ("pin", 2, ["film-3", "film-1"]),

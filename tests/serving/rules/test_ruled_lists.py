@@ -25,9 +25,9 @@ def ann(seeds: Seeds) -> int:
     """Thirty films, every third of one genre, made by ten studios; ann's list is films 0 to 19."""
     f = seeds.film_nos
     for n in range(30):
-        said = {"categories": [GENRES[n % 3]], "attributes": {"studio": n % 10, "year": 2000 + n}}
+        values = {"categories": [GENRES[n % 3]], "attributes": {"studio": n % 10, "year": 2000 + n}}
         items = tables.items
-        seeds.write(update(items).where(items.c.item_no == f[n]).values(**said))
+        seeds.write(update(items).where(items.c.item_no == f[n]).values(**values))
     ann = seeds.user("ann")
     seeds.run(
         batch={ann: [(f[n], 20.0 - n) for n in range(20)]},
@@ -37,8 +37,8 @@ def ann(seeds: Seeds) -> int:
     return ann
 
 
-def rule(do: str, name: str = "", **said: Any) -> Rule:
-    return Rule.model_validate({"name": name or do, "do": do, **said})
+def rule(do: str, name: str = "", **fields: Any) -> Rule:
+    return Rule.model_validate({"name": name or do, "do": do, **fields})
 
 
 async def made(
@@ -207,13 +207,13 @@ async def test_rules_are_explained(client: httpx.AsyncClient, ann: int) -> None:
     ]
     result = (await made(client, "ann", *rules, limit=3, explain=True)).answer.result
     assert [item.item_id for item in result.items] == ["film-2", "film-29", "film-1"]
-    said = result.explanation
-    assert said is not None
-    assert [each.name for each in said.rules["film-29"]] == ["pin"]
-    assert said.removed is not None
-    assert said.removed["rule"] == 1
-    assert "film-3" not in said.rules
-    boost, bury = said.rules["film-1"]
+    explanation = result.explanation
+    assert explanation is not None
+    assert [each.name for each in explanation.rules["film-29"]] == ["pin"]
+    assert explanation.removed is not None
+    assert explanation.removed["rule"] == 1
+    assert "film-3" not in explanation.rules
+    boost, bury = explanation.rules["film-1"]
     listed = result.items[2]
     assert (boost.do, bury.do) == ("boost", "bury")
     assert boost.change == pytest.approx(listed.score / 3)

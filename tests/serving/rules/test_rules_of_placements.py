@@ -69,8 +69,8 @@ async def test_rules_begin_and_end_for_cached_lists_too(
     operator: httpx.AsyncClient, ann: int
 ) -> None:
     ends_at = datetime.now(UTC) + timedelta(seconds=2)
-    said = [pin(8, ends_at=ends_at.isoformat()), pin(9, starts_at=ends_at.isoformat())]
-    await saved(operator, "home", rules=said)
+    rules = [pin(8, ends_at=ends_at.isoformat()), pin(9, starts_at=ends_at.isoformat())]
+    await saved(operator, "home", rules=rules)
     found = [await first(operator) for _ in range(5)]
     await asyncio.sleep(max((ends_at - datetime.now(UTC)).total_seconds(), 0.0))
     assert await first(operator) == "9"

@@ -79,8 +79,8 @@ async def test_items_without_an_embedding_in_the_run_fill_the_list(
 async def test_a_new_item_has_neighbours_by_its_words_before_it_has_an_embedding(
     films: Films, client: httpx.AsyncClient
 ) -> None:
-    said = {"title": "Spaceship Robots", "categories": ["scifi"]}
-    await client.put("/v1/items/new", json=said)
+    body = {"title": "Spaceship Robots", "categories": ["scifi"]}
+    await client.put("/v1/items/new", json=body)
     answer = (await similar(client, "new", limit=3)).json()
     assert answer["strategy"] == "words"
     assert {item["item_id"] for item in answer["items"]} == {"odyssey", "war", "robot"}

@@ -24,7 +24,7 @@ def experiment(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["experiment", *arguments])
 
 
-def said(*arguments: str) -> str:
+def output_of(*arguments: str) -> str:
     result = experiment(*arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
@@ -46,28 +46,28 @@ def file(tmp_path: Path) -> str:
 def test_an_experiment_goes_from_a_file_to_a_version_of_its_placement(
     file: str, engine: Engine
 ) -> None:
-    assert "There are no experiments yet" in said("list")
-    assert "trial is a draft, revision 1" in said("create", "trial", file)
-    assert "trial runs since" in said("start", "trial")
-    assert "now, holdout" in said("list", "--state", "running")
-    shown = said("show", "trial")
+    assert "There are no experiments yet" in output_of("list")
+    assert "trial is a draft, revision 1" in output_of("create", "trial", file)
+    assert "trial runs since" in output_of("start", "trial")
+    assert "now, holdout" in output_of("list", "--state", "running")
+    shown = output_of("show", "trial")
     assert "Too few users to compare holdout with now" in shown
     assert "conversion" in shown
-    assert json.loads(said("show", "trial", "--json"))["experiment"]["state"] == "running"
-    assert "version 1" in said("adopt", "trial", "now")
-    assert json.loads(said("list", "--json"))[0]["adopted_arm"] == "now"
+    assert json.loads(output_of("show", "trial", "--json"))["experiment"]["state"] == "running"
+    assert "version 1" in output_of("adopt", "trial", "now")
+    assert json.loads(output_of("list", "--json"))[0]["adopted_arm"] == "now"
     with engine.connect() as connection:
         actors = connection.execute(text("select distinct actor from audit_log")).scalars().all()
     assert actors[0].startswith("command line, ")
 
 
 def test_one_that_was_stopped_tells_why(file: str) -> None:
-    said("create", "trial", file)
-    said("start", "trial")
-    assert said("stop", "trial", "--because", "the shop closes") == (
+    output_of("create", "trial", file)
+    output_of("start", "trial")
+    assert output_of("stop", "trial", "--because", "the shop closes") == (
         "trial is stopped: the shop closes.\n"
     )
-    assert "stopped: the shop closes" in said("show", "trial")
+    assert "stopped: the shop closes" in output_of("show", "trial")
 
 
 def test_what_cannot_be_done_is_one_clear_line(file: str, tmp_path: Path) -> None:

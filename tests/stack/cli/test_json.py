@@ -135,13 +135,13 @@ def test_each_writes_one_line_of_json(
     Path("home.yaml").write_text("limit: 12\n")
     Path("placements.yaml").write_text(PLACEMENTS)
     Path("trial.yaml").write_text(DEFINITION)
-    said = {line: json_of(*line.format(first_run=runs[0]).split()) for line in LINES}
-    assert said["rollback {first_run}"]["run_id"] == runs[0]
-    assert said["filter add year"] == {"attribute": "year", "built": True, "items": 0}
-    assert said["key revoke app"]["was_in_force"] is True
-    assert said["placement delete home"] == {"name": "home", "ended": True}
-    assert said["experiment stop trial"]["state"] == "stopped"
-    assert said["empty --confirm empty"]["items"] == len(film_nos)
+    answers = {line: json_of(*line.format(first_run=runs[0]).split()) for line in LINES}
+    assert answers["rollback {first_run}"]["run_id"] == runs[0]
+    assert answers["filter add year"] == {"attribute": "year", "built": True, "items": 0}
+    assert answers["key revoke app"]["was_in_force"] is True
+    assert answers["placement delete home"] == {"name": "home", "ended": True}
+    assert answers["experiment stop trial"]["state"] == "stopped"
+    assert answers["empty --confirm empty"]["items"] == len(film_nos)
 
 
 def test_what_flows_end_in_is_written_and_their_steps_are_not(

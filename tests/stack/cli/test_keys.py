@@ -141,9 +141,9 @@ def test_signing_keys_are_made_and_rotated_and_what_happens_when_is_said(home: P
     assert "signs from" in second.stdout
     assert f"Tokens of {before.key_id}, before it, are taken until" in second.stdout
     other = home / "other.json"
-    said = json_of("token", "rotate", "--file", str(other))
-    assert (said["file"], said["ends"]) == (str(other), {})
-    shown = [first.stdout, second.stdout, json.dumps(said)]
+    rotated = json_of("token", "rotate", "--file", str(other))
+    assert (rotated["file"], rotated["ends"]) == (str(other), {})
+    shown = [first.stdout, second.stdout, json.dumps(rotated)]
     for written in (file, other):
         for entry in json.loads(written.read_text()):
             assert not any(entry["secret"] in text for text in shown)

@@ -213,7 +213,7 @@ def test_a_preview_asks_the_api_that_runs(
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "reason"),
     [
         ("placements: {home: {limit: 0}}", "home/limit: Input should be greater than or equal"),
         ("placements: {home: {odd: 1}}", "home/odd: Extra inputs are not permitted."),
@@ -230,10 +230,10 @@ def test_a_preview_asks_the_api_that_runs(
     ],
 )
 def test_a_file_that_cannot_be_is_refused_with_what_is_wrong(
-    folder: Path, written: str, said: str
+    folder: Path, written: str, reason: str
 ) -> None:
     file = folder / "placements.yaml"
     file.write_text(written)
-    assert said in refused("apply", str(file), "--yes")
+    assert reason in refused("apply", str(file), "--yes")
     assert in_force() == {"default": 0}
     assert "cannot be read" in refused("apply", str(folder / "nowhere.yaml"))

@@ -190,8 +190,8 @@ def test_while_prefect_rests_its_last_word_is_told_and_it_is_not_asked(
     nobody = "http://127.0.0.1:1"
     (found,) = check_schedules(nobody, Home(tmp_path), resting)
     assert found.severity == severity, found
-    said = ("does not start", "was due") if severity == "problem" else ("Next: ",)
-    assert all(each in found.what for each in said), found
+    phrases = ("does not start", "was due") if severity == "problem" else ("Next: ",)
+    assert all(each in found.what for each in phrases), found
     assert "worker" not in str(found.advice)
     as_json, words = status_output(nobody, tmp_path, monkeypatch)
     status = json.loads(as_json)

@@ -53,14 +53,15 @@ def execute(server: PostgresServer, statement: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("file", "said"), [("PG_VERSION", "is of PostgreSQL 17, not 18.*new home"), ("x", "no Postgre")]
+    ("file", "reason"),
+    [("PG_VERSION", "is of PostgreSQL 17, not 18.*new home"), ("x", "no Postgre")],
 )
 def test_a_folder_of_something_else_is_refused_and_left_alone(
-    tmp_path: Path, file: str, said: str
+    tmp_path: Path, file: str, reason: str
 ) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / file).write_text("17\n")
-    with pytest.raises(RuntimeError, match=said):
+    with pytest.raises(RuntimeError, match=reason):
         prepare_postgres(tmp_path / "postgres")
     assert [path.name for path in (tmp_path / "postgres").iterdir()] == [file]
 

@@ -25,14 +25,14 @@ AHEAD = timedelta(minutes=5)
     ],
 )
 def test_an_answer_that_is_not_understood_is_none(world: str) -> None:
-    said = json.loads(world)
+    answers = json.loads(world)
 
     class Answers(PrefectApi):
         def post(self, path: str, body: dict[str, Any]) -> Any:
-            if said is None or path == "deployments/filter":
-                return said and said["deployments"]
+            if answers is None or path == "deployments/filter":
+                return answers and answers["deployments"]
             states = body["flow_runs"]["state"]["type"]["any_"]
-            return [run for run in said["runs"] if run["state_type"] in states]
+            return [run for run in answers["runs"] if run["state_type"] in states]
 
     with pytest.raises(PrefectAskedInVainError, match="not understood"):
         look_ahead(Answers("http://nobody", None), NOW, NOW)
