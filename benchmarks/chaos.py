@@ -2,7 +2,7 @@
 
     python -m benchmarks chaos --seconds 600 --seed 1 --json
 
-The code is that of `tests/chaos/`; docs/chaos.md says what each figure means.
+The code is that of `tests/chaos/`; docs/chaos-figures.md says what each figure means.
 """
 
 import asyncio

@@ -76,6 +76,7 @@ INSTEAD = {
     "stater": "load generator",
     "asker": "load generator",
     "tally": "counters",
+    "said": "what it holds: condition, words, payload, message ...",
     "stamp": "version",
     "unstamped": "unversioned",
 }

@@ -156,7 +156,7 @@ class ListMaker:
             return result
         effects = rule_effects(rules, preferred.ranked, ruled.arrangement)
         result = await self._explained(run, result, user_no, user, request)
-        said = explanation(candidates, ranked, result.items, preferred.changes, effects)
+        explained = explanation(candidates, ranked, result.items, preferred.changes, effects)
         if result.degraded is None:
             wanted = self._wanted(run, request, NewItems(), NOTHING_RESOLVED)
             names = policy.weights(user.events_since_cut_off)
@@ -168,8 +168,8 @@ class ListMaker:
                 capped=builder.deferred + ruled.capped,
                 hidden=frozenset(rules.hidden),
             )
-            said = replace(said, removed=removed)
-        return replace(result, explanation=said)
+            explained = replace(explained, removed=removed)
+        return replace(result, explanation=explained)
 
     async def _user(
         self,
@@ -243,8 +243,10 @@ class ListMaker:
         effects = rule_effects(rules, ranked_items(items), ruled.arrangement)
         if not request.explain or not (preferred.changes or effects):
             return result
-        said = explanation(candidates, _NOTHING_BLENDED, ruled.items, preferred.changes, effects)
-        return replace(result, explanation=said)
+        explained = explanation(
+            candidates, _NOTHING_BLENDED, ruled.items, preferred.changes, effects
+        )
+        return replace(result, explanation=explained)
 
     async def _unused(
         self, user_no: UserNo | None, request: RecommendationRequest

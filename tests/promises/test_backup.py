@@ -1,4 +1,4 @@
-"""What docs/deploying.md says of backups, done: both restores bring everything back."""
+"""What docs/backup.md says of backups, done: both restores bring everything back."""
 
 import os
 import subprocess

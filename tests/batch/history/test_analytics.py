@@ -37,10 +37,11 @@ order by relname, attnum
 """
 
 
-def test_the_page_and_the_source_for_dbt_are_written_from_the_comments() -> None:
+def test_the_pages_and_the_source_for_dbt_are_written_from_the_comments() -> None:
     views = analytics_page.described_views()
     hint = "run: .venv/bin/python -m tests.analytics_page"
-    assert analytics_page.PAGE.read_text(encoding="utf-8") == analytics_page.page(views), hint
+    for page, written in analytics_page.pages(views).items():
+        assert page.read_text(encoding="utf-8") == written, hint
     source = analytics_page.SOURCE.read_text(encoding="utf-8")
     assert source == analytics_page.source(views), hint
     tables = yaml.safe_load(source)["sources"][0]["tables"]
