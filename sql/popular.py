@@ -47,8 +47,8 @@ def store_parameters(
     connection: Connection, run_id: RunId, parameters: Mapping[str, float]
 ) -> None:
     """Note in the row of a run how its lists are made, for whoever makes them again."""
-    parameters_row = {"run_id": run_id, "popular": json.dumps(dict(parameters))}
-    connection.execute(_POPULAR["store_popular_parameters"], parameters_row)
+    noted = {"run_id": run_id, "popular": json.dumps(dict(parameters))}
+    connection.execute(_POPULAR["store_popular_parameters"], noted)
 
 
 def store_well_known(connection: Connection, run_id: RunId) -> None:

@@ -100,10 +100,10 @@ class AnswerPipeline:
             found.result,
             found.source,
             found.user_no,
-            found.exclusions if asked.user_ids else None,
-            found.result.degraded or self._degraded_cache(kind),
-            found.age_seconds,
-            _ms_since(started),
+            exclusions=found.exclusions if asked.user_ids else None,
+            degraded=found.result.degraded or self._degraded_cache(kind),
+            age_seconds=found.age_seconds,
+            generation_time_ms=_ms_since(started),
         )
         self._count(answer)
         return answer

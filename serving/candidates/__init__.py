@@ -40,10 +40,11 @@ async def collect(
         if source.name in names:
             found[source.name] = await source.candidates(user, request)
             lookup.add(found[source.name].item_nos.tolist())
-    if lookup.waiting:
+    waiting = lookup.waiting
+    if waiting:
         listed = await request.recommendations.load_listed_candidates(
             user,
-            lookup.waiting,
+            waiting,
             filters=request.filters,
             with_categories=request.with_categories,
         )

@@ -112,7 +112,7 @@ class Eligible(Protocol):
     def texts(self, item_no: int) -> Texts:
         """What is shown of one of them."""
 
-    def __contains__(self, item_no: object) -> bool: ...
+    def __contains__(self, item_no: int) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +162,7 @@ class Named:
 
     def texts(self, item_no: int) -> Texts:
         """What is shown of an item."""
-        place = self._places.get(item_no)
-        if place is None and self._eligible is not None:
+        if item_no not in self._places and self._eligible is not None:
             return self._eligible.texts(item_no)
         place = self._places[item_no]
         source = bisect_right(self._starts, place) - 1
@@ -175,7 +174,7 @@ class Named:
         """The numbers of those that were added."""
         return self._places.keys()
 
-    def __contains__(self, item_no: object) -> bool:
+    def __contains__(self, item_no: int) -> bool:
         return item_no in self._places or (self._eligible is not None and item_no in self._eligible)
 
 

@@ -136,8 +136,8 @@ class EligibleItems:
         categories = self._categories(known.categories[place])
         return known.item_ids[place], known.titles[place], categories
 
-    def __contains__(self, item_no: object) -> bool:
-        place = self.catalogue.places.get(item_no)  # type: ignore[call-overload]
+    def __contains__(self, item_no: int) -> bool:
+        place = self.catalogue.places.get(item_no)
         return item_no in self.touched or (place is not None and bool(self.shown[place]))
 
     def _categories(self, categories: Sequence[str]) -> tuple[str, ...]:
@@ -259,13 +259,15 @@ class KeptItems:
 
     def eligible(
         self, excluded: Numbers, beside: BesideMemory, *, with_categories: bool
-    ) -> "EligibleItems":
+    ) -> EligibleItems:
         """Those that may be shown now and are not excluded."""
         shown = self.catalogue.shown.copy()
         for left_out in (excluded, [*beside.touched]):
             shown[_rows(self.catalogue.item_nos, left_out)] = False
-        out = {*excluded.tolist()} if beside.touched else {}
-        touched = {no: item for no, item in beside.touched.items() if item.shown and no not in out}
+        touched = {no: item for no, item in beside.touched.items() if item.shown}
+        if touched:
+            for no in excluded.tolist():
+                touched.pop(no, None)
         return EligibleItems(self.catalogue, shown, touched, with_categories)
 
     def _embedded(self, following: Ranking, excluded: Numbers, beside: BesideMemory) -> Ranking:
@@ -292,6 +294,7 @@ def _rows(rising: NDArray[np.int32], item_nos: Numbers | Sequence[int]) -> NDArr
     if not len(item_nos) or not len(rising):
         return np.empty(0, dtype=np.intp)
     wanted = np.asarray(item_nos, dtype=np.int32)
+    # What is higher than all of them is compared with the last, and is another one.
     places = rising.searchsorted(wanted)
     found: NDArray[np.intp] = places[rising.take(places, mode="clip") == wanted]
     return found

@@ -7,13 +7,7 @@ from typing import Protocol
 
 from domain.identifiers import ItemNo, RunId
 from domain.rankings import Ranking
-from serving.candidates.catalogue_items import (
-    NO_COLUMNS,
-    Columns,
-    Eligible,
-    Named,
-    NewItems,
-)
+from serving.candidates.catalogue_items import NO_COLUMNS, Columns, Eligible, Named, NewItems
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.user_state import UserState

@@ -36,15 +36,15 @@ def _chart(size: str, known: Sequence[HistoryPoint]) -> Chart:
 
 
 def _point(scale: Scale, index: int, known: Sequence[HistoryPoint]) -> Point:
-    figure = known[index]
-    low, high = _bounds(figure)
+    day = known[index]
+    low, high = _bounds(day)
     return Point(
         scale.middle(index, len(known)),
-        scale.height(figure.difference),
+        scale.height(day.difference),
         scale.height(low),
         scale.height(high),
-        format_day(figure.day),
-        format_difference(figure.difference, low, high),
+        format_day(day.day),
+        format_difference(day.difference, low, high),
     )
 
 

@@ -132,11 +132,11 @@ class EventBatch(BaseModel):
         return list(self.events)
 
 
-def good_events(entries: Any) -> list[EventBody] | None:
+def good_events(body: Any) -> list[EventBody] | None:
     """The events of a body, as `EventBatch` reads them; None: anything is wrong with it."""
-    if not isinstance(entries, dict) or entries.keys() != {"events"}:
+    if not isinstance(body, dict) or body.keys() != {"events"}:
         return None
-    given = entries["events"]
+    given = body["events"]
     if isinstance(given, list) and 0 < len(given) <= MOST_ENTRIES:
         with suppress(ValidationError):
             return _GOOD_ENTRIES.validate_python(given)

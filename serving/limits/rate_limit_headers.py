@@ -15,8 +15,8 @@ def rate_limit_headers(taken: Taken) -> tuple[Header, Header]:
     a refusal `t` is `Retry-After`.
     """
     reset = max(math.ceil(taken.reset_seconds), 0 if taken.allowed else 1)
-    policy = f'"{taken.limit.name}";r={taken.remaining};t={reset}'
-    return _policy(taken.limit), (b"ratelimit", policy.encode())
+    remaining = f'"{taken.limit.name}";r={taken.remaining};t={reset}'
+    return _policy(taken.limit), (b"ratelimit", remaining.encode())
 
 
 @lru_cache(maxsize=256)

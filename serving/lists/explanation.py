@@ -65,9 +65,8 @@ class PreferenceChange:
     @classmethod
     def of(cls, preference: Preference, change: float) -> Self:
         """The change by a preference."""
-        effect = preference
-        thing = (effect.item_id, effect.category, effect.attribute, effect.value)
-        return cls(effect.preference_id, effect.direction, *thing, change)
+        thing = (preference.item_id, preference.category, preference.attribute, preference.value)
+        return cls(preference.preference_id, preference.direction, *thing, change)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,9 +75,9 @@ def _of_users(text: str) -> str:
         raise ValueError('users asks for attributes of the user by their names: country = "DE"')
     for name in expression.names():
         if name.is_field:
-            first_name = name.path[0]
+            field_name = name.path[0]
             raise ValueError(
-                f"users have no {first_name}; write attributes.{first_name} if it is an attribute"
+                f"users have no {field_name}; write attributes.{field_name} if it is an attribute"
             )
     return text
 

@@ -151,8 +151,8 @@ class QueryAnalyzer:
         variants = spelling_variants(typed)
         others = [TypedWord(variant.text, unfinished=False, wanted=False) for variant in variants]
         analyzed = await self._search.analyze(run_id, given + others)
-        spoken, written = analyzed.words[: len(given)], analyzed.words[len(given) :]
-        return with_variants(spoken, variants, written), analyzed.meaning
+        words, variant_words = analyzed.words[: len(given)], analyzed.words[len(given) :]
+        return with_variants(words, variants, variant_words), analyzed.meaning
 
 
 def _missed_and_rare(

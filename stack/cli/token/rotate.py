@@ -47,13 +47,13 @@ def command(
     if as_json:
         ends = {key.key_id: key.ends_at and key.ends_at.isoformat() for key in before}
         signs_from = new.signs_from.isoformat()
-        figures = {
+        rotated = {
             "file": str(chosen),
             "key_id": new.key_id,
             "signs_from": signs_from,
             "ends": ends,
         }
-        typer.echo(json.dumps(figures))
+        typer.echo(json.dumps(rotated))
     else:
         typer.echo(_summary(chosen, new, before))
 

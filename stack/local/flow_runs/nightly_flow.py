@@ -52,7 +52,7 @@ async def run_flow(
     begin: Awaitable[object],
 ) -> EndedFlow:
     """Start the process, and let it run the flow after `begin`; it is stopped if the task is."""
-    parameters: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
 
     def receive(line: str) -> None:
         message = json.loads(line)
@@ -61,10 +61,10 @@ async def run_flow(
         elif "failed_step" in message:
             on_failed(message["failed_step"], message["seconds"])
         else:
-            parameters.update(message)
+            reported.update(message)
 
     program = [*PROGRAM, WHEN_NOTIFIED]
-    return EndedFlow(await run_python(program, environment, log, receive, begin=begin), parameters)
+    return EndedFlow(await run_python(program, environment, log, receive, begin=begin), reported)
 
 
 def outcome(record: dict[str, Any] | None, ended: EndedFlow, log: Path) -> dict[str, Any]:
