@@ -17,7 +17,7 @@ from batch.engines.engine import BatchEngine
 from batch.engines.implicit_engine import ONE_MACHINE
 from batch.history.interactions import Interactions
 from batch.history.row_blocks import BlockStore, RowBlocks
-from batch.history.sparse_parts import without
+from batch.history.sparse_parts import rows_of, without
 from batch.parameters import SpaceParameters
 from batch.space.singular_vectors import singular_vectors
 
@@ -107,7 +107,14 @@ class _Products:
 
     def times(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """(i, k) of vectors (i, k)."""
-        return np.concatenate([(block @ vectors)[self.shape[0] :] for block in self._continued])
+        found = np.empty_like(vectors)
+        end = 0
+        for block in self._continued:
+            items = self.shape[0]
+            own = rows_of(block, slice(items, block.shape[0]), slice(items, block.nnz))
+            first, end = end, end + own.shape[0]
+            found[first:end] = own @ vectors
+        return found
 
     def transposed_times(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """(i, k) of vectors (i, k)."""

@@ -44,7 +44,11 @@ class Products(Protocol):
 
 
 def singular_vectors(matrix: Products, count: int, seed: int) -> Singular:
-    """The `count` greatest, at most as many as the matrix has columns; one seed, one answer."""
+    """The `count` greatest, at most as many as the matrix has columns; one seed, one answer.
+
+    Of a large matrix a value that occurs more often than a block is wide may be found less often,
+    and smaller ones in its place. One with a number that is not finite is refused.
+    """
     columns = matrix.shape[1]
     # Both are whole blocks.
     held = (count // _BLOCK + 2) * _BLOCK
@@ -84,7 +88,10 @@ def _start(rows: int, columns: int, seed: int) -> Floats:
 
 def _eigen(images: Floats) -> tuple[NDArray[np.float64], Floats]:
     """Eigenvalues of the inner products of columns, falling, at least 0, with their vectors."""
-    values, vectors = np.linalg.eigh((images.T @ images).astype(np.float64))
+    products = (images.T @ images).astype(np.float64)
+    if not np.isfinite(products).all():
+        raise ValueError("The matrix, or its products, have numbers that are not finite.")
+    values, vectors = np.linalg.eigh(products)
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1].astype(np.float32)
 
 

@@ -158,13 +158,13 @@ _ALWAYS: Sequence[_Header] = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
 )
-_UNLESS_SAID: Sequence[_Header] = (
+_UNLESS_GIVEN: Sequence[_Header] = (
     (b"cache-control", b"private, no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 
 
-_NOTHING_SAID: Mapping[str, Sequence[_Header]] = {}
+_EMPTY: Mapping[str, Sequence[_Header]] = {}
 
 
 class AnswerHeaders:
@@ -183,7 +183,7 @@ class AnswerHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                rate_limit = scope.get("state", _NOTHING_SAID).get("rate_limit", ())
+                rate_limit = scope.get("state", _EMPTY).get("rate_limit", ())
                 message["headers"] = answer_headers(message.get("headers", ()), rate_limit, started)
             elif without_body and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
@@ -203,5 +203,5 @@ def answer_headers(
 def with_all(headers: Sequence[_Header]) -> list[_Header]:
     """These headers, and those that every answer has."""
     names = {name.lower() for name, _ in headers}
-    missing = (header for header in _UNLESS_SAID if header[0] not in names)
+    missing = (header for header in _UNLESS_GIVEN if header[0] not in names)
     return [*headers, *_ALWAYS, *missing]

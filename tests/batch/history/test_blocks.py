@@ -1,5 +1,6 @@
 """However large the blocks are that a night looks at, it learns the same to the last bit."""
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -192,6 +193,22 @@ def test_products_are_those_of_the_whole_matrix_to_the_last_bit(
         products.append(matrix[start:end])
     assert np.array_equal(products.times(vectors), matrix @ vectors)
     assert np.array_equal(products.transposed_times(vectors), matrix.T @ vectors)
+
+
+def test_products_hold_one_block_at_a_time() -> None:
+    matrix = csr_matrix(random_array((2_000, 2_000), density=0.01, rng=np.random.default_rng(1)))
+    products = sequences._Products(2_000, BlockStore())
+    for start in range(0, 2_000, 20):
+        products.append(matrix[start : start + 20])
+    vectors = np.ones((2_000, 16), dtype=np.float32)
+    for times in (products.times, products.transposed_times):
+        tracemalloc.start()
+        try:
+            times(vectors)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 6 * vectors.nbytes
 
 
 def test_rows_with_many_pairs_are_blocks_of_their_own(make_interactions: MakeInteractions) -> None:
