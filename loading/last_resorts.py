@@ -106,10 +106,10 @@ def _are_names(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> bo
 
 def _has_several(duck: duckdb.DuckDBPyConnection, table: Table, *, of: str, in_column: str) -> bool:
     """Whether any value of a column stands beside several of another one."""
-    one, other = f"trim({table.expressions[of]})", f"trim({table.expressions[in_column]})"
+    key, other = f"trim({table.expressions[of]})", f"trim({table.expressions[in_column]})"
     (found,) = duck.execute(
-        f"select exists (select 1 from {table.view} where fault is null and {one} <> ''"
-        f" and {other} <> '' group by {one} having count(distinct {other}) > 1)"
+        f"select exists (select 1 from {table.view} where fault is null and {key} <> ''"
+        f" and {other} <> '' group by {key} having count(distinct {other}) > 1)"
     ).fetchall()[0]
     return bool(found)
 
