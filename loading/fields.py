@@ -14,7 +14,12 @@ from loading.contexts import named_parts
 from loading.duck import literal
 from loading.foreign_words import foreign_meaning, is_foreign_noun, weak_meaning
 from loading.kinds_plan import column_of_orders
-from loading.last_resorts import has_address, item_of_last_resort, reviewer_of_last_resort
+from loading.last_resorts import (
+    is_id_of_visit,
+    item_of_last_resort,
+    rating_of_last_resort,
+    reviewer_of_last_resort,
+)
 from loading.layouts import Layout, columns_of
 from loading.mistaken_columns import ask_about_row_numbers
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
@@ -149,14 +154,17 @@ def _with_last_resorts(
 ) -> dict[str, str]:
     """The fields, with users and items that are such only where no other column is."""
     is_noun = options.user is None and is_foreign_noun(fields.get("item_id", ""))
-    is_list = options.user is not None and has_address(table)
-    if ("item_id" not in fields or is_noun) and "user_id" not in fields and not is_list:
+    if ("item_id" not in fields or is_noun) and "user_id" not in fields:
         own = next((each for each in table.columns if normalized(each) == "id"), None)
         if own is not None and _is_item(table, fields.get("title")):
-            fields["item_id"] = own
+            is_visit = options.user is not None and is_id_of_visit(duck, table, own)
+            fields |= {} if is_visit else {"item_id": own}
     meanings = {*fields, *options.columns}
+    if "value" not in meanings:
+        rating = rating_of_last_resort(table, fields, set(options.columns.values()))
+        fields |= {} if rating is None else {"value": rating}
     if "user_id" not in meanings and options.user is None:
-        reviewer = reviewer_of_last_resort(table, fields)
+        reviewer = reviewer_of_last_resort(duck, table, fields)
         fields |= {} if reviewer is None else {"user_id": reviewer}
     if "item_id" not in meanings and ("user_id" in fields or options.user is not None):
         is_of_one = options.user is not None

@@ -17,8 +17,7 @@ _NAMES: dict[str, str] = {
         "anonymous_id email user_email customer_email billing_email domain_userid "
         "cookie_id session_id session visitor account member subscriber shopper user_uid user_guid "
         "external_user_id customer_uid buyer_email purchase_email candidate_id applicant_id "
-        "reader_id person_uid user_uuid customer_user reviewers "
-        "contact_email buyer_name"
+        "reader_id person_uid user_uuid customer_user buyer_name"
     ),
     "item_id": (
         "item_id item iid parent_asin asin movie_id product_id product book_id track_id "
@@ -32,8 +31,7 @@ _NAMES: dict[str, str] = {
         "item_code product_code song track movie film channel_id recording_msid ad_id "
         "adgroup_id prop_id poi_id location_id photo_id pin_id upc ean gtin barcode "
         "lineitem_name bookmark_id vod_id item_uid element_uid content_uid product_uid "
-        "book game item_uuid product_uuid content_uuid release_id isbn_uid "
-        "recording_mbid"
+        "book game item_uuid product_uuid content_uuid isbn_uid recording_mbid"
     ),
     "kind": (
         "kind event_type event action action_type behavior behaviour behavior_type "
@@ -46,8 +44,8 @@ _NAMES: dict[str, str] = {
         "rating overall score stars value event_value book_rating user_rating my_rating "
         "your_rating user_score my_score star star_rating overall_rating rating_value "
         "rating_score customer_rating review_overall review_stars review_score review_rating "
-        "ratings rating_val rating_given given_rating rating_number rating_num enjoyment "
-        "enjoyment_score enjoyment_rating satisfaction satisfaction_score rate"
+        "ratings rating_val rating_given given_rating enjoyment enjoyment_score "
+        "enjoyment_rating satisfaction satisfaction_score"
     ),
     "time": (
         "occurred_at timestamp time_stamp time ts event_time event_timestamp event_ts "
@@ -100,7 +98,7 @@ _SECOND_CHOICES = (
     " product_number song track movie film channel_id recording_msid ad_id adgroup_id prop_id"
     " poi_id location_id photo_id pin_id upc ean gtin barcode lineitem_name visitor account member"
     " subscriber shopper cookie_id book game sku artist_id isbn buyer_email purchase_email"
-    " customer_user reviewers release_id isbn_uid contact_email recording_mbid"
+    " customer_user isbn_uid recording_mbid"
 )
 
 MEANINGS = tuple(_NAMES)

@@ -62,6 +62,18 @@ KEPT = [
         options=ANN,
     ),
     Case(
+        "games with ids and addresses of their own",
+        f"id,name,genre,link,last_played\na,A,x,https://a,{AT}\na,A,x,https://a,1600000001\n",
+        [view("ann"), view("ann", at="2020-09-13T12:26:41+00:00")],
+        options=ANN,
+    ),
+    Case(
+        "people with addresses",
+        f"name,email,url,created\nBob,b@x,https://b,{AT}\n",
+        refused="Which is item_id?",
+        options=ANN,
+    ),
+    Case(
         "films with their numbers elsewhere",
         "watched_at,type,title,year,imdb_id,tmdb_id\n"
         "2020-09-13T12:26:40Z,movie,Heat,1995,tt0113277,949\n",
@@ -147,6 +159,69 @@ KEPT = [
             [rate(5, "1:5"), rate(1, "1:5", item="b")],
         )
         for name in ("rating_val", "enjoyment_score", "satisfaction", "rate")
+    ),
+    Case(
+        "a rate beside a comment",
+        f"user_id,course_id,rate,comment,lang,ts\nu1,a,5.0,good,en,{AT}\nu1,b,1.0,,en,{AT}\n",
+        [rate(5, "1:5"), rate(1, "1:5", item="b")],
+    ),
+    *(
+        Case(
+            f"a rate that is a price ({name})",
+            f"user_id,item_id,rate,{name},ts\nu1,a,5,2,{AT}\nu1,b,1,1,{AT}\n",
+            [(*view()[:2], kind, *view()[3:]), (*view(item="b")[:2], kind, *view()[3:])],
+        )
+        for name, kind in (("quantity", "purchase"), ("hours", "view"))
+    ),
+    Case(
+        "a rate of interest",
+        "user_id,item_id,rate,start_date\nu1,a,5,2020-09-13\nu1,b,1,2020-09-13\n",
+        [view(at=DAY), view(item="b", at=DAY)],
+    ),
+    *(
+        Case(
+            f"numbers that are no ratings of what has an id ({name}, {value})",
+            f"user_id,{name},{value},ts\nu1,1,5,{AT}\nu2,1,3,{AT}\n",
+            refused="Which is item_id?",
+        )
+        for name, value in (
+            ("quiz_id", "score"),
+            ("flag_id", "value"),
+            ("team_id", "rating"),
+            ("manager_id", "rating"),
+            ("language_id", "rating"),
+            ("survey_id", "rating"),
+        )
+    ),
+    Case(
+        "a thing of one name beside the id of something else",
+        f"user_id,zone_id,product_name,rating,ts\nu1,1,Cup,5,{AT}\nu2,1,Pot,3,{AT}\n",
+        [rate(5, "1:5", item="Cup"), rate(3, "1:5", "u2", "Pot")],
+    ),
+    Case(
+        "people with ids, names and e-mails",
+        f"email,rating,id,name,ts\na@x,5,1,Ann,{AT}\na@x,4,1,Ann,{AT}\nb@x,1,2,Bob,{AT}\n",
+        refused="Which is item_id?",
+    ),
+    Case(
+        "authors of books, not of reviews",
+        f"book_id,author_id,rating,review_text,ts\na,u1,5,x,{AT}\na,u1,3,y,{AT}\nb,u2,1,z,{AT}\n",
+        refused="Say --column user_id=NAME",
+    ),
+    Case(
+        "reviewers by their names",
+        "reviews,reviewers,date_reviews,rating,course_id\nDry,By Ann,2020-09-13 12:26:40,4,a\n",
+        [rate(4, "1:5", "By Ann")],
+    ),
+    Case(
+        "how many reviewers there were",
+        'asin,reviewers,stars,date\na,100,4.5,2020-09-13\nb,"1,250",3.5,2020-09-13\n',
+        refused="Say --column user_id=NAME",
+    ),
+    Case(
+        "versions that somebody released",
+        f"user,release_id,environment,started\nann,1,prod,{AT}\nbob,2,dev,{AT}\n",
+        refused="Which is item_id?",
     ),
     Case(
         "clicks of what was found",

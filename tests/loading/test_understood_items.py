@@ -51,6 +51,21 @@ CASES = [
         {"1": ("A", None), "2": ("B", None)},
     ),
     Case(
+        "goods with whom to ask about them",
+        "product_id,product_name,contact_email,price\n1,A,a@x,5\n",
+        {"1": ("A", None)},
+    ),
+    Case(
+        "goods with how many rated them",
+        "item_id,title,reviewers,rating\n1,A,250,4.5\n",
+        {"1": ("A", None)},
+    ),
+    Case(
+        "books with the ids of who wrote them",
+        "book_id,author_id,title,rating,review_text\n1,7,A,4.5,x\n2,7,B,3.5,y\n",
+        {"1": ("A", None), "2": ("B", None)},
+    ),
+    Case(
         "one category with a comma",
         'item_id,title,category\n1,A,"Home, Garden"\n',
         {"1": ("A", ["Home, Garden"])},
