@@ -44,8 +44,9 @@ from sql.live_vectors import UserVector, store_user_vectors
 from sql.migrate import migrate
 from sql.partitions import create_partitions
 from stack.local.servers.databases import ensure_database
-from stack.local.servers.postgres import running_postgres
+from stack.local.servers.postgres import PostgresServer, running_postgres
 
+_DATABASE = "tandem"
 _DAY = np.timedelta64(1, "D")
 _LAST_DAY = np.datetime64("2026-01-01", "us")
 
@@ -113,31 +114,24 @@ def searched(
     seen: Mapping[UserNo, Iterable[int]],
 ) -> dict[str, float]:
     """What is found in a PostgreSQL of its own for users with these vectors, and how soon."""
-    with (
-        tempfile.TemporaryDirectory(prefix="tandem-") as folder,
-        running_postgres(Path(folder) / "postgres", durable=False) as server,
-    ):
-        ensure_database(server, "tandem")
-        url = server.url("tandem")
-        engine = make_engine(url)
-        migrate(engine)
-        # A connection knows pgvector's types only if it was opened when they were there.
-        engine.dispose()
-        run_id = _stored(engine, url, space, vectors)
-        dimensions = space.items.vectors.shape[1]
-        started = time.perf_counter()
-        with engine.begin() as connection:
-            build_index(connection, run_id, dimensions)
-        build_seconds = time.perf_counter() - started
-        with engine.connect() as connection:
-            recall = index_recall(connection, run_id, dimensions, len(vectors))
-        engine.dispose()
-        states = [
-            UserState(Ranking.empty(), vector, 0, tuple(map(ItemNo, seen[no])))
-            for no, vector in vectors.items()
-            if vector is not None
-        ]
-        found = asyncio.run(_searched(url, run_id, states, ItemIndex(recall, dimensions)))
+    dimensions = space.items.vectors.shape[1]
+    with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
+        data = Path(folder, "postgres")
+        with running_postgres(data, durable=False) as server:
+            run_id, build_seconds = _indexed(server, space, vectors)
+        # One that is served has buffers for what it finds when it starts.
+        with running_postgres(data) as server:
+            url = server.url(_DATABASE)
+            engine = make_engine(url)
+            with engine.connect() as connection:
+                recall = index_recall(connection, run_id, dimensions, len(vectors))
+            engine.dispose()
+            states = [
+                UserState(Ranking.empty(), vector, 0, tuple(map(ItemNo, seen[no])))
+                for no, vector in vectors.items()
+                if vector is not None
+            ]
+            found = asyncio.run(_searched(url, run_id, states, ItemIndex(recall, dimensions)))
     return {
         "items": len(space.items.item_nos),
         "dimensions": dimensions,
@@ -146,6 +140,27 @@ def searched(
         f"recall@{DEPTH}": round(recall, 4),
         **found,
     }
+
+
+def _indexed(
+    server: PostgresServer,
+    space: ItemSpace,
+    vectors: Mapping[UserNo, NDArray[np.float32] | None],
+) -> tuple[RunId, float]:
+    """A run over the items, and the seconds that its index took."""
+    ensure_database(server, _DATABASE)
+    url = server.url(_DATABASE)
+    engine = make_engine(url)
+    migrate(engine)
+    # A connection knows pgvector's types only if it was opened when they were there.
+    engine.dispose()
+    run_id = _stored(engine, url, space, vectors)
+    started = time.perf_counter()
+    with engine.begin() as connection:
+        build_index(connection, run_id, space.items.vectors.shape[1])
+    seconds = time.perf_counter() - started
+    engine.dispose()
+    return run_id, seconds
 
 
 def _learned(log: Interactions) -> ItemSpace:
