@@ -184,8 +184,9 @@ def _best(matrix: csr_matrix, own_columns: NDArray[np.intp], neighbours: int) ->
     Of equal ones those of the first columns.
     """
     matrix.sum_duplicates()
-    own = matrix.indices == own_columns[row_numbers(matrix)]
-    positive = without(matrix, own | (matrix.data <= 0.0))
+    out = matrix.data <= 0.0
+    out |= matrix.indices == own_columns.astype(np.int32)[row_numbers(matrix)]
+    positive = without(matrix, out)
     starts, values = positive.indptr, positive.data
     long = np.flatnonzero(np.diff(starts) > neighbours)
     # By row what a number must reach, and how many of those that just reach it have room.
@@ -196,10 +197,12 @@ def _best(matrix: csr_matrix, own_columns: NDArray[np.intp], neighbours: int) ->
         least[row] = np.partition(cells, len(cells) - neighbours)[len(cells) - neighbours]
         room[row] = neighbours - np.count_nonzero(cells > least[row])
     rows = row_numbers(positive)
-    equal = values == least[rows]
-    before = np.concatenate([[0], np.cumsum(equal)])
-    turns = before[1:] - before[starts[rows]]
-    return without(positive, (values < least[rows]) | (equal & (turns > room[rows])))
+    reached = least[rows]
+    left_out = values < reached
+    just = np.flatnonzero(values == reached)
+    turns = np.arange(1, len(just) + 1) - np.searchsorted(rows[just], rows[just])
+    left_out[just[turns > room[rows[just]]]] = True
+    return without(positive, left_out)
 
 
 def _scaled(matrix: csr_matrix) -> csr_matrix:
