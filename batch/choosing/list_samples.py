@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.choosing.foreseeing import Asked, Gains, gains_of
-from batch.choosing.validation import FEWEST_EVENTS, drawn_users
+from batch.choosing.validation import FEWEST_EVENTS, of_drawn_users
 from batch.engines.engine import BatchEngine
 from batch.fitting import Factors
 from batch.history.matrix import InteractionMatrix, interaction_matrix
-from batch.history.slicing import taken
 from batch.history.splitting import Relevant, Split, relevant_in_future, split_by_user
 from batch.history.trend import trend
 from batch.lists.listed_sequence import sequence_factors
@@ -77,11 +76,7 @@ def newest_of_users(
     Of a longer log than `MOST_INTERACTIONS` as many are read, of users drawn. None if too little is
     to be foreseen; else `on_fit` is told how many factors the fit has.
     """
-    past, future = split.past, split.future
-    if len(past) + len(future) > MOST_INTERACTIONS:
-        drawn = drawn_users(past, future, MOST_INTERACTIONS, seed)
-        past = past.where(taken(drawn, past.user_nos))
-        future = future.where(taken(drawn, future.user_nos))
+    past, future = of_drawn_users(split.past, split.future, MOST_INTERACTIONS, seed)
     rest, held_out = split_by_user(past.followed_by(future), _SHARE, seed=seed)
     if not len(rest):
         return None

@@ -72,9 +72,7 @@ def _sample(split: Split, seed: int) -> _Sample:
     known_items = None
     if len(past) + len(future) > MOST_INTERACTIONS:
         known_items = _used_items(past, future)
-        drawn = drawn_users(past, future, MOST_INTERACTIONS, seed)
-        past = past.where(taken(drawn, past.user_nos))
-        future = future.where(taken(drawn, future.user_nos))
+        past, future = of_drawn_users(past, future, MOST_INTERACTIONS, seed)
     timeline, cut_off = Timeline(past.followed_by(future)), len(past)
     rows = timeline.foreseeable(cut_off, len(timeline), known_items)
     chosen = np.random.default_rng(seed).permutation(rows)[:MOST_EVENTS]
@@ -87,14 +85,20 @@ def _used_items(past: Interactions, future: Interactions) -> NDArray[np.bool_]:
     return occurrences(past.item_nos, items) > 0
 
 
-def drawn_users(
+def of_drawn_users(
     past: Interactions, future: Interactions, most: int, seed: int
-) -> NDArray[np.bool_]:
-    """By user number whether a user is drawn, each as likely as any other.
+) -> tuple[Interactions, Interactions]:
+    """Those of users drawn, each as likely as any other, where there are more than `most`.
 
     They have about `most` interactions. So each event is as likely as any other to be among those
     of the users drawn.
     """
+    if len(past) + len(future) <= most:
+        return past, future
     users = int(max(past.user_nos.max(initial=0), future.user_nos.max(initial=0))) + 1
     share = most / (len(past) + len(future))
-    return np.asarray(np.random.default_rng(seed).random(users) < share)
+    drawn = np.random.default_rng(seed).random(users) < share
+    return (
+        past.where(taken(drawn, past.user_nos)),
+        future.where(taken(drawn, future.user_nos)),
+    )

@@ -108,9 +108,8 @@ class _Products:
     def times(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """(i, k) of vectors (i, k)."""
         found = np.empty_like(vectors)
-        end = 0
+        items, end = self.shape[0], 0
         for block in self._continued:
-            items = self.shape[0]
             own = rows_of(block, slice(items, block.shape[0]), slice(items, block.nnz))
             first, end = end, end + own.shape[0]
             found[first:end] = own @ vectors
@@ -119,9 +118,9 @@ class _Products:
     def transposed_times(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """(i, k) of vectors (i, k)."""
         found = np.zeros_like(vectors)
-        end = 0
+        items, end = self.shape[0], 0
         for block in self._continued:
-            first, end = end, end + block.shape[0] - self.shape[0]
+            first, end = end, end + block.shape[0] - items
             found = block.T @ np.concatenate([found, vectors[first:end]])
         return found
 
